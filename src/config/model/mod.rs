@@ -1,0 +1,151 @@
+//! What a configuration means: valid, immutable types, with the units in the
+//! types. Everything in a [`Model`] has been validated; nothing in it needs to be
+//! looked at twice.
+
+mod check;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{
+    Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
+};
+
+use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
+
+/// A finished configuration. `core` makes it once; the other processes get it
+/// whole and never see text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// The files that were read, for messages; [`Origin::file`] counts in it.
+    pub files: Vec<String>,
+    pub global: Global,
+    pub virtual_servers: Vec<VirtualServer>,
+    /// Every command that may be run. The other processes ask for one by its
+    /// number, [`ScriptId`].
+    pub scripts: Vec<Script>,
+}
+
+/// Where in the files something was said. It is no part of what was said, so two
+/// origins are always equal.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// Index into [`Model::files`].
+    pub file: u16,
+    /// From 1.
+    pub line: u32,
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Origin {}
+
+/// `global_defs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Global {
+    /// The name that this director has in mails and in the log. None is the host's
+    /// own name.
+    pub router_id: Option<String>,
+    /// `script_user`: who runs scripts that name no user of their own.
+    pub script_user: Option<UserSpec>,
+    /// `enable_script_security`: a script that root would run is refused where
+    /// anyone else could change it.
+    pub enable_script_security: bool,
+    /// `lvs_audit_interval`: how often the kernel's table is compared with the
+    /// wanted one though nothing has happened.
+    pub audit_interval: Duration,
+}
+
+impl Global {
+    /// What `audit_interval` is where the file does not say.
+    pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(30);
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Global {
+            router_id: None,
+            script_user: None,
+            enable_script_security: false,
+            audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
+        }
+    }
+}
+
+/// A user, and a group where it is not the user's own, by name or number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UserSpec {
+    pub user: String,
+    pub group: Option<String>,
+}
+
+/// A command that `core` may run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Script {
+    /// The program and its arguments; never empty.
+    pub argv: Vec<String>,
+    /// As the script's own line names it; None is [`Global::script_user`].
+    pub user: Option<UserSpec>,
+}
+
+/// Index into [`Model::scripts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ScriptId(pub u32);
+
+/// The weight of a real server as the file may give it: 0 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Weight(pub u16);
+
+impl Default for Weight {
+    fn default() -> Self {
+        Weight(1)
+    }
+}
+
+/// `virtual_server`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualServer {
+    pub key: ServiceKey,
+    pub scheduler: Scheduler,
+    /// `persistence_timeout` in seconds, above 0; None is no persistence.
+    pub persistence_timeout: Option<u32>,
+    /// Real servers are down until a check has said otherwise.
+    pub alpha: bool,
+    /// The least sum of weights alive with which the virtual server works.
+    pub quorum: u32,
+    /// How far beyond the quorum the sum must go before its state changes; below
+    /// [`quorum`](Self::quorum) where that is above 0.
+    pub hysteresis: u32,
+    pub sorry_server: Option<SorryServer>,
+    /// In the order of the file, no two with the same key.
+    pub real_servers: Vec<RealServer>,
+    pub origin: Origin,
+}
+
+/// `sorry_server`: it stands in while the quorum is not met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SorryServer {
+    pub key: DestinationKey,
+    pub method: ForwardingMethod,
+    pub origin: Origin,
+}
+
+/// `real_server`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealServer {
+    /// As the kernel will know it: with DR and TUN the port is already the virtual
+    /// server's.
+    pub key: DestinationKey,
+    pub method: ForwardingMethod,
+    pub weight: Weight,
+    /// A server that fails stays in the table with weight 0.
+    pub inhibit_on_failure: bool,
+    /// All must succeed for the server to be up. A server without checks is up.
+    pub checks: Vec<Check>,
+    pub origin: Origin,
+}

@@ -1,0 +1,19 @@
+//! The kernel's IPVS table as a value, and what it should be.
+//!
+//! [`types`] holds what the kernel knows by name (services, destinations,
+//! schedulers, forwarding methods); [`table`] a whole table and the operations
+//! that change one; [`pool`] what the verdicts of the checks make of one virtual
+//! server (quorum, sorry server, weights); [`mod@reconcile`] the operations that lead
+//! from the actual table to the wanted one.
+
+pub mod pool;
+pub mod reconcile;
+pub mod table;
+pub mod types;
+
+pub use reconcile::reconcile;
+pub use table::{Entry, IpvsOp, Table};
+pub use types::{
+    Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,
+    ServiceFlags, ServiceKey, TunnelType,
+};

@@ -1,0 +1,261 @@
+//! What the kernel's IPVS knows, by the names and in the ranges that it uses
+//! (`linux/ip_vs.h`, ipvsadm(8)).
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// An address family that IPVS serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    /// The length of an address in bits: what a granularity of "every client by
+    /// itself" is (`ip_vs_service_user.netmask`).
+    pub fn address_bits(self) -> u8 {
+        match self {
+            Family::V4 => 32,
+            Family::V6 => 128,
+        }
+    }
+}
+
+/// A transport protocol that IPVS balances. The name in keepalived's log lines is
+/// the upper case one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        }
+    }
+}
+
+/// What identifies a virtual server in the kernel, and with that the unit of
+/// ownership: everything inside an owned one is ours, everything else is not
+/// touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ServiceKey {
+    Address {
+        protocol: Protocol,
+        address: IpAddr,
+        port: u16,
+    },
+    /// A mark other than 0. IPVS keeps marks of the two families apart.
+    Fwmark { mark: u32, family: Family },
+}
+
+impl ServiceKey {
+    pub fn family(&self) -> Family {
+        match self {
+            ServiceKey::Address { address, .. } => Family::of(*address),
+            ServiceKey::Fwmark { family, .. } => *family,
+        }
+    }
+
+    /// The virtual server's port; 0 for a fwmark.
+    pub fn port(&self) -> u16 {
+        match self {
+            ServiceKey::Address { port, .. } => *port,
+            ServiceKey::Fwmark { .. } => 0,
+        }
+    }
+}
+
+/// As keepalived writes it in its log: `[10.0.0.1]:tcp:80`, `FWM 3`.
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServiceKey::Address {
+                protocol,
+                address,
+                port,
+            } => {
+                write!(f, "[{address}]:{}:{port}", protocol.name())
+            }
+            ServiceKey::Fwmark { mark, .. } => write!(f, "FWM {mark}"),
+        }
+    }
+}
+
+/// What identifies a real server within a virtual server in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DestinationKey {
+    pub address: IpAddr,
+    /// 0 only where the virtual server's port is 0 too.
+    pub port: u16,
+}
+
+impl DestinationKey {
+    pub fn socket_addr(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
+    }
+}
+
+impl fmt::Display for DestinationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket_addr().fmt(f)
+    }
+}
+
+/// A scheduler of the kernel, by the name of its module without `ip_vs_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Scheduler {
+    RoundRobin,
+    WeightedRoundRobin,
+    LeastConnection,
+    WeightedLeastConnection,
+    LocalityBasedLeastConnection,
+    LocalityBasedLeastConnectionReplicated,
+    SourceHashing,
+    DestinationHashing,
+    MaglevHashing,
+    ShortestExpectedDelay,
+    NeverQueue,
+    WeightedFailover,
+    WeightedOverflow,
+    /// Power of two choices.
+    TwoRandomChoices,
+}
+
+impl Scheduler {
+    pub const ALL: [Scheduler; 14] = [
+        Scheduler::RoundRobin,
+        Scheduler::WeightedRoundRobin,
+        Scheduler::LeastConnection,
+        Scheduler::WeightedLeastConnection,
+        Scheduler::LocalityBasedLeastConnection,
+        Scheduler::LocalityBasedLeastConnectionReplicated,
+        Scheduler::SourceHashing,
+        Scheduler::DestinationHashing,
+        Scheduler::MaglevHashing,
+        Scheduler::ShortestExpectedDelay,
+        Scheduler::NeverQueue,
+        Scheduler::WeightedFailover,
+        Scheduler::WeightedOverflow,
+        Scheduler::TwoRandomChoices,
+    ];
+
+    /// The name that the kernel and the configuration use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheduler::RoundRobin => "rr",
+            Scheduler::WeightedRoundRobin => "wrr",
+            Scheduler::LeastConnection => "lc",
+            Scheduler::WeightedLeastConnection => "wlc",
+            Scheduler::LocalityBasedLeastConnection => "lblc",
+            Scheduler::LocalityBasedLeastConnectionReplicated => "lblcr",
+            Scheduler::SourceHashing => "sh",
+            Scheduler::DestinationHashing => "dh",
+            Scheduler::MaglevHashing => "mh",
+            Scheduler::ShortestExpectedDelay => "sed",
+            Scheduler::NeverQueue => "nq",
+            Scheduler::WeightedFailover => "fo",
+            Scheduler::WeightedOverflow => "ovf",
+            Scheduler::TwoRandomChoices => "twos",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|scheduler| scheduler.name() == name)
+    }
+}
+
+/// How packets reach a real server (`IP_VS_CONN_F_FWD_MASK`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ForwardingMethod {
+    /// Masquerading: LVS-NAT.
+    Nat,
+    /// Direct routing: LVS-DR, "gatewaying" in ipvsadm.
+    DirectRouting,
+    /// LVS-TUN.
+    Tunnel(TunnelType),
+}
+
+impl ForwardingMethod {
+    /// Whether the real server takes packets for the virtual address itself, so
+    /// that its port can only be the virtual server's.
+    pub fn keeps_destination(self) -> bool {
+        !matches!(self, ForwardingMethod::Nat)
+    }
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            ForwardingMethod::Nat => "NAT",
+            ForwardingMethod::DirectRouting => "DR",
+            ForwardingMethod::Tunnel(_) => "TUN",
+        }
+    }
+}
+
+/// The encapsulation of LVS-TUN (`IP_VS_CONN_F_TUNNEL_TYPE_*`). Others than ipip
+/// are read from the kernel so that a foreign entry is seen as what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TunnelType {
+    Ipip,
+    Gue { port: u16, flags: u16 },
+    Gre { flags: u16 },
+}
+
+/// `IP_VS_SVC_F_*`: what is set on a virtual server beside persistence, which is
+/// told by [`Service::persistence`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ServiceFlags(pub u32);
+
+/// What the kernel keeps about a virtual server beside its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The scheduler's name. A [`Scheduler`] where it is ours; a foreign entry may
+    /// name one that this list does not have.
+    pub scheduler: String,
+    /// Scheduler flags and one-packet scheduling.
+    pub flags: ServiceFlags,
+    /// Seconds that a client stays with its real server; None is no persistence.
+    pub persistence: Option<Persistence>,
+}
+
+/// Persistence of a virtual server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Persistence {
+    /// Seconds, above 0.
+    pub timeout: u32,
+    /// How many leading bits of a client's address make it the same client: 32 or
+    /// 128 is each by itself.
+    pub prefix: u8,
+    /// The name of a persistence engine (`sip`).
+    pub engine: Option<String>,
+}
+
+/// What the kernel keeps about a real server within a virtual server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Destination {
+    pub method: ForwardingMethod,
+    /// 0 to 65535; 0 takes no new connections.
+    pub weight: u32,
+    /// The number of connections above which no new ones are sent; 0 is no limit.
+    pub upper_threshold: u32,
+    /// The number below which they are sent again; 0 lets the kernel choose.
+    pub lower_threshold: u32,
+}
