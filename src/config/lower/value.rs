@@ -125,9 +125,11 @@ impl<'a> Lower<'a, '_> {
         let text = self.text(word).trim_start();
         let wanted = || {
             let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
-            match range.start().is_zero() {
-                true => format!("0 to {high} seconds"),
-                false => format!("{low} to {high} seconds"),
+            match (range.start().is_zero(), *range.end() == LONGEST) {
+                (true, true) => "0 seconds or more".to_owned(),
+                (false, true) => format!("{low:.6} seconds or more"),
+                (true, false) => format!("0 to {high} seconds"),
+                (false, false) => format!("{low:.6} to {high} seconds"),
             }
         };
         match parse_seconds(text) {
@@ -233,7 +235,7 @@ impl<'a> Lower<'a, '_> {
                 .replace_with(name),
             None => diagnostic,
         }
-        .help(format!("possible are {}", names.join(", ")));
+        .help(format!("it is one of {}", names.join(", ")));
         None
     }
 
