@@ -216,7 +216,9 @@ impl<'a, 's> Builder<'a, 's> {
             && let Some(indents) = &mut self.indents
             && indents.statement_is_outside(column)
         {
-            let evidence = Some(self.span(start, start + 1));
+            let first = self.source.text()[start..].chars().next();
+            let end = start + first.map_or(0, char::len_utf8);
+            let evidence = Some(self.span(start, end));
             self.close_without_brace(block, evidence);
         }
     }
