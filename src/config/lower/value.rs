@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Lower;
 use crate::config::diagnostic::{Code, Diagnostic, shown};
+use crate::config::keywords;
 use crate::config::syntax::{StatementId, Word};
 
 /// Microseconds in a second, the resolution of times.
@@ -54,8 +55,12 @@ impl<'a> Lower<'a, '_> {
             [_] => format!("a word too many after `{word}`"),
             _ => format!("{} words too many after `{word}`", extra.len()),
         };
-        self.report(Code::NoEffect, message)
-            .at(span, "this has no effect");
+        let another = !keywords::blocks(self.text(*first)).is_empty();
+        let diagnostic = self.report(Code::NoEffect, message);
+        diagnostic.at(span, "this has no effect");
+        if another {
+            diagnostic.help("every statement begins on a line of its own");
+        }
     }
 
     /// A word that stands by itself and so switches something on.
