@@ -1,1 +1,3 @@
-//! (in work)
+//! The kernel: everything that is asked of it directly.
+
+pub mod ipvs;
