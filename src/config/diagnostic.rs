@@ -95,8 +95,6 @@ codes! {
     NoRealServers "no-real-servers" Error
     /// IPv4 and IPv6 where only one can be.
     FamilyMismatch "family-mismatch" Error
-    /// Values that contradict each other.
-    Contradiction "contradiction" Error
     /// Includes, definitions, conditionals and sequences.
     LanguageNotServed "language-not-served" Error
     /// A value that is known but not served yet, and cannot be left out.
@@ -109,8 +107,8 @@ codes! {
     UnusualCase "unusual-case" Warning
     /// A `}` that closes nothing; it is skipped.
     ExtraBrace "extra-brace" Warning
-    /// Words beyond what is expected; they are skipped.
-    ExtraWord "extra-word" Warning
+    /// Words that change nothing; they are skipped.
+    NoEffect "no-effect" Warning
     /// A value is missing, and keepalived goes on with a default.
     DefaultAssumed "default-assumed" Warning
     /// Said twice; the later one counts.

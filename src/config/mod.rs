@@ -18,7 +18,9 @@ mod syntax;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use source::Sources;
 
+use diagnostic::Collector;
 use model::Model;
+use syntax::Layout;
 
 /// What reading a configuration comes to.
 #[derive(Debug)]
@@ -42,13 +44,28 @@ pub fn load(path: &Path) -> Loaded {
 
 /// What text means.
 pub fn parse(sources: Sources) -> Loaded {
-    let mut diagnostics = diagnostic::Collector::default();
-    let ast = syntax::parse(&sources, &mut diagnostics);
-    let mut model = lower::lower(&ast, &mut diagnostics);
+    let (mut model, mut diagnostics, misplaced) = read(&sources, Layout::Braces);
+    if misplaced {
+        // Braces that pair up can still be the wrong ones: one missing here and one
+        // too many there. The indentation is right if it leaves no word misplaced.
+        let (_, by_indentation, misplaced) = read(&sources, Layout::Indentation);
+        if !misplaced && by_indentation.errors() > 0 {
+            diagnostics = by_indentation;
+        }
+    }
     model.files = sources.names();
     let diagnostics = diagnostics.finish(sources);
     Loaded {
         model: (diagnostics.errors() == 0).then_some(model),
         diagnostics,
     }
+}
+
+/// What text means, what is wrong with it, and whether a word stands in a block that
+/// should have ended before it.
+fn read(sources: &Sources, layout: Layout) -> (Model, Collector, bool) {
+    let mut diagnostics = Collector::default();
+    let ast = syntax::parse(sources, layout, &mut diagnostics);
+    let (model, misplaced) = lower::lower(&ast, &mut diagnostics);
+    (model, diagnostics, misplaced)
 }

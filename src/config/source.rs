@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The largest file that is read, in bytes. The largest configuration seen has
 /// some 30 MB; a file beyond this is a mistake (a log, a disk image).
@@ -60,6 +61,8 @@ pub struct Source {
     text: String,
     /// Offsets of bytes that are not UTF-8, ascending.
     invalid: Vec<u32>,
+    /// Where the lines begin; found when it is first asked for.
+    line_starts: OnceLock<Vec<u32>>,
 }
 
 impl Source {
@@ -71,12 +74,29 @@ impl Source {
             name: name.into(),
             text,
             invalid,
+            line_starts: OnceLock::new(),
         }
     }
 
     /// The contents, with a `?` for every byte that is not UTF-8.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Index of the line that holds the byte at `offset`, and where it begins.
+    fn line(&self, offset: u32) -> (usize, u32) {
+        let starts = self.line_starts.get_or_init(|| {
+            let newlines = self
+                .text
+                .bytes()
+                .zip(1..)
+                .filter(|(byte, _)| *byte == b'\n');
+            std::iter::once(0)
+                .chain(newlines.map(|(_, next)| next))
+                .collect()
+        });
+        let line = starts.partition_point(|start| *start <= offset) - 1;
+        (line, starts[line])
     }
 
     /// Where the file has bytes that are not UTF-8: offsets, ascending.
@@ -133,21 +153,16 @@ impl Sources {
         &self.get(span.source).text[span.range()]
     }
 
-    /// Line and column of the beginning of `span`. It reads the file from its
-    /// beginning: for messages, not for every word.
+    /// Line and column of the beginning of `span`.
     pub fn place(&self, span: Span) -> Place {
-        let before = &self.get(span.source).text[..span.start as usize];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let source = self.get(span.source);
+        let (line, start) = source.line(span.start);
+        let before = &source.text[start as usize..span.start as usize];
         Place {
-            line: 1 + count_newlines(before),
-            column: 1 + before[line_start..].chars().count() as u32,
+            line: 1 + line as u32,
+            column: 1 + before.chars().count() as u32,
         }
     }
-}
-
-/// How many lines end in `text`.
-fn count_newlines(text: &str) -> u32 {
-    text.bytes().filter(|byte| *byte == b'\n').count() as u32
 }
 
 fn decode(contents: Vec<u8>) -> (String, Vec<u32>) {

@@ -17,7 +17,7 @@ use super::source::{SourceId, Sources, Span};
 /// The tree lies in one vector in the order of the files, every statement before
 /// what its block contains, so that no depth of nesting needs recursion.
 #[derive(Debug)]
-pub struct Ast<'s> {
+pub(super) struct Ast<'s> {
     sources: &'s Sources,
     words: Vec<Word>,
     statements: Vec<Statement>,
@@ -28,7 +28,7 @@ pub struct Ast<'s> {
 
 /// A block that nothing closes.
 #[derive(Clone, Copy, Debug)]
-pub struct Unclosed {
+pub(super) struct Unclosed {
     pub block: StatementId,
     /// What by its indentation can no longer belong to the block. None where only
     /// the end of the file shows that a brace is missing.
@@ -37,11 +37,11 @@ pub struct Unclosed {
 
 /// Index of a statement in its [`Ast`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StatementId(u32);
+pub(super) struct StatementId(u32);
 
 /// A word: what stands between blanks or between quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word {
+pub(super) struct Word {
     /// Without the quotes.
     inner: Span,
     pub quoted: bool,
@@ -80,9 +80,22 @@ struct Braces {
     close: Option<u32>,
 }
 
+/// What shows where a block ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Its closing brace. The indentation has a say only where braces are missing.
+    Braces,
+    /// A line that stands further to the left, too.
+    Indentation,
+}
+
 /// Reads all files.
-pub fn parse<'s>(sources: &'s Sources, diagnostics: &mut Collector) -> Ast<'s> {
-    build::build(sources, diagnostics)
+pub(super) fn parse<'s>(
+    sources: &'s Sources,
+    layout: Layout,
+    diagnostics: &mut Collector,
+) -> Ast<'s> {
+    build::build(sources, layout, diagnostics)
 }
 
 impl<'s> Ast<'s> {
@@ -122,6 +135,11 @@ impl<'s> Ast<'s> {
     /// What the word says, without quotes.
     pub fn text(&self, word: Word) -> &'s str {
         self.sources.text(word.inner)
+    }
+
+    /// What stands in the file.
+    pub fn text_at(&self, span: Span) -> &'s str {
+        self.sources.text(span)
     }
 
     /// The file of the statement, and its line, from 1.
@@ -191,7 +209,7 @@ impl<'s> Ast<'s> {
 
 /// Statements that stand beside each other.
 #[derive(Clone, Debug)]
-pub struct Siblings<'a> {
+pub(super) struct Siblings<'a> {
     statements: &'a [Statement],
     next: u32,
     end: u32,

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Diagnostic, Diagnostics, Severity};
-use crate::config::source::{Sources, Span};
+use super::{Diagnostic, Diagnostics, Label, Severity};
+use crate::config::source::{SourceId, Sources, Span};
 
 /// Whether a terminal shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Style {
 
 /// How much of a line is shown on either side of the mark, in bytes.
 const CONTEXT: usize = 200;
+/// How far apart places may be, in bytes, to be shown together.
+const NEAR: usize = 4000;
 /// How many further places are named.
 const PLACES: usize = 8;
 
@@ -49,12 +51,8 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.name());
     let mut group = Group::with_title(title);
-    let primary = diagnostic.primary.iter();
-    let primary = primary.map(|label| (label, AnnotationKind::Primary));
-    let related = diagnostic.related.iter();
-    let related = related.map(|label| (label, AnnotationKind::Context));
-    for (label, kind) in primary.chain(related) {
-        group = show(group, sources, label.span, &label.text, kind);
+    for view in views(sources, diagnostic) {
+        group = view.show(group, sources);
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -65,29 +63,78 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
     group
 }
 
-/// The line of one place with the mark.
-fn show<'a>(
-    group: Group<'a>,
-    sources: &'a Sources,
-    span: Span,
-    label: &'a str,
-    kind: AnnotationKind,
-) -> Group<'a> {
-    let source = sources.get(span.source);
-    let place = sources.place(span);
-    let excerpt = excerpt(source.text(), span);
-    let start = span.start as usize - excerpt.start;
-    let end = (span.end as usize).min(excerpt.end) - excerpt.start;
-    let annotation = kind
-        .span(start..end.max(start))
-        .label((!label.is_empty()).then_some(label));
-    let origin = Origin::path(source.name.as_str())
-        .line(place.line as usize)
-        .char_column(place.column as usize);
-    let snippet = Snippet::source(&source.text()[excerpt])
-        .line_start(place.line as usize)
-        .annotation(annotation);
-    group.element(origin).element(snippet)
+/// Part of a file that is shown, with what is marked in it.
+struct View<'a> {
+    source: SourceId,
+    range: Range<usize>,
+    /// The range is whole lines.
+    whole: bool,
+    marks: Vec<(&'a Label, AnnotationKind)>,
+}
+
+/// What is shown: the place first, and together with it what is near.
+fn views<'a>(sources: &Sources, diagnostic: &'a Diagnostic) -> Vec<View<'a>> {
+    let primary = diagnostic.primary.iter();
+    let primary = primary.map(|label| (label, AnnotationKind::Primary));
+    let related = diagnostic.related.iter();
+    let related = related.map(|label| (label, AnnotationKind::Context));
+    let mut views: Vec<View<'_>> = Vec::new();
+    for (label, kind) in primary.chain(related) {
+        let source = label.span.source;
+        let text = sources.get(source).text();
+        let range = excerpt(text, label.span);
+        let whole = text[..range.start].ends_with('\n') || range.start == 0;
+        let near = views.iter_mut().find(|view| {
+            let start = view.range.start.min(range.start);
+            let end = view.range.end.max(range.end);
+            view.source == source && view.whole && whole && end - start < NEAR
+        });
+        match near {
+            Some(view) => {
+                view.range.start = view.range.start.min(range.start);
+                view.range.end = view.range.end.max(range.end);
+                view.marks.push((label, kind));
+            }
+            None => views.push(View {
+                source,
+                range,
+                whole,
+                marks: vec![(label, kind)],
+            }),
+        }
+    }
+    views
+}
+
+impl<'a> View<'a> {
+    fn show(self, group: Group<'a>, sources: &'a Sources) -> Group<'a> {
+        let source = sources.get(self.source);
+        let offset = self.range.start;
+        let first = Span {
+            source: self.source,
+            start: offset as u32,
+            end: offset as u32,
+        };
+        let annotations = self.marks.iter().map(|(label, kind)| {
+            let start = label.span.start as usize - offset;
+            let end = (label.span.end as usize).min(self.range.end) - offset;
+            let text = label.text.as_str();
+            kind.span(start..end.max(start))
+                .label((!text.is_empty()).then_some(text))
+        });
+        let snippet = Snippet::source(&source.text()[self.range.clone()])
+            .line_start(sources.place(first).line as usize)
+            .annotations(annotations);
+        if self.whole {
+            return group.element(snippet.path(source.name.as_str()));
+        }
+        // Columns cannot be told from a part of a line.
+        let place = sources.place(self.marks[0].0.span);
+        let origin = Origin::path(source.name.as_str())
+            .line(place.line as usize)
+            .char_column(place.column as usize);
+        group.element(origin).element(snippet)
+    }
 }
 
 /// The line on which `span` begins, or as much of it as can be looked at.

@@ -31,8 +31,8 @@ const MISC_DEFAULTS: TimingDefaults = TimingDefaults {
 
 /// The longest time limit of a script, in seconds.
 const MAX_MISC_TIMEOUT: u32 = 4294;
-/// The status codes that there can be.
-const STATUS_CODES: RangeInclusive<u16> = 100..=999;
+/// The status codes that can be expected (RFC 9110, section 15).
+const STATUS_CODES: RangeInclusive<u16> = 100..=599;
 
 /// What every check that makes a connection may say.
 #[derive(Default)]
@@ -78,7 +78,7 @@ impl<'s> Lower<'_, 's> {
         for id in ast.block(block) {
             match ast.keyword(id) {
                 "virtualhost" => {
-                    let value = self.text_value(id, "a host name");
+                    let value = self.host(id);
                     self.say(&mut virtualhost, id, value);
                 }
                 "url" => urls.push(id),
@@ -125,7 +125,7 @@ impl<'s> Lower<'_, 's> {
                     self.say(&mut codes, id, value);
                 }
                 "virtualhost" => {
-                    let value = self.text_value(id, "a host name");
+                    let value = self.host(id);
                     self.say(&mut virtualhost, id, value);
                 }
                 _ => self.other(URL, id),
@@ -279,7 +279,27 @@ impl<'s> Lower<'_, 's> {
                 .replace_with(fixed);
             return None;
         }
+        if path.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            self.invalid(word, "a path without blanks")
+                .help("in a request, `%20` stands for a blank");
+            return None;
+        }
         Some(path)
+    }
+
+    /// `virtualhost NAME`: what the `Host` header says.
+    pub(super) fn host(&mut self, id: StatementId) -> Option<&'s str> {
+        let word = self.value(id, "a host name")?;
+        if self.is_substituted(word) {
+            return None;
+        }
+        let host = self.text(word);
+        let odd = |character: char| character.is_whitespace() || character.is_control();
+        if host.is_empty() || host.contains(odd) {
+            self.invalid(word, "a host name");
+            return None;
+        }
+        Some(host)
     }
 
     /// The MD5 sum of a page: 32 hexadecimal digits.
@@ -340,7 +360,7 @@ impl<'s> Lower<'_, 's> {
             }
             _ => {
                 self.invalid(word, "a status code")
-                    .help("possible are 100 to 999 and ranges of them, like `200 300-399`");
+                    .help("possible are 100 to 599 and ranges of them, like `200 300-399`");
                 None
             }
         }

@@ -5,6 +5,7 @@ mod checks;
 mod globals;
 mod real_server;
 mod script;
+mod server;
 mod timing;
 mod unknown;
 mod value;
@@ -19,8 +20,9 @@ use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
 
-/// What the statements mean. It is of use only if there were no errors.
-pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Model {
+/// What the statements mean, which is of use only if there were no errors; and
+/// whether a word stands in a block that should have ended before it.
+pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> (Model, bool) {
     let mut lower = Lower {
         ast,
         diagnostics,
@@ -32,9 +34,10 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Model {
         last_block: None,
         orphan_of: None,
         block_explained: false,
+        misplaced: false,
     };
     lower.file();
-    lower.model
+    (lower.model, lower.misplaced)
 }
 
 /// The state of lowering one configuration.
@@ -56,6 +59,8 @@ struct Lower<'a, 's> {
     orphan_of: Option<StatementId>,
     /// A missing brace has been told by a word that shows where it is missing.
     block_explained: bool,
+    /// A word stands in a block that should have ended before it.
+    misplaced: bool,
 }
 
 impl<'s> Lower<'_, 's> {

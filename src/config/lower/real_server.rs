@@ -1,7 +1,8 @@
 //! `real_server`.
 
+use super::server::{Around, Server};
 use super::timing::{TimingWords, said};
-use super::virtual_server::{Around, Server, VirtualServerWords};
+use super::virtual_server::VirtualServerWords;
 use super::{Lower, Said};
 use crate::config::keywords::REAL_SERVER;
 use crate::config::model::{Check, RealServer, Weight};
@@ -93,7 +94,7 @@ impl<'s> Lower<'_, 's> {
             "delay_before_retry" => self.delay_before_retry(&mut words.timing, id),
             "warmup" => self.warmup(&mut words.timing, id),
             "virtualhost" => {
-                let value = self.text_value(id, "a host name");
+                let value = self.host(id);
                 self.say(&mut words.virtualhost, id, value);
             }
             "TCP_CHECK" | "HTTP_GET" | "MISC_CHECK" => words.checks.push(id),

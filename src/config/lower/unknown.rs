@@ -134,6 +134,7 @@ impl Lower<'_, '_> {
                 }
                 self.orphan_of = after.or(self.orphan_of);
                 let closed = after.and_then(|block| self.ast.close_brace(block));
+                self.misplaced |= outer.is_some();
                 let listed: Vec<_> = blocks.iter().map(|block| within(block)).collect();
                 let diagnostic = self.report(
                     Code::WrongBlock,

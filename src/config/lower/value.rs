@@ -54,7 +54,7 @@ impl<'a> Lower<'a, '_> {
             [_] => format!("a word too many after `{word}`"),
             _ => format!("{} words too many after `{word}`", extra.len()),
         };
-        self.report(Code::ExtraWord, message)
+        self.report(Code::NoEffect, message)
             .at(span, "this has no effect");
     }
 

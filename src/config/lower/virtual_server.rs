@@ -1,17 +1,15 @@
 //! `virtual_server`.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
+use super::server::{Around, Server};
 use super::timing::{TimingWords, said};
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
 use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
-use crate::config::syntax::{StatementId, Word};
-use crate::lvs::{
-    DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, ServiceKey, TunnelType,
-};
+use crate::config::syntax::StatementId;
+use crate::lvs::{DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, ServiceKey};
 
 /// Seconds that a client stays with its server where the file says no number
 /// (keepalived.conf(5): 6 minutes).
@@ -37,25 +35,6 @@ pub(super) struct VirtualServerWords<'a> {
     sorry_server_method: Option<Said<ForwardingMethod>>,
 }
 
-/// An address and port as the file gives them.
-#[derive(Clone, Copy)]
-pub(super) struct Server {
-    pub(super) address: IpAddr,
-    /// None or 0 is the virtual server's.
-    pub(super) port: Option<u16>,
-    /// Where the port is written.
-    pub(super) port_word: Option<Word>,
-    pub(super) address_word: Word,
-}
-
-/// What the real servers of a virtual server need to know of it.
-#[derive(Clone, Copy)]
-pub(super) struct Around {
-    pub(super) family: Family,
-    pub(super) port: u16,
-    pub(super) method: ForwardingMethod,
-}
-
 impl<'s> Lower<'_, 's> {
     pub(super) fn virtual_server(&mut self, id: StatementId) {
         let ast = self.ast;
@@ -73,40 +52,37 @@ impl<'s> Lower<'_, 's> {
             return;
         }
         let mut words = VirtualServerWords::default();
-        let mut real_servers = Vec::new();
+        let mut statements = Vec::new();
         for id in ast.block(id) {
             match ast.keyword(id) {
-                "real_server" => real_servers.push(id),
+                "real_server" => statements.push(id),
                 _ => self.virtual_server_word(&mut words, id),
             }
         }
-        let said_wrong = server.is_none();
-        let server = server.unwrap_or_else(|| Server::placeholder(ast.words(id)[0]));
-        let port = server.port.unwrap_or(0);
+        if statements.is_empty() && words.sorry_server.is_none() {
+            self.no_real_servers(id);
+        }
         let protocol = said(words.protocol).unwrap_or_else(|| self.default_protocol(id));
+        let around = server.map(|server| Around {
+            family: Family::of(server.address),
+            port: server.port.unwrap_or(0),
+            method: said(words.method).unwrap_or(ForwardingMethod::Nat),
+        });
+        // Looked at even where the virtual server is wrong: they may be, too.
+        let real_servers = self.real_servers(&words, around, &statements);
+        let sorry_server = self.sorry_server(&words, around);
+        let Some(server) = server else { return };
+        let port = server.port.unwrap_or(0);
         let key = ServiceKey::Address {
             protocol,
             address: server.address,
             port,
         };
-        let around = Around {
-            family: Family::of(server.address),
-            port,
-            method: said(words.method).unwrap_or(ForwardingMethod::Nat),
-        };
-        let around = (!said_wrong).then_some(around);
-        let has_servers = !real_servers.is_empty() || words.sorry_server.is_some();
-        if !has_servers {
-            self.no_real_servers(id);
-        }
-        let real_servers = self.real_servers(&words, around, &real_servers);
-        let sorry_server = words
-            .sorry_server
-            .and_then(|sorry| self.sorry_server(&words, around, sorry));
-        if said_wrong {
+        self.not_said_before(key, id);
+        if real_servers.len() < statements.len() {
+            // Those that are wrong have been told; nothing can be said of the sum.
             return;
         }
-        self.not_said_before(key, id);
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
         let virtual_server = VirtualServer {
             key,
@@ -138,7 +114,7 @@ impl<'s> Lower<'_, 's> {
                 self.say(&mut words.inhibit_on_failure, id, value);
             }
             "virtualhost" => {
-                let value = self.text_value(id, "a host name");
+                let value = self.host(id);
                 self.say(&mut words.virtualhost, id, value);
             }
             "lb_algo" | "lvs_sched" => {
@@ -197,81 +173,10 @@ impl<'s> Lower<'_, 's> {
         }
     }
 
-    /// `ADDRESS [PORT]`.
-    pub(super) fn server(&mut self, id: StatementId, arguments: &[Word]) -> Option<Server> {
-        let Some((address_word, rest)) = arguments.split_first() else {
-            self.missing_value(id, "an address");
-            return None;
-        };
-        let address = self.address(*address_word);
-        let port_word = rest.first().copied();
-        let port = port_word.map(|word| self.port_or_any(word));
-        self.extra_words(id, rest.get(1..).unwrap_or(&[]));
-        // A port that is written but wrong has been told.
-        let port = match port {
-            Some(None) => return None,
-            Some(port) => port.filter(|port| *port != 0),
-            None => None,
-        };
-        Some(Server {
-            address: address?,
-            port,
-            port_word,
-            address_word: *address_word,
-        })
-    }
-
     fn scheduler(&mut self, id: StatementId) -> Option<Scheduler> {
         let word = self.value(id, "a scheduler")?;
         let choices = Scheduler::ALL.map(|scheduler| (scheduler.name(), scheduler));
         self.choice(word, "a scheduler", &choices)
-    }
-
-    /// `NAT`, `DR` or `TUN [type ipip]`.
-    pub(super) fn method(&mut self, id: StatementId) -> Option<ForwardingMethod> {
-        const TUNNEL: ForwardingMethod = ForwardingMethod::Tunnel(TunnelType::Ipip);
-        let words = self.values(id);
-        let Some((word, options)) = words.split_first() else {
-            self.missing_value(id, "a forwarding method");
-            return None;
-        };
-        let choices = [
-            ("NAT", ForwardingMethod::Nat),
-            ("DR", ForwardingMethod::DirectRouting),
-            ("TUN", TUNNEL),
-        ];
-        let method = self.choice(*word, "a forwarding method", &choices)?;
-        let options: Vec<_> = options
-            .iter()
-            .map(|word| (self.text(*word), *word))
-            .collect();
-        match options.as_slice() {
-            [] => {}
-            [("type", _), ("ipip", _), extra @ ..] if method == TUNNEL => {
-                let extra: Vec<_> = extra.iter().map(|(_, word)| *word).collect();
-                self.extra_words(id, &extra);
-            }
-            [("type", kind)] if method == TUNNEL => {
-                let span = kind.span();
-                self.report(Code::MissingValue, "`type` needs a kind of tunnel")
-                    .at(span, "`ipip` belongs after it");
-                return None;
-            }
-            [("type", _), (kind @ ("gue" | "gre"), word), ..] if method == TUNNEL => {
-                let span = word.span();
-                self.report(
-                    Code::ValueNotServed,
-                    format!("tunnels of type `{kind}` are not served yet"),
-                )
-                .at(span, "`ipip` is served");
-                return None;
-            }
-            _ => {
-                let extra: Vec<_> = options.iter().map(|(_, word)| *word).collect();
-                self.extra_words(id, &extra);
-            }
-        }
-        Some(method)
     }
 
     fn protocol(&mut self, id: StatementId) -> Option<Protocol> {
@@ -345,19 +250,6 @@ impl<'s> Lower<'_, 's> {
         Some(PERSISTENCE_TIMEOUT)
     }
 
-    /// `weight NUMBER`, from `least` to 65535.
-    pub(super) fn weight(&mut self, id: StatementId, least: u32) -> Option<Weight> {
-        let word = self.value(id, "a weight")?;
-        let weight = self.number(word, least..=u32::from(u16::MAX))?;
-        u16::try_from(weight).ok().map(Weight)
-    }
-
-    /// A word or a quoted string, as it is.
-    pub(super) fn text_value(&mut self, id: StatementId, what: &str) -> Option<&'s str> {
-        let word = self.value(id, what)?;
-        (!self.is_substituted(word)).then(|| self.text(word))
-    }
-
     fn no_real_servers(&mut self, id: StatementId) {
         let span = self.span(id);
         self.report(Code::NoRealServers, "a virtual server without real servers")
@@ -416,9 +308,16 @@ impl<'s> Lower<'_, 's> {
         &mut self,
         words: &VirtualServerWords<'_>,
         around: Option<Around>,
-        sorry: Said<Server>,
     ) -> Option<SorryServer> {
-        let around = around?;
+        if let (None, Some(said)) = (words.sorry_server, words.sorry_server_method) {
+            let span = self.span(said.by);
+            self.report(
+                Code::NoEffect,
+                "`sorry_server_lvs_method` without a `sorry_server`",
+            )
+            .at(span, "this has no effect");
+        }
+        let (around, sorry) = (around?, words.sorry_server?);
         let method = said(words.sorry_server_method).unwrap_or(around.method);
         let key = self.destination("sorry server", sorry.value, around, method)?;
         Some(SorryServer {
@@ -426,66 +325,6 @@ impl<'s> Lower<'_, 's> {
             method,
             origin: self.origin(sorry.by),
         })
-    }
-
-    /// What the kernel will know a server by.
-    pub(super) fn destination(
-        &mut self,
-        what: &'static str,
-        server: Server,
-        around: Around,
-        method: ForwardingMethod,
-    ) -> Option<DestinationKey> {
-        let family = Family::of(server.address);
-        if family != around.family && !matches!(method, ForwardingMethod::Tunnel(_)) {
-            let span = server.address_word.span();
-            let (inner, outer) = match family {
-                Family::V4 => ("IPv4", "IPv6"),
-                Family::V6 => ("IPv6", "IPv4"),
-            };
-            let name = method.name();
-            self.report(
-                Code::FamilyMismatch,
-                format!("an {inner} {what} of an {outer} virtual server"),
-            )
-            .at(span, format!("an {outer} address belongs here with {name}"))
-            .help("only `lvs_method TUN` joins the families");
-            return None;
-        }
-        let mut port = server.port.unwrap_or(around.port);
-        if method.keeps_destination() && port != around.port {
-            self.port_overridden(what, server, around, method);
-            port = around.port;
-        }
-        Some(DestinationKey {
-            address: server.address,
-            port,
-        })
-    }
-
-    fn port_overridden(
-        &mut self,
-        what: &'static str,
-        server: Server,
-        around: Around,
-        method: ForwardingMethod,
-    ) {
-        let word = server.port_word.unwrap_or(server.address_word);
-        if self
-            .diagnostics
-            .fold(Code::PortOverridden, what, word.span())
-        {
-            return;
-        }
-        let message = format!(
-            "a {what} has the virtual server's port with {}",
-            method.name()
-        );
-        let port = around.port;
-        self.diagnostics
-            .report_first(Code::PortOverridden, what, message)
-            .at(word.span(), format!("port {port} is used"))
-            .help("packets arrive as they were sent, so only NAT can change the port");
     }
 
     /// Quorum and hysteresis as they can be reached, as keepalived cuts them down.
@@ -520,18 +359,5 @@ impl<'s> Lower<'_, 's> {
             );
         }
         (quorum, hysteresis)
-    }
-}
-
-impl Server {
-    /// Stands in for an address that is wrong, so that the rest of the block can be
-    /// looked at.
-    fn placeholder(word: Word) -> Self {
-        Server {
-            address: IpAddr::from([0, 0, 0, 0]),
-            port: None,
-            port_word: None,
-            address_word: word,
-        }
     }
 }

@@ -6,7 +6,7 @@ use super::super::diagnostic::{Code, Collector};
 use super::super::source::{Source, SourceId, Sources, Span};
 use super::bytes::BadBytes;
 use super::indent::{Indents, width};
-use super::{Ast, Braces, Statement, StatementId, Unclosed, Word};
+use super::{Ast, Braces, Layout, Statement, StatementId, Unclosed, Word};
 
 mod grammar {
     /// The parser that is made from grammar/ipvsd.pest.
@@ -26,7 +26,11 @@ const PIECE: usize = 64 << 10;
 const MAX_STATEMENTS: usize = 8 << 20;
 
 /// Reads all files.
-pub(super) fn build<'s>(sources: &'s Sources, diagnostics: &mut Collector) -> Ast<'s> {
+pub(super) fn build<'s>(
+    sources: &'s Sources,
+    layout: Layout,
+    diagnostics: &mut Collector,
+) -> Ast<'s> {
     let mut ast = Ast {
         sources,
         words: Vec::new(),
@@ -35,6 +39,12 @@ pub(super) fn build<'s>(sources: &'s Sources, diagnostics: &mut Collector) -> As
         unclosed: Vec::new(),
     };
     for (id, source) in sources.iter() {
+        if layout == Layout::Indentation {
+            let mut builder = Builder::new(&mut ast, diagnostics, id, source);
+            builder.indents = Some(Indents::new(usize::MAX));
+            builder.build();
+            continue;
+        }
         let (words, statements) = (ast.words.len(), ast.statements.len());
         let missing = Builder::new(&mut ast, diagnostics, id, source).build();
         if missing > 0 {
