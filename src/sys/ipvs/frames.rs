@@ -77,3 +77,67 @@ fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Malformed> {
     let bytes = bytes.get(at..at + 4).ok_or(Malformed)?;
     Ok(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(length: u32, kind: u16, seq: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0, 0]);
+        bytes.extend(seq.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn bodies(bytes: &[u8]) -> Vec<Result<(u32, Body<'_>), Malformed>> {
+        frames(bytes)
+            .map(|frame| frame.map(|frame| (frame.seq, frame.body)))
+            .collect()
+    }
+
+    #[test]
+    fn several_messages_in_one_buffer() {
+        let mut bytes = message(19, 0x21, 1, &[1, 2, 3, 0]);
+        bytes.extend(message(
+            20,
+            libc::NLMSG_ERROR as u16,
+            2,
+            &(-2i32).to_ne_bytes(),
+        ));
+        bytes.extend(message(20, libc::NLMSG_DONE as u16, 3, &0i32.to_ne_bytes()));
+        bytes.extend(message(16, libc::NLMSG_NOOP as u16, 4, &[]));
+        // The padding of the last may be missing.
+        bytes.extend(message(17, 0x21, 5, &[9]));
+        assert_eq!(
+            bodies(&bytes),
+            [
+                Ok((1, Body::Data(&[1, 2, 3]))),
+                Ok((2, Body::End(libc::ENOENT))),
+                Ok((3, Body::Done(0))),
+                Ok((4, Body::Control)),
+                Ok((5, Body::Data(&[9]))),
+            ]
+        );
+    }
+
+    #[test]
+    fn lengths_are_not_believed() {
+        for length in [0, 1, 15, 21, u32::MAX] {
+            let bytes = message(length, 0x21, 1, &[0; 4]);
+            assert_eq!(bodies(&bytes), [Err(Malformed)], "length {length}");
+        }
+        let bytes = message(18, libc::NLMSG_ERROR as u16, 1, &[0; 4]);
+        assert_eq!(bodies(&bytes), [Err(Malformed)]);
+        assert_eq!(bodies(&[1, 2, 3]), [Err(Malformed)]);
+        assert_eq!(bodies(&[]), []);
+    }
+
+    #[test]
+    fn the_lowest_errno_is_an_errno() {
+        let bytes = message(20, libc::NLMSG_ERROR as u16, 1, &i32::MIN.to_ne_bytes());
+        assert_eq!(bodies(&bytes), [Ok((1, Body::End(i32::MAX)))]);
+    }
+}

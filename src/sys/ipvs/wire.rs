@@ -5,6 +5,8 @@
 
 mod decode;
 mod encode;
+#[cfg(all(test, target_endian = "little"))]
+mod tests;
 
 use neli::consts::genl::{Cmd, NlAttrType};
 
