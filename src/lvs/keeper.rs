@@ -211,6 +211,11 @@ impl Keeper {
         self.verify = false;
     }
 
+    /// From the next look on (at least 100 ms).
+    pub fn set_audit_interval(&mut self, audit_interval: Duration) {
+        self.audit_interval = audit_interval.max(SHORTEST_AUDIT_INTERVAL);
+    }
+
     /// Look at everything as soon as there is nothing else to do, without waiting
     /// for the audit interval.
     pub fn audit_soon(&mut self) {
