@@ -71,17 +71,37 @@ pub enum What {
     /// To the kernel's table.
     Table(Note),
     /// The first configuration is in the kernel.
-    StartupComplete { virtual_servers: usize, real_servers: usize },
+    StartupComplete {
+        virtual_servers: usize,
+        real_servers: usize,
+    },
     /// A new configuration is in force, and these many operations brought the
     /// kernel's table there.
-    ReloadComplete { generation: u64, operations: u64 },
+    ReloadComplete {
+        generation: u64,
+        operations: u64,
+    },
     /// A new configuration was not taken; the running one goes on.
-    ReloadRefused { file: String, errors: usize },
-    ProcessStarted { process: String, pid: u32 },
+    ReloadRefused {
+        file: String,
+        errors: usize,
+    },
+    ProcessStarted {
+        process: String,
+        pid: u32,
+    },
     /// A process ended though nobody had asked it to.
-    ProcessDied { process: String, pid: u32, how: String },
+    ProcessDied {
+        process: String,
+        pid: u32,
+        how: String,
+    },
     /// A process no longer answers and is killed.
-    ProcessHung { process: String, pid: u32, silent_seconds: u64 },
+    ProcessHung {
+        process: String,
+        pid: u32,
+        silent_seconds: u64,
+    },
     /// ipvsd has been asked to end.
     Stopping,
 }
@@ -145,11 +165,17 @@ impl fmt::Display for What {
         match self {
             What::Pool(event) => event.fmt(f),
             What::Table(note) => note.fmt(f),
-            What::StartupComplete { virtual_servers, real_servers } => write!(
+            What::StartupComplete {
+                virtual_servers,
+                real_servers,
+            } => write!(
                 f,
                 "Startup complete: {virtual_servers} virtual servers, {real_servers} real servers"
             ),
-            What::ReloadComplete { generation, operations } => write!(
+            What::ReloadComplete {
+                generation,
+                operations,
+            } => write!(
                 f,
                 "Reload complete: generation {generation}, {operations} operations on the kernel's table"
             ),
@@ -163,7 +189,11 @@ impl fmt::Display for What {
             What::ProcessDied { process, pid, how } => {
                 write!(f, "{process} process({pid}) died: {how}; restarting it")
             }
-            What::ProcessHung { process, pid, silent_seconds } => write!(
+            What::ProcessHung {
+                process,
+                pid,
+                silent_seconds,
+            } => write!(
                 f,
                 "{process} process({pid}) has not answered for {silent_seconds} s: killing it and starting another"
             ),

@@ -137,7 +137,10 @@ impl NotServed {
             (self.umask.is_some(), "-u/--umask"),
             (self.core_dump > 0, "-m/--core-dump"),
         ];
-        used.into_iter().filter(|(is_used, _)| *is_used).map(|(_, name)| name).collect()
+        used.into_iter()
+            .filter(|(is_used, _)| *is_used)
+            .map(|(_, name)| name)
+            .collect()
     }
 }
 

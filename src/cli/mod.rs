@@ -39,7 +39,11 @@ pub fn main() -> ExitCode {
         None | Some(Command::Run) => run::run(&arguments),
         Some(Command::Check { file, json }) => {
             let file = file.clone().unwrap_or_else(|| configuration(&arguments));
-            let format = if *json { Format::Json } else { Format::Text(style(&std::io::stdout())) };
+            let format = if *json {
+                Format::Json
+            } else {
+                Format::Text(style(&std::io::stdout()))
+            };
             match check::run(&file, format, &mut std::io::stdout().lock()) {
                 Ok(outcome) => ExitCode::from(outcome.exit_code()),
                 Err(_) => ExitCode::FAILURE,
@@ -55,9 +59,10 @@ pub fn main() -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Some(Command::Child { process: ChildProcess::Checker, .. }) => {
-            run::child(&arguments, crate::daemon::checker::main)
-        }
+        Some(Command::Child {
+            process: ChildProcess::Checker,
+            ..
+        }) => run::child(&arguments, crate::daemon::checker::main),
     }
 }
 
@@ -88,7 +93,11 @@ fn configuration(arguments: &Arguments) -> PathBuf {
         return file.clone();
     }
     let [ours, theirs] = DEFAULT_FILES.map(PathBuf::from);
-    if !ours.exists() && theirs.exists() { theirs } else { ours }
+    if !ours.exists() && theirs.exists() {
+        theirs
+    } else {
+        ours
+    }
 }
 
 fn style(stream: &impl IsTerminal) -> Style {

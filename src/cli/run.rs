@@ -65,10 +65,17 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// Runs a child of core's: `main` with its end of the socket pair, which is its
 /// standard input.
 pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
-    let Some(Command::Child { console, detail, .. }) = &arguments.command else {
+    let Some(Command::Child {
+        console, detail, ..
+    }) = &arguments.command
+    else {
         return ExitCode::FAILURE;
     };
-    let target = if *console { Target::Console } else { Target::Journal };
+    let target = if *console {
+        Target::Console
+    } else {
+        Target::Journal
+    };
     log::init(target, *detail, "checker");
     crate::sys::sandbox::name_process("ipvsd-checker");
     crate::sys::sandbox::die_with_parent();
@@ -82,7 +89,11 @@ pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
 }
 
 fn log_to(arguments: &Arguments) {
-    let target = if arguments.log_console { Target::Console } else { Target::Journal };
+    let target = if arguments.log_console {
+        Target::Console
+    } else {
+        Target::Journal
+    };
     log::init(target, arguments.log_detail, "core");
 }
 

@@ -13,7 +13,11 @@ use crate::sys::host;
 /// Asks the director of this network namespace and prints what it says.
 pub fn run(json: bool, events: bool) -> ExitCode {
     let path = host::run_dir().join("control.sock");
-    let request = if events { Request::Events } else { Request::Status };
+    let request = if events {
+        Request::Events
+    } else {
+        Request::Status
+    };
     let text = match control::ask(&path, &request) {
         Ok(Answer::Status(status)) if json => pretty(&status),
         Ok(Answer::Status(status)) => plain(&status),
@@ -68,7 +72,11 @@ fn plain(status: &Status) -> String {
         );
     }
     for child in &status.children {
-        let answers = if child.answers { "" } else { ", does not answer: this is what was known last" };
+        let answers = if child.answers {
+            ""
+        } else {
+            ", does not answer: this is what was known last"
+        };
         let _ = writeln!(
             text,
             "{} (pid {}), up {}, {} restarts{answers}",
@@ -79,7 +87,11 @@ fn plain(status: &Status) -> String {
         );
     }
     if let (Some(settled), Some(counters)) = (status.table.settled, status.table.counters) {
-        let how = if settled { "as wanted" } else { "not as wanted yet" };
+        let how = if settled {
+            "as wanted"
+        } else {
+            "not as wanted yet"
+        };
         let _ = writeln!(
             text,
             "kernel's table {how}: {} operations, {} failed, {} dumps",
@@ -126,7 +138,11 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus)
         plain_real_server(text, server);
     }
     if let Some(sorry) = &virtual_server.sorry_server {
-        let state = if sorry.in_use { "STANDS IN" } else { "standing by" };
+        let state = if sorry.in_use {
+            "STANDS IN"
+        } else {
+            "standing by"
+        };
         let _ = writeln!(text, "  sorry server {} {state}", sorry.address);
     }
 }
@@ -135,7 +151,10 @@ fn plain_real_server(text: &mut String, server: &RealServerStatus) {
     let state = if server.up { "up" } else { "DOWN" };
     let weight = match server.weight == server.configured_weight {
         true => format!("weight {}", server.weight),
-        false => format!("weight {} (configured {})", server.weight, server.configured_weight),
+        false => format!(
+            "weight {} (configured {})",
+            server.weight, server.configured_weight
+        ),
     };
     let kernel = match server.kernel_weight {
         Some(kernel) if kernel == u32::from(server.weight) => String::new(),
@@ -159,7 +178,13 @@ fn plain_check(text: &mut String, check: &CheckStatus) {
         (false, true) => "DOWN",
         (false, false) => "DOWN (not checked yet)",
     };
-    let _ = write!(text, "     {} {} {state} for {}", check.check, check.target, age(check.age));
+    let _ = write!(
+        text,
+        "     {} {} {state} for {}",
+        check.check,
+        check.target,
+        age(check.age)
+    );
     if let Some(reason) = &check.reason {
         let _ = write!(text, ": {reason}");
     }
@@ -173,7 +198,11 @@ fn plain_events(events: &[EventStatus]) -> String {
     let mut text = String::new();
     for event in events {
         let at = crate::sys::log::timestamp(event.at);
-        let _ = writeln!(text, "{:>6}  {at}  {}  [{}]", event.number, event.text, event.cause_text);
+        let _ = writeln!(
+            text,
+            "{:>6}  {at}  {}  [{}]",
+            event.number, event.text, event.cause_text
+        );
     }
     text
 }

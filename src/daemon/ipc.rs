@@ -67,7 +67,8 @@ impl<Out: Serialize, In: DeserializeOwned> Connection<Out, In> {
         let scratch = std::mem::take(&mut self.scratch);
         match postcard::to_extend(message, scratch) {
             Ok(encoded) => {
-                self.unsent.extend_from_slice(&(encoded.len() as u32).to_le_bytes());
+                self.unsent
+                    .extend_from_slice(&(encoded.len() as u32).to_le_bytes());
                 self.unsent.extend_from_slice(&encoded);
                 self.scratch = encoded;
                 // One large message (a model) must not keep its memory for ever.
@@ -110,7 +111,9 @@ impl<Out: Serialize, In: DeserializeOwned> Connection<Out, In> {
     }
 
     fn take_message(&mut self) -> Result<Option<In>, IpcError> {
-        let Some(length) = self.received.first_chunk::<4>() else { return Ok(None) };
+        let Some(length) = self.received.first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = u32::from_le_bytes(*length) as usize;
         if length > LONGEST_FRAME {
             return Err(IpcError::TooLong(length));
@@ -159,7 +162,10 @@ mod tests {
 
     fn pair() -> (End, End) {
         let (a, b) = StdStream::pair().unwrap();
-        (Connection::new(a.into()).unwrap(), Connection::new(b.into()).unwrap())
+        (
+            Connection::new(a.into()).unwrap(),
+            Connection::new(b.into()).unwrap(),
+        )
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -50,19 +50,36 @@ pub enum FromChecker {
     Failed(String),
     /// What is known of the pools after a start or a reload, before the kernel's
     /// table follows.
-    Pools { pools: Vec<(ServiceKey, PoolState)>, told: Vec<Told> },
+    Pools {
+        pools: Vec<(ServiceKey, PoolState)>,
+        told: Vec<Told>,
+    },
     /// A check has come to another verdict. Sent before the kernel's table follows:
     /// a checker that is killed in between leaves a successor who knows.
     Verdict(Box<NewVerdict>),
     /// Something happened to the table.
     Table(Vec<Told>),
     /// The kernel's table is as this generation wants it, as far as it takes it.
-    Settled { generation: u64, operations: u64, owned: Vec<ServiceKey> },
+    Settled {
+        generation: u64,
+        operations: u64,
+        owned: Vec<ServiceKey>,
+    },
     /// Run a script. The end is answered with the same number.
-    RunScript { request: u64, script: ScriptId, generation: u64, timeout: Duration },
-    Status { request: u64, live: Box<Live> },
+    RunScript {
+        request: u64,
+        script: ScriptId,
+        generation: u64,
+        timeout: Duration,
+    },
+    Status {
+        request: u64,
+        live: Box<Live>,
+    },
     /// Everything that was owned is out of the kernel but for these.
-    Released { left: Vec<ServiceKey> },
+    Released {
+        left: Vec<ServiceKey>,
+    },
 }
 
 /// An event to be, until core gives it its number.
@@ -125,4 +142,3 @@ pub struct LastRun {
     pub late: Duration,
     pub outcome: Outcome,
 }
-

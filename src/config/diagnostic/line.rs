@@ -24,7 +24,10 @@ impl Diagnostics {
             for help in &diagnostic.help {
                 text.push_str(&format!(" ({help})"));
             }
-            Line { severity: diagnostic.severity(), text: text.replace('\n', " ") }
+            Line {
+                severity: diagnostic.severity(),
+                text: text.replace('\n', " "),
+            }
         })
     }
 }

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use self::pools::{Job, Pools};
 use self::table::TableKeeper;
 use super::ipc::Connection;
-use super::messages::{FromChecker, Live, RefusedOp, Start, Told, ToChecker};
+use super::messages::{FromChecker, Live, RefusedOp, Start, ToChecker, Told};
 use crate::alert::{Cause, What};
 use crate::check::misc::{self, ScriptEnd};
 use crate::check::{CheckKey, FailureKind, Outcome};
@@ -41,7 +41,10 @@ type Core = Connection<FromChecker, ToChecker>;
 
 /// The whole life of a checker. `core` is its end of the socket pair.
 pub fn main(core: OwnedFd) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -114,7 +117,13 @@ impl Checker {
                 Err(error) => return Err(error.to_string()),
             }
         };
-        let Start { generation, model, owned, memory, cause } = *start;
+        let Start {
+            generation,
+            model,
+            owned,
+            memory,
+            cause,
+        } = *start;
         let audit_interval = model.global.audit_interval;
         let mut checker = Checker {
             generation,
@@ -122,7 +131,9 @@ impl Checker {
             pools: Pools::default(),
             table: TableKeeper::new(ipvs, owned, audit_interval),
             running: JoinSet::new(),
-            most_running: descriptor_limit().saturating_sub(RESERVED_DESCRIPTORS).max(1),
+            most_running: descriptor_limit()
+                .saturating_sub(RESERVED_DESCRIPTORS)
+                .max(1),
             scripts: HashMap::new(),
             next_script: 0,
             random: Random::default(),
@@ -188,7 +199,9 @@ impl Checker {
             return wake.min(limit);
         }
         while self.running.len() < self.most_running {
-            let Some(job) = self.pools.pop_due(now) else { break };
+            let Some(job) = self.pools.pop_due(now) else {
+                break;
+            };
             self.run_check(job, core);
         }
         if self.running.len() < self.most_running
@@ -200,7 +213,9 @@ impl Checker {
     }
 
     fn tell_if_settled(&mut self, core: &mut Core) {
-        let Some(from) = self.settling_from else { return };
+        let Some(from) = self.settling_from else {
+            return;
+        };
         if !self.table.is_idle() {
             return;
         }
@@ -208,16 +223,28 @@ impl Checker {
         // everything else is there.
         let operations = self.table.counters().sent - from;
         let owned = self.table.keeper.owned().copied().collect();
-        core.send(&FromChecker::Settled { generation: self.generation, operations, owned });
+        core.send(&FromChecker::Settled {
+            generation: self.generation,
+            operations,
+            owned,
+        });
         self.settling_from = None;
     }
 
     fn run_check(&mut self, job: Job, core: &mut Core) {
-        let Job { key, spec, timeout, alarmingly_late } = job;
+        let Job {
+            key,
+            spec,
+            timeout,
+            alarmingly_late,
+        } = job;
         if let Some(late) = alarmingly_late {
             tracing::warn!(
                 "{} on {} of VS {} is {:.1} s late: are there more checks than this machine can run?",
-                spec.keyword(), key.server, key.service, late.as_secs_f64()
+                spec.keyword(),
+                key.server,
+                key.service,
+                late.as_secs_f64()
             );
         }
         let began = clock::now();
@@ -230,20 +257,33 @@ impl Checker {
                 self.scripts.retain(|_, waiting| !waiting.is_closed());
                 self.scripts.insert(request, sender);
                 let generation = self.generation;
-                core.send(&FromChecker::RunScript { request, script, generation, timeout });
+                core.send(&FromChecker::RunScript {
+                    request,
+                    script,
+                    generation,
+                    timeout,
+                });
                 self.running.spawn(async move {
                     let outcome = match tokio::time::timeout(timeout + SCRIPT_GRACE, end).await {
                         Ok(Ok(end)) => misc::outcome(end, dynamic),
                         _ => FailureKind::Internal("core does not say how the script ended".into())
                             .into(),
                     };
-                    Finished { key, outcome, took: clock::now() - began }
+                    Finished {
+                        key,
+                        outcome,
+                        took: clock::now() - began,
+                    }
                 });
             }
             spec => {
                 self.running.spawn(async move {
                     let outcome = probe::run(&spec, timeout).await;
-                    Finished { key, outcome, took: clock::now() - began }
+                    Finished {
+                        key,
+                        outcome,
+                        took: clock::now() - began,
+                    }
                 });
             }
         }
@@ -251,7 +291,9 @@ impl Checker {
 
     fn on_finished(&mut self, finished: Finished, core: &mut Core) {
         let Finished { key, outcome, took } = finished;
-        let Some(ended) = self.pools.ended(&key, outcome, took, clock::now()) else { return };
+        let Some(ended) = self.pools.ended(&key, outcome, took, clock::now()) else {
+            return;
+        };
         if let Some(remark) = ended.remark {
             tracing::info!("{remark}");
         }
@@ -299,12 +341,22 @@ impl Checker {
         core: &mut Core,
     ) {
         let now = clock::now();
-        self.table.keeper.set_audit_interval(model.global.audit_interval);
-        let events = self.pools.configure(model, memory, now, || self.random.next());
+        self.table
+            .keeper
+            .set_audit_interval(model.global.audit_interval);
+        let events = self
+            .pools
+            .configure(model, memory, now, || self.random.next());
         let cause = &self.cause;
-        let told = |event| Told { cause: cause.clone(), what: What::Pool(event) };
+        let told = |event| Told {
+            cause: cause.clone(),
+            what: What::Pool(event),
+        };
         let told = events.into_iter().map(told).collect();
-        core.send(&FromChecker::Pools { pools: self.pools.states(), told });
+        core.send(&FromChecker::Pools {
+            pools: self.pools.states(),
+            told,
+        });
         self.settling_from = Some(self.table.counters().sent);
         self.table.keeper.want_all(self.pools.wanted());
     }
@@ -323,15 +375,20 @@ impl Checker {
 
     fn live(&self) -> Live {
         let keeper = &self.table.keeper;
-        let refused = keeper.refused().map(|(service, server, error, retry_at)| RefusedOp {
-            service: *service,
-            server,
-            why: error.to_string(),
-            retry_at,
-        });
+        let refused = keeper
+            .refused()
+            .map(|(service, server, error, retry_at)| RefusedOp {
+                service: *service,
+                server,
+                why: error.to_string(),
+                retry_at,
+            });
         let kernel = keeper.owned().filter_map(|key| {
             let entry = keeper.believed(key)?;
-            let servers = entry.destinations.iter().map(|(server, as_is)| (*server, as_is.weight));
+            let servers = entry
+                .destinations
+                .iter()
+                .map(|(server, as_is)| (*server, as_is.weight));
             Some((*key, servers.collect()))
         });
         Live {

@@ -50,7 +50,6 @@ pub struct Job {
 
 /// What the outcome of a check comes to.
 pub struct Ended {
-    pub key: CheckKey,
     /// Set when core must know: the verdict, or what it rests on, is new.
     pub news: Option<Box<NewVerdict>>,
     /// A failure that is forgiven, or one of a check that is down: for the log.
@@ -75,16 +74,24 @@ impl Pools {
             let (pool, news) = Pool::new(&model, virtual_server, &memory, now);
             events.extend(news);
             for (slot, key, verdict) in pool.checks() {
-                let Some(check) = check_at(&model, index, slot) else { continue };
+                let Some(check) = check_at(&model, index, slot) else {
+                    continue;
+                };
                 let id = self.checks.len() as u32;
-                let old = before.by_key.get(&key).map(|id| (*id, &before.checks[*id as usize]));
+                let old = before
+                    .by_key
+                    .get(&key)
+                    .map(|id| (*id, &before.checks[*id as usize]));
                 match old.and_then(|(id, _)| before.schedule.when(id)) {
                     // A shorter interval holds from now on, not after the longer one.
                     Some(When::Waiting(due)) => {
-                        self.schedule.add_at(id, due.min(now + check.timing.delay_loop));
+                        self.schedule
+                            .add_at(id, due.min(now + check.timing.delay_loop));
                     }
                     Some(running) => self.schedule.adopt(id, running),
-                    None => self.schedule.add_first(id, check.timing.warmup, random(), now),
+                    None => self
+                        .schedule
+                        .add_first(id, check.timing.warmup, random(), now),
                 }
                 let state = match old {
                     // With its retries, if the pool has not changed its mind.
@@ -108,33 +115,38 @@ impl Pools {
         events
     }
 
-    pub fn model(&self) -> &Model {
-        &self.model
-    }
-
     /// Everything that is known.
     pub fn memory(&self) -> Memory {
         let mut memory = Memory::default();
-        self.pools.iter().for_each(|pool| pool.remember(&mut memory));
+        self.pools
+            .iter()
+            .for_each(|pool| pool.remember(&mut memory));
         memory
     }
 
     pub fn states(&self) -> Vec<(ServiceKey, PoolState)> {
-        self.pools.iter().map(|pool| (pool.key(), pool.state())).collect()
+        self.pools
+            .iter()
+            .map(|pool| (pool.key(), pool.state()))
+            .collect()
     }
 
     /// The whole wanted table.
     pub fn wanted(&mut self) -> Table {
         self.changed.clear();
         let services = self.pools.iter().map(|pool| (pool.key(), pool.wanted()));
-        Table { services: services.collect() }
+        Table {
+            services: services.collect(),
+        }
     }
 
     /// The entries that may have changed since they were last asked for. Many
     /// verdicts on one pool are one change of its entry.
     pub fn take_changed(&mut self) -> Vec<(ServiceKey, Entry)> {
         let changed = std::mem::take(&mut self.changed);
-        let pools = changed.into_iter().filter_map(|index| self.pools.get(index));
+        let pools = changed
+            .into_iter()
+            .filter_map(|index| self.pools.get(index));
         pools.map(|pool| (pool.key(), pool.wanted())).collect()
     }
 
@@ -174,8 +186,12 @@ impl Pools {
         let check = check_at(&self.model, run.pool, run.slot)?;
         run.runs.runs += 1;
         run.runs.failures += u64::from(!outcome.is_success());
-        run.runs.last =
-            Some(LastRun { ended: now, took, late: run.late, outcome: outcome.clone() });
+        run.runs.last = Some(LastRun {
+            ended: now,
+            took,
+            late: run.late,
+            outcome: outcome.clone(),
+        });
         let ran_before = run.state.verdict().ever_ran;
         let words = outcome.to_string();
         let failure_before = run.state.verdict().failure.clone();
@@ -183,20 +199,31 @@ impl Pools {
         let verdict = run.state.verdict().clone();
         self.schedule.finished(id, now + step.next_in);
 
-        let remark = remark(check, key, &words, &step.forgiven, &verdict, &failure_before);
-        let is_news = step.transition.is_some()
-            || !ran_before
-            || verdict.failure != failure_before;
+        let remark = remark(
+            check,
+            key,
+            &words,
+            &step.forgiven,
+            &verdict,
+            &failure_before,
+        );
+        let is_news = step.transition.is_some() || !ran_before || verdict.failure != failure_before;
         if !is_news {
-            return Some(Ended { key: *key, news: None, remark });
+            return Some(Ended { news: None, remark });
         }
         let pool = &mut self.pools[run.pool];
         let events = pool.on_verdict(run.slot, verdict.clone());
         if step.transition.is_some() {
             self.changed.insert(run.pool);
         }
-        let cause = Cause::Check { keyword: check.spec.keyword().to_owned(), outcome: words };
-        let told = |event| Told { cause: cause.clone(), what: What::Pool(event) };
+        let cause = Cause::Check {
+            keyword: check.spec.keyword().to_owned(),
+            outcome: words,
+        };
+        let told = |event| Told {
+            cause: cause.clone(),
+            what: What::Pool(event),
+        };
         let news = pool.servers().nth(run.slot.server).map(|(_, server)| {
             Box::new(NewVerdict {
                 key: *key,
@@ -210,22 +237,26 @@ impl Pools {
         debug_assert!(
             !matches!(step.transition, Some(Transition::Up | Transition::Down)) || news.is_some()
         );
-        Some(Ended { key: *key, news, remark })
+        Some(Ended { news, remark })
     }
 
     /// How each check has been running.
     pub fn runs(&self) -> Vec<(CheckKey, CheckRuns)> {
-        self.checks.iter().map(|run| (run.key, run.runs.clone())).collect()
-    }
-
-    /// Whether this check is still in the configuration.
-    pub fn has(&self, key: &CheckKey) -> bool {
-        self.by_key.contains_key(key)
+        self.checks
+            .iter()
+            .map(|run| (run.key, run.runs.clone()))
+            .collect()
     }
 }
 
 fn check_at(model: &Model, pool: usize, slot: CheckSlot) -> Option<&Check> {
-    model.virtual_servers.get(pool)?.real_servers.get(slot.server)?.checks.get(slot.check)
+    model
+        .virtual_servers
+        .get(pool)?
+        .real_servers
+        .get(slot.server)?
+        .checks
+        .get(slot.check)
 }
 
 /// A line for the log about a failure, where the pool's events do not tell it.

@@ -51,7 +51,9 @@ impl TableKeeper {
 
     /// Begins the next step if there is one; otherwise returns when to ask again.
     pub fn begin(&mut self, now: Moment) -> Option<Moment> {
-        let Work::Idle(idle) = &mut self.work else { return None };
+        let Work::Idle(idle) = &mut self.work else {
+            return None;
+        };
         let step = self.keeper.next(now);
         if let Step::Wait(until) = step {
             return until;
@@ -96,4 +98,3 @@ async fn carry_out(mut ipvs: Ipvs, step: Step) -> Done {
     };
     Done { ipvs, what }
 }
-

@@ -59,7 +59,13 @@ impl CheckerChild {
             .spawn()?;
         let pid = process.id().unwrap_or_default();
         let connection = Connection::new(ours.into())?;
-        Ok(CheckerChild { process, pid, connection, silent: 0, gave_up: None })
+        Ok(CheckerChild {
+            process,
+            pid,
+            connection,
+            silent: 0,
+            gave_up: None,
+        })
     }
 
     pub fn send(&mut self, message: &ToChecker) {

@@ -67,7 +67,12 @@ impl Control {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::spawn(listen(listener, sender));
-        Ok((Control { path: path.to_owned() }, receiver))
+        Ok((
+            Control {
+                path: path.to_owned(),
+            },
+            receiver,
+        ))
     }
 }
 
@@ -98,17 +103,28 @@ async fn listen(listener: UnixListener, core: mpsc::Sender<Asked>) {
 async fn serve(mut stream: UnixStream, core: mpsc::Sender<Asked>) -> io::Result<()> {
     let mut line = String::new();
     let (reading, mut writing) = stream.split();
-    BufReader::new(reading.take(LONGEST_REQUEST)).read_line(&mut line).await?;
+    BufReader::new(reading.take(LONGEST_REQUEST))
+        .read_line(&mut line)
+        .await?;
     let answer = match serde_json::from_str::<Request>(&line) {
         Ok(request) => {
             let (sender, receiver) = oneshot::channel();
-            let asked = core.send(Asked { request, answer: sender }).await;
+            let asked = core
+                .send(Asked {
+                    request,
+                    answer: sender,
+                })
+                .await;
             match (asked, receiver.await) {
                 (Ok(()), Ok(answer)) => answer,
-                _ => Answer::Refused { why: "ipvsd is ending".into() },
+                _ => Answer::Refused {
+                    why: "ipvsd is ending".into(),
+                },
             }
         }
-        Err(error) => Answer::Refused { why: format!("not a request: {error}") },
+        Err(error) => Answer::Refused {
+            why: format!("not a request: {error}"),
+        },
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');

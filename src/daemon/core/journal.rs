@@ -21,8 +21,12 @@ impl Journal {
     /// Puts down an event and writes it to the log.
     pub fn tell(&mut self, told: Told) {
         self.told += 1;
-        let event =
-            Event { number: self.told, at: SystemTime::now(), cause: told.cause, what: told.what };
+        let event = Event {
+            number: self.told,
+            at: SystemTime::now(),
+            cause: told.cause,
+            what: told.what,
+        };
         log(&event.what);
         if self.events.len() == KEPT {
             self.events.pop_front();

@@ -84,7 +84,9 @@ pub enum StartError {
 /// `options.file` held. `ready` is called once the first configuration is in the
 /// kernel.
 pub fn main(options: Options, model: Model, ready: impl FnOnce()) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(async {
             let core = Core::new(options, model)?;
@@ -168,10 +170,16 @@ struct Signals {
 impl Core {
     fn new(options: Options, model: Model) -> Result<Self, StartError> {
         let run_dir = host::run_dir();
-        let unusable = |error| StartError::RunDir { path: run_dir.clone(), error };
+        let unusable = |error| StartError::RunDir {
+            path: run_dir.clone(),
+            error,
+        };
         std::fs::create_dir_all(&run_dir).map_err(unusable)?;
         let in_run_dir = |name: &str| run_dir.join(name);
-        let pid_path = options.pid_file.clone().unwrap_or_else(|| in_run_dir("ipvsd.pid"));
+        let pid_path = options
+            .pid_file
+            .clone()
+            .unwrap_or_else(|| in_run_dir("ipvsd.pid"));
         // Two cores with pid files of their own would still share one table.
         let lock = PidFile::create(&in_run_dir("lock"))?;
         std::mem::forget(lock);
@@ -181,8 +189,11 @@ impl Core {
         }
         raise_descriptor_limit();
         let (control, requests) = Control::open(&in_run_dir("control.sock")).map_err(unusable)?;
-        let (record, problem) =
-            OwnedRecord::read(in_run_dir("owned.json"), host::boot_id()?, host::net_namespace()?);
+        let (record, problem) = OwnedRecord::read(
+            in_run_dir("owned.json"),
+            host::boot_id()?,
+            host::net_namespace()?,
+        );
         if let Some(problem) = problem {
             tracing::warn!("{problem}");
         }
@@ -271,12 +282,20 @@ impl Core {
         let far = clock::now() + Duration::from_secs(3600);
         let asked = self.asked.iter().map(|asked| asked.until);
         let ending = self.ending.iter().map(|ending| ending.until);
-        asked.chain(ending).chain(self.restart_at).min().unwrap_or(far)
+        asked
+            .chain(ending)
+            .chain(self.restart_at)
+            .min()
+            .unwrap_or(far)
     }
 
     async fn on_time(&mut self) {
         let now = clock::now();
-        for asked in self.asked.extract_if(.., |asked| asked.until <= now).collect::<Vec<_>>() {
+        for asked in self
+            .asked
+            .extract_if(.., |asked| asked.until <= now)
+            .collect::<Vec<_>>()
+        {
             let status = self.status(None);
             let _ = asked.answer.send(Answer::Status(Box::new(status)));
         }
@@ -301,11 +320,17 @@ impl Core {
     /// only while starting up.
     fn start_checker(&mut self, cause: Cause) -> Result<(), ExitCode> {
         if !self.needs_checker() {
-            tracing::info!("There is no virtual server in {}", self.options.file.display());
+            tracing::info!(
+                "There is no virtual server in {}",
+                self.options.file.display()
+            );
             self.started_up = true;
             return Ok(());
         }
-        if let Err(error) = self.record.add(self.model.virtual_servers.iter().map(|vs| vs.key)) {
+        if let Err(error) = self
+            .record
+            .add(self.model.virtual_servers.iter().map(|vs| vs.key))
+        {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
             );
@@ -318,8 +343,14 @@ impl Core {
                 return self.cannot_start();
             }
         };
-        let started = What::ProcessStarted { process: "checker".into(), pid: child.pid };
-        self.journal.tell(Told { cause: cause.clone(), what: started });
+        let started = What::ProcessStarted {
+            process: "checker".into(),
+            pid: child.pid,
+        };
+        self.journal.tell(Told {
+            cause: cause.clone(),
+            what: started,
+        });
         if let Err(error) = std::fs::write(&self.checkers_pid_file, format!("{}\n", child.pid)) {
             tracing::warn!("cannot write {}: {error}", self.checkers_pid_file.display());
         }
@@ -330,7 +361,10 @@ impl Core {
             memory: self.memory.clone(),
             cause,
         })));
-        self.checker = Some(Running { child, since: clock::now() });
+        self.checker = Some(Running {
+            child,
+            since: clock::now(),
+        });
         Ok(())
     }
 
@@ -373,7 +407,10 @@ impl Core {
         if !self.started_up {
             match gave_up {
                 Some(why) => tracing::error!("{why}"),
-                None => tracing::error!("the checker process ended during the start: {}", Ended(&ending)),
+                None => tracing::error!(
+                    "the checker process ended during the start: {}",
+                    Ended(&ending)
+                ),
             }
             return Some(ExitCode::FAILURE);
         }
@@ -381,16 +418,23 @@ impl Core {
             Some(why) => why,
             None => Ended(&ending).to_string(),
         };
-        self.checker_lost(running.child.pid, running.since, What::ProcessDied {
-            process: "checker".into(),
-            pid: running.child.pid,
-            how,
-        });
+        self.checker_lost(
+            running.child.pid,
+            running.since,
+            What::ProcessDied {
+                process: "checker".into(),
+                pid: running.child.pid,
+                how,
+            },
+        );
         None
     }
 
     fn checker_lost(&mut self, pid: u32, since: Moment, what: What) {
-        self.journal.tell(Told { cause: Cause::Process, what });
+        self.journal.tell(Told {
+            cause: Cause::Process,
+            what,
+        });
         if clock::now() - since >= SHORT_LIFE {
             self.short_lives = 0;
         }
@@ -404,11 +448,15 @@ impl Core {
 
     /// A round of the watchdog.
     async fn watch(&mut self) {
-        let Some(running) = &mut self.checker else { return };
+        let Some(running) = &mut self.checker else {
+            return;
+        };
         if self.ending.is_some() {
             return;
         }
-        let Some(rounds) = running.child.watch() else { return };
+        let Some(rounds) = running.child.watch() else {
+            return;
+        };
         let pid = running.child.pid;
         let since = running.since;
         let hung = What::ProcessHung {
@@ -435,7 +483,14 @@ impl Core {
                 self.tell_all(told);
             }
             FromChecker::Verdict(news) => {
-                let NewVerdict { key, verdict, server, quorum_up, sorry, told } = *news;
+                let NewVerdict {
+                    key,
+                    verdict,
+                    server,
+                    quorum_up,
+                    sorry,
+                    told,
+                } = *news;
                 self.memory.verdicts.insert(key, verdict);
                 if let Some(pool) = self.memory.pools.get_mut(&key.service) {
                     pool.quorum_up = quorum_up;
@@ -445,10 +500,19 @@ impl Core {
                 self.tell_all(told);
             }
             FromChecker::Table(told) => self.tell_all(told),
-            FromChecker::Settled { generation, operations, owned } => {
+            FromChecker::Settled {
+                generation,
+                operations,
+                owned,
+            } => {
                 self.on_settled(generation, operations, owned);
             }
-            FromChecker::RunScript { request, script, generation, timeout } => {
+            FromChecker::RunScript {
+                request,
+                script,
+                generation,
+                timeout,
+            } => {
                 let Some(running) = &self.checker else { return };
                 let pid = running.child.pid;
                 if generation != self.generation {
@@ -473,7 +537,9 @@ impl Core {
             }
             FromChecker::Released { left } => {
                 for key in &left {
-                    tracing::error!("virtual server {key} could not be taken out of the kernel: `ipvsadm -D` does it");
+                    tracing::error!(
+                        "virtual server {key} could not be taken out of the kernel: `ipvsadm -D` does it"
+                    );
                 }
                 self.write_record(left);
             }
@@ -488,15 +554,29 @@ impl Core {
         self.write_record(owned.into_iter().chain(wanted));
         if !self.started_up {
             self.started_up = true;
-            let servers = self.model.virtual_servers.iter().map(|vs| vs.real_servers.len()).sum();
+            let servers = self
+                .model
+                .virtual_servers
+                .iter()
+                .map(|vs| vs.real_servers.len())
+                .sum();
             let what = What::StartupComplete {
                 virtual_servers: self.model.virtual_servers.len(),
                 real_servers: servers,
             };
-            self.journal.tell(Told { cause: Cause::Start, what });
+            self.journal.tell(Told {
+                cause: Cause::Start,
+                what,
+            });
         } else if self.generation > 1 {
-            let what = What::ReloadComplete { generation, operations };
-            self.journal.tell(Told { cause: Cause::Reload { generation }, what });
+            let what = What::ReloadComplete {
+                generation,
+                operations,
+            };
+            self.journal.tell(Told {
+                cause: Cause::Reload { generation },
+                what,
+            });
         }
     }
 
@@ -507,8 +587,14 @@ impl Core {
     }
 
     fn on_script_end(&mut self, ran: Result<Ran, tokio::task::JoinError>) {
-        let Ok(Ran { pid, request, end }) = ran else { return };
-        if self.checker.as_ref().is_some_and(|running| running.child.pid == pid) {
+        let Ok(Ran { pid, request, end }) = ran else {
+            return;
+        };
+        if self
+            .checker
+            .as_ref()
+            .is_some_and(|running| running.child.pid == pid)
+        {
             self.send(&ToChecker::ScriptEnded { request, end });
         }
     }
@@ -543,14 +629,20 @@ impl Core {
                 let file = self.options.file.display().to_string();
                 self.refused = Some(format!("{errors} errors in {file}"));
                 let cause = Cause::Signal("SIGHUP".into());
-                self.journal.tell(Told { cause, what: What::ReloadRefused { file, errors } });
+                self.journal.tell(Told {
+                    cause,
+                    what: What::ReloadRefused { file, errors },
+                });
             }
         }
         crate::sys::systemd::ready();
     }
 
     fn take(&mut self, model: Model) {
-        if let Err(error) = self.record.add(model.virtual_servers.iter().map(|vs| vs.key)) {
+        if let Err(error) = self
+            .record
+            .add(model.virtual_servers.iter().map(|vs| vs.key))
+        {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
             );
@@ -589,10 +681,16 @@ impl Core {
         if self.ending.is_some() {
             return;
         }
-        self.journal.tell(Told { cause: Cause::Signal(signal.to_owned()), what: What::Stopping });
+        self.journal.tell(Told {
+            cause: Cause::Signal(signal.to_owned()),
+            what: What::Stopping,
+        });
         crate::sys::systemd::stopping();
         self.restart_at = None;
-        self.ending = Some(End { until: clock::now() + STOP_PATIENCE, second: false });
+        self.ending = Some(End {
+            until: clock::now() + STOP_PATIENCE,
+            second: false,
+        });
         if self.checker.is_none() {
             if self.options.keep_ipvs || self.record.is_empty() {
                 return;
@@ -600,12 +698,16 @@ impl Core {
             // It has died just now: another one takes out what it has left.
             let _ = self.start_checker(Cause::Process);
         }
-        self.send(&ToChecker::Stop { release: !self.options.keep_ipvs });
+        self.send(&ToChecker::Stop {
+            release: !self.options.keep_ipvs,
+        });
     }
 
     /// The checker does not end by itself.
     async fn give_up_waiting(&mut self) {
-        let Some(mut running) = self.checker.take() else { return };
+        let Some(mut running) = self.checker.take() else {
+            return;
+        };
         tracing::error!(
             "checker process({}) has not ended within {} s: killing it",
             running.child.pid,
@@ -646,7 +748,11 @@ impl Core {
                 let request = self.next_request;
                 self.send(&ToChecker::Status { request });
                 let until = clock::now() + STATUS_PATIENCE;
-                self.asked.push(StatusAsked { request, until, answer: asked.answer });
+                self.asked.push(StatusAsked {
+                    request,
+                    until,
+                    answer: asked.answer,
+                });
             }
             Request::Status => {
                 let status = Box::new(self.status(None));

@@ -31,7 +31,11 @@ impl OwnedRecord {
     /// Reads the record at `path`. One that is absent, damaged or of another boot or
     /// namespace is empty; the reason comes with it where people should know.
     pub fn read(path: PathBuf, boot_id: String, net_namespace: u64) -> (Self, Option<String>) {
-        let empty = Content { boot_id, net_namespace, services: BTreeSet::new() };
+        let empty = Content {
+            boot_id,
+            net_namespace,
+            services: BTreeSet::new(),
+        };
         let (content, problem) = match std::fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice::<Content>(&bytes) {
                 Ok(found)
@@ -52,7 +56,10 @@ impl OwnedRecord {
                 }
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => (empty, None),
-            Err(error) => (empty, Some(format!("cannot read {}: {error}", path.display()))),
+            Err(error) => (
+                empty,
+                Some(format!("cannot read {}: {error}", path.display())),
+            ),
         };
         (OwnedRecord { path, content }, problem)
     }
@@ -87,7 +94,10 @@ impl OwnedRecord {
         if services == self.content.services {
             return Ok(());
         }
-        let content = Content { services, ..self.content.clone() };
+        let content = Content {
+            services,
+            ..self.content.clone()
+        };
         write_atomically(&self.path, &serde_json::to_vec(&content)?)?;
         self.content = content;
         Ok(())

@@ -173,12 +173,18 @@ pub fn virtual_servers(
     live: Option<&Live>,
     now: Moment,
 ) -> Vec<VirtualServerStatus> {
-    let runs: HashMap<&CheckKey, &CheckRuns> =
-        live.into_iter().flat_map(|live| live.checks.iter().map(|(key, runs)| (key, runs))).collect();
+    let runs: HashMap<&CheckKey, &CheckRuns> = live
+        .into_iter()
+        .flat_map(|live| live.checks.iter().map(|(key, runs)| (key, runs)))
+        .collect();
     let kernel: HashMap<(ServiceKey, DestinationKey), u32> = live
         .into_iter()
         .flat_map(|live| &live.kernel)
-        .flat_map(|(key, servers)| servers.iter().map(|(server, weight)| ((*key, *server), *weight)))
+        .flat_map(|(key, servers)| {
+            servers
+                .iter()
+                .map(|(server, weight)| ((*key, *server), *weight))
+        })
         .collect();
     let statuses = model.virtual_servers.iter().map(|virtual_server| {
         let pool = memory.pools.get(&virtual_server.key);
@@ -224,10 +230,13 @@ pub fn virtual_servers(
                 hysteresis: virtual_server.hysteresis,
                 weight_alive: alive.map(|server| u64::from(server.weight)).sum(),
             },
-            sorry_server: virtual_server.sorry_server.as_ref().map(|sorry| SorryStatus {
-                address: sorry.key.to_string(),
-                in_use: pool.is_some_and(|pool| pool.sorry == Some(sorry.key)),
-            }),
+            sorry_server: virtual_server
+                .sorry_server
+                .as_ref()
+                .map(|sorry| SorryStatus {
+                    address: sorry.key.to_string(),
+                    in_use: pool.is_some_and(|pool| pool.sorry == Some(sorry.key)),
+                }),
             real_servers,
         }
     });
@@ -236,12 +245,15 @@ pub fn virtual_servers(
 
 /// How the table stands, as the checker tells it.
 pub fn table(live: Option<&Live>, now: Moment) -> TableStatus {
-    let refused = live.into_iter().flat_map(|live| &live.refused).map(|refused| RefusedStatus {
-        virtual_server: refused.service.to_string(),
-        real_server: refused.server.map(|server| server.to_string()),
-        why: refused.why.clone(),
-        retry_in: (refused.retry_at - now).as_secs_f64(),
-    });
+    let refused = live
+        .into_iter()
+        .flat_map(|live| &live.refused)
+        .map(|refused| RefusedStatus {
+            virtual_server: refused.service.to_string(),
+            real_server: refused.server.map(|server| server.to_string()),
+            why: refused.why.clone(),
+            retry_in: (refused.retry_at - now).as_secs_f64(),
+        });
     TableStatus {
         settled: live.map(|live| live.settled),
         counters: live.map(|live| live.counters),
@@ -268,18 +280,29 @@ fn seconds(duration: Duration) -> f64 {
 
 fn address(key: &ServiceKey) -> String {
     match key {
-        ServiceKey::Address { address, port, .. } => {
-            DestinationKey { address: *address, port: *port }.to_string()
+        ServiceKey::Address { address, port, .. } => DestinationKey {
+            address: *address,
+            port: *port,
         }
+        .to_string(),
         ServiceKey::Fwmark { mark, .. } => format!("fwmark {mark}"),
     }
 }
 
 fn protocol(key: &ServiceKey) -> &'static str {
     match key {
-        ServiceKey::Address { protocol: Protocol::Tcp, .. } => "TCP",
-        ServiceKey::Address { protocol: Protocol::Udp, .. } => "UDP",
-        ServiceKey::Address { protocol: Protocol::Sctp, .. } => "SCTP",
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            ..
+        } => "TCP",
+        ServiceKey::Address {
+            protocol: Protocol::Udp,
+            ..
+        } => "UDP",
+        ServiceKey::Address {
+            protocol: Protocol::Sctp,
+            ..
+        } => "SCTP",
         ServiceKey::Fwmark { .. } => "FWM",
     }
 }

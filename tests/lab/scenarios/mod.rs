@@ -2,9 +2,10 @@
 //! line is its module and its function.
 
 mod harness;
+mod processes;
 
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
-    [harness::ALL].concat()
+    [harness::ALL, processes::ALL].concat()
 }
