@@ -128,6 +128,7 @@ pub struct Keeper {
     /// Whether it was ever said what is wanted. Nothing is removed before.
     told: bool,
     records: IndexMap<ServiceKey, Record>,
+    ownership: u64,
     believed: Table,
     /// The records that are not [`Trust::Sure`].
     unsure: HashSet<ServiceKey>,
@@ -162,6 +163,7 @@ impl Keeper {
             told: false,
             unsure: records.keys().copied().collect(),
             records,
+            ownership: 0,
             believed: Table::default(),
             urgent: Queue::default(),
             bulk: Queue::default(),
@@ -249,6 +251,7 @@ impl Keeper {
                 };
                 self.records.insert(key, record);
                 self.unsure.insert(key);
+                self.ownership += 1;
                 true
             }
         }
@@ -258,9 +261,16 @@ impl Keeper {
 /// What there is to see.
 impl Keeper {
     /// The virtual servers that are ours: wanted, or still to be removed. The record
-    /// must name them before the next step is carried out.
+    /// must name them before the next step is carried out, and should soon no longer
+    /// name those that have left.
     pub fn owned(&self) -> impl Iterator<Item = &ServiceKey> {
         self.records.keys()
+    }
+
+    /// A number that changes whenever [`Keeper::owned`] does, so that the record need
+    /// not be compared.
+    pub fn ownership(&self) -> u64 {
+        self.ownership
     }
 
     pub fn wanted(&self, key: &ServiceKey) -> Option<&Entry> {
@@ -290,7 +300,7 @@ impl Keeper {
             && self.bulk.is_empty()
             && self.unsure.is_empty()
             && self.troubles.is_empty()
-            && self.fault.is_none()
+            && (self.fault.is_none() || self.records.is_empty())
     }
 
     fn keys(&self) -> Vec<ServiceKey> {
@@ -345,6 +355,8 @@ impl Keeper {
     /// The next operations, at most [`BATCH`].
     fn collect(&mut self, now: Moment) -> Vec<IpvsOp> {
         let mut ops = Vec::new();
+        // One may wait in both queues.
+        let mut taken = HashSet::new();
         while ops.len() < BATCH {
             let Some(key) = self.urgent.pop().or_else(|| self.bulk.pop()) else {
                 break;
@@ -352,7 +364,7 @@ impl Keeper {
             let Some(record) = self.records.get(&key) else {
                 continue;
             };
-            if record.trust != Trust::Sure {
+            if record.trust != Trust::Sure || !taken.insert(key) {
                 // The dump that is due puts it back into the queue.
                 continue;
             }
@@ -370,12 +382,13 @@ impl Keeper {
             if self.troubles.any(&key) {
                 let spots: HashSet<Spot> = todo.iter().map(IpvsOp::destination).collect();
                 self.troubles.retain(&key, |spot| spots.contains(&spot));
-                let alone = |op: &IpvsOp| self.troubles.paused(now, &key, op.destination());
-                if matches!(todo[0], IpvsOp::NewService(..)) && alone(&todo[0]) {
-                    // Without it there is no place for its real servers.
-                    continue;
+                if matches!(todo[0], IpvsOp::NewService(..)) && self.troubles.at(&key, None) {
+                    // Without it there is no place for its real servers, so once it
+                    // was refused it is tried by itself.
+                    self.troubles.retain(&key, |spot| spot.is_none());
+                    todo.truncate(1);
                 }
-                todo.retain(|op| !alone(op));
+                todo.retain(|op| !self.troubles.paused(now, &key, op.destination()));
             }
             // What does not fit is found again when these have been executed.
             todo.truncate(BATCH - ops.len());

@@ -116,7 +116,7 @@ impl Keeper {
         let mut notes = Vec::new();
         match outcome.fault {
             Some(error) => notes.extend(self.failed(now, error)),
-            None if outcome.any_success => notes.extend(self.worked()),
+            None if outcome.answered => notes.extend(self.worked()),
             None => {}
         }
         let repaired = outcome.repairs.into_iter();
@@ -126,7 +126,7 @@ impl Keeper {
     }
 
     fn succeeded(&mut self, op: IpvsOp, outcome: &mut Outcome) {
-        outcome.any_success = true;
+        outcome.answered = true;
         let (key, spot) = (*op.service(), op.destination());
         if self.troubles.resolved(&key, spot) {
             outcome.notes.push(Note::Accepted { op: op.clone() });
@@ -150,12 +150,19 @@ impl Keeper {
 
     fn refused_one(&mut self, now: Moment, op: IpvsOp, error: OpError, outcome: &mut Outcome) {
         let key = *op.service();
-        match error.consequence() {
+        let consequence = error.consequence();
+        outcome.answered |= matches!(
+            consequence,
+            Consequence::Contradiction | Consequence::ThisOne
+        );
+        match consequence {
             Consequence::Everything => {
                 outcome.fault.get_or_insert(error);
                 return;
             }
-            Consequence::Contradiction if matches!(op, IpvsOp::DeleteService(_)) => {
+            Consequence::Contradiction
+                if error == OpError::NoSuchService && matches!(op, IpvsOp::DeleteService(_)) =>
+            {
                 // It is gone, as it was to be.
                 self.believed.services.swap_remove(&key);
                 outcome.notes.extend(self.gone(&key, false));
@@ -200,6 +207,7 @@ impl Keeper {
 
     pub(super) fn forget(&mut self, key: &ServiceKey) {
         self.records.swap_remove(key);
+        self.ownership += 1;
         self.believed.services.swap_remove(key);
         self.unsure.remove(key);
         self.troubles.retain(key, |_| false);
@@ -245,7 +253,8 @@ impl Keeper {
 struct Outcome {
     notes: Vec<Note>,
     repairs: IndexMap<ServiceKey, Vec<Repair>>,
-    any_success: bool,
+    /// The kernel has decided on something, whatever it was.
+    answered: bool,
     fault: Option<OpError>,
     /// Virtual servers that were refused, so that their real servers have no place.
     without_service: HashSet<ServiceKey>,

@@ -102,6 +102,14 @@ impl Troubles {
         trouble.is_some_and(|trouble| trouble.retry_at > now)
     }
 
+    /// Whether there is trouble at a spot.
+    pub(super) fn at(&self, key: &ServiceKey, spot: Spot) -> bool {
+        self.0
+            .get(key)
+            .is_some_and(|spots| spots.contains_key(&spot))
+    }
+
+    /// Whether there is trouble anywhere in a virtual server.
     pub(super) fn any(&self, key: &ServiceKey) -> bool {
         self.0.contains_key(key)
     }
