@@ -12,8 +12,6 @@
 
 mod event;
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
