@@ -331,14 +331,6 @@ async fn a_server_that_closes_too_early() {
         ("", "closed-without-answer"),
         ("H", "closed-early"),
         ("HTTP/1.1 200 OK\r\nContent-Le", "closed-early"),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody",
-            "closed-early",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n",
-            "closed-early",
-        ),
         ("HTTP/1.1 100 Continue\r\n\r\n", "closed-early"),
     ] {
         assert_eq!(
@@ -346,6 +338,39 @@ async fn a_server_that_closes_too_early() {
             name,
             "{answer:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn where_the_server_closes_the_body_ends() {
+    // printf body | md5sum
+    let digest = *b"\x84\x1a\x2d\x68\x9a\xd8\x6b\xd1\x61\x14\x47\x45\x3c\x22\xc6\xfc";
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n",
+    ] {
+        assert_eq!(of_answer(answer.as_bytes()).await, Outcome::Success);
+        let urls = vec![HttpUrl {
+            digest: Some(digest),
+            ..url("/")
+        }];
+        let server = move |stream| say(stream, answer.as_bytes());
+        assert_eq!(
+            each_family(with_urls(urls), LONG, server).await,
+            Outcome::Success
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_of_many_lines_is_read_up_to_a_limit() {
+    for (lines, name) in [(200, "success"), (300, "header-too-large")] {
+        let answer = format!("HTTP/1.0 200 OK\r\n{}\r\n", "X: y\r\n".repeat(lines));
+        let outcome = each_family(http("/"), LONG, move |stream| {
+            let answer = answer.clone();
+            async move { say(stream, answer.as_bytes()).await }
+        });
+        assert_eq!(outcome.await.name(), name, "{lines}");
     }
 }
 

@@ -12,6 +12,7 @@ pub mod misc;
 pub mod outcome;
 pub mod schedule;
 pub mod state;
+pub mod wording;
 
 use std::collections::HashMap;
 

@@ -152,7 +152,7 @@ pub enum FailureKind {
     },
     /// What the answer breaks of its protocol.
     MalformedAnswer(Box<str>),
-    /// The limit in bytes.
+    /// The limit in bytes; there is one on the number of lines too.
     HeaderTooLarge(u64),
     /// The limit in bytes.
     AnswerTooLarge(u64),
@@ -294,7 +294,7 @@ impl fmt::Display for FailureKind {
             }
             WrongDigest { digest, wanted } => write!(f, "digest {digest} (wanted {wanted})"),
             MalformedAnswer(what) => write!(f, "malformed answer: {what}"),
-            HeaderTooLarge(limit) => write!(f, "header larger than {limit} bytes or 100 lines"),
+            HeaderTooLarge(limit) => write!(f, "header larger than {limit} bytes or 256 lines"),
             AnswerTooLarge(limit) => write!(f, "answer larger than {} MiB", limit >> 20),
             ScriptFailed(status) => write!(f, "script ended with status {status}"),
             ScriptTimeout(within) => write!(f, "script killed after {}", Seconds(*within)),
@@ -458,9 +458,9 @@ mod tests {
                 "malformed answer: no status",
             ),
             (
-                HeaderTooLarge(65536),
+                HeaderTooLarge(32768),
                 "header-too-large",
-                "header larger than 65536 bytes or 100 lines",
+                "header larger than 32768 bytes or 256 lines",
             ),
             (
                 AnswerTooLarge(64 << 20),

@@ -66,9 +66,21 @@ pub struct Step {
     pub next_in: Duration,
     /// What changed in the verdict, beside [`Verdict::ever_ran`].
     pub transition: Option<Transition>,
-    /// The check failed and is forgiven: how many failed attempts in a row there
-    /// have been, from 1 to [`Timing::retry`].
-    pub forgiven: Option<u32>,
+    /// It was the check's first attempt ever.
+    pub first: bool,
+    /// It failed, and is forgiven for now: a retry follows.
+    pub forgiven: bool,
+    /// How many retries have failed in a row, up to [`Timing::retry`]; 0 after a
+    /// success.
+    pub retries: u32,
+}
+
+impl Step {
+    /// Whether people should hear of it: the check has changed sides, or has said
+    /// for the first time on which it is.
+    pub fn is_news(&self) -> bool {
+        self.first || matches!(self.transition, Some(Transition::Up | Transition::Down))
+    }
 }
 
 /// What changed in a verdict.
@@ -98,15 +110,19 @@ impl CheckState {
 
     /// Takes in what an attempt that ended `now` came to.
     ///
-    /// Only a check that is up gets retries; one success brings it back; one that is
-    /// down tries again after `delay_loop`.
+    /// Only a check that has been seen to succeed gets retries: one that is down, or
+    /// is up by mere assumption, fails at once (keepalived does so too, though its
+    /// log then speaks of retries). One success brings it back; one that is down
+    /// tries again after `delay_loop`.
     pub fn on_outcome(&mut self, timing: &Timing, outcome: Outcome, now: Moment) -> Step {
-        self.verdict.ever_ran = true;
-        match outcome {
+        let first = !self.verdict.ever_ran;
+        let step = match outcome {
             Outcome::Success => self.succeed(None, timing, now),
             Outcome::Dynamic(status) => self.succeed(Some(status), timing, now),
             Outcome::Failure(failure) => self.fail(failure, timing, now),
-        }
+        };
+        self.verdict.ever_ran = true;
+        Step { first, ..step }
     }
 
     fn succeed(&mut self, dynamic: Option<DynamicStatus>, timing: &Timing, now: Moment) -> Step {
@@ -125,17 +141,23 @@ impl CheckState {
         Step {
             next_in: timing.delay_loop,
             transition,
-            forgiven: None,
+            first: false,
+            forgiven: false,
+            retries: 0,
         }
     }
 
     fn fail(&mut self, failure: Failure, timing: &Timing, now: Moment) -> Step {
-        if self.verdict.up && self.failed_attempts < timing.retry {
+        let proven = self.verdict.up && self.verdict.ever_ran;
+        let retries = self.failed_attempts;
+        if proven && retries < timing.retry {
             self.failed_attempts += 1;
             return Step {
                 next_in: timing.delay_before_retry,
                 transition: None,
-                forgiven: Some(self.failed_attempts),
+                first: false,
+                forgiven: true,
+                retries,
             };
         }
         let transition = self.verdict.up.then_some(Transition::Down);
@@ -149,7 +171,9 @@ impl CheckState {
         Step {
             next_in: timing.delay_loop,
             transition,
-            forgiven: None,
+            first: false,
+            forgiven: false,
+            retries,
         }
     }
 }
@@ -175,74 +199,93 @@ mod tests {
         FailureKind::ConnectionRefused.into()
     }
 
-    fn step(next_in: u64, transition: Option<Transition>, forgiven: Option<u32>) -> Step {
+    fn step(next_in: u64, transition: Option<Transition>) -> Step {
         Step {
             next_in: Duration::from_secs(next_in),
             transition,
-            forgiven,
+            first: false,
+            forgiven: false,
+            retries: 0,
         }
+    }
+
+    fn forgiven(retries: u32) -> Step {
+        Step {
+            forgiven: true,
+            retries,
+            ..step(1, None)
+        }
+    }
+
+    /// Up, and seen to be.
+    fn proven() -> CheckState {
+        let mut state = CheckState::new(Verdict::assumed(true, at(0)));
+        let first = state.on_outcome(&TIMING, Outcome::Success, at(0));
+        assert!(first.first && first.is_news() && first.transition.is_none());
+        state
     }
 
     #[test]
     fn one_that_is_up_fails_after_its_retries_and_comes_back_at_once() {
-        let mut state = CheckState::new(Verdict::assumed(true, at(0)));
-        assert_eq!(
-            state.on_outcome(&TIMING, refused(), at(1)),
-            step(1, None, Some(1))
-        );
-        assert_eq!(
-            state.on_outcome(&TIMING, refused(), at(2)),
-            step(1, None, Some(2))
-        );
+        let mut state = proven();
+        assert_eq!(state.on_outcome(&TIMING, refused(), at(1)), forgiven(0));
+        assert_eq!(state.on_outcome(&TIMING, refused(), at(2)), forgiven(1));
         assert!(state.verdict().up);
-        assert_eq!(
-            state.on_outcome(&TIMING, refused(), at(3)),
-            step(10, Some(Transition::Down), None)
-        );
+        let down = Step {
+            retries: 2,
+            ..step(10, Some(Transition::Down))
+        };
+        assert_eq!(state.on_outcome(&TIMING, refused(), at(3)), down);
         assert_eq!(state.verdict().since, at(3));
         assert_eq!(state.verdict().to_string(), "down: connection refused");
-        assert_eq!(
-            state.on_outcome(&TIMING, refused(), at(13)),
-            step(10, None, None)
-        );
+        assert_eq!(state.on_outcome(&TIMING, refused(), at(13)), step(10, None));
         assert_eq!(state.verdict().since, at(3));
-        assert_eq!(
-            state.on_outcome(&TIMING, Outcome::Success, at(23)),
-            step(10, Some(Transition::Up), None)
-        );
+        let up = state.on_outcome(&TIMING, Outcome::Success, at(23));
+        assert_eq!(up, step(10, Some(Transition::Up)));
         assert_eq!(state.verdict().failure, None);
         assert_eq!(state.verdict().since, at(23));
     }
 
     #[test]
     fn a_success_between_failures_gives_all_retries_back() {
-        let mut state = CheckState::new(Verdict::assumed(true, at(0)));
-        for round in 0..3 {
+        let mut state = proven();
+        for round in 1..4 {
             let now = at(round * 10);
-            assert_eq!(state.on_outcome(&TIMING, refused(), now).forgiven, Some(1));
-            assert_eq!(state.on_outcome(&TIMING, refused(), now).forgiven, Some(2));
-            assert_eq!(
-                state.on_outcome(&TIMING, Outcome::Success, now).transition,
-                None
-            );
+            assert_eq!(state.on_outcome(&TIMING, refused(), now), forgiven(0));
+            assert_eq!(state.on_outcome(&TIMING, refused(), now), forgiven(1));
+            let success = state.on_outcome(&TIMING, Outcome::Success, now);
+            assert_eq!(success, step(10, None));
         }
+    }
+
+    #[test]
+    fn the_first_attempt_of_all_is_not_forgiven() {
+        let mut state = CheckState::new(Verdict::assumed(true, at(0)));
+        let down = state.on_outcome(&TIMING, refused(), at(1));
+        assert_eq!(
+            down,
+            Step {
+                first: true,
+                ..step(10, Some(Transition::Down))
+            }
+        );
     }
 
     #[test]
     fn one_that_starts_down_has_no_retries() {
         let mut state = CheckState::new(Verdict::assumed(false, at(0)));
         assert_eq!(state.verdict().to_string(), "down (not checked yet)");
+        let still = state.on_outcome(&TIMING, refused(), at(1));
         assert_eq!(
-            state.on_outcome(&TIMING, refused(), at(1)),
-            step(10, None, None)
+            still,
+            Step {
+                first: true,
+                ..step(10, None)
+            }
         );
         assert_eq!(state.verdict().since, at(0));
-        assert_eq!(
-            state
-                .on_outcome(&TIMING, Outcome::Success, at(11))
-                .transition,
-            Some(Transition::Up)
-        );
+        let up = state.on_outcome(&TIMING, Outcome::Success, at(11));
+        assert_eq!(up, step(10, Some(Transition::Up)));
     }
 
     #[test]
@@ -255,12 +298,13 @@ mod tests {
         assert_eq!(same.transition, None);
         let back = state.on_outcome(&TIMING, Outcome::Success, at(3));
         assert_eq!(back.transition, Some(Transition::Weight));
+        assert!(!back.is_news());
         assert_eq!(state.verdict().since, at(0));
     }
 
     #[test]
     fn a_verdict_handed_over_stays_what_it_was() {
-        let mut state = CheckState::new(Verdict::assumed(true, at(0)));
+        let mut state = proven();
         for second in 1..=3 {
             state.on_outcome(&TIMING, refused(), at(second));
         }
@@ -268,10 +312,7 @@ mod tests {
         let handed: Verdict = postcard::from_bytes(&bytes).unwrap();
         assert_eq!(&handed, state.verdict());
         let mut next = CheckState::new(handed);
-        assert_eq!(
-            next.on_outcome(&TIMING, refused(), at(9)),
-            step(10, None, None)
-        );
+        assert_eq!(next.on_outcome(&TIMING, refused(), at(9)), step(10, None));
         assert_eq!(next.verdict().since, at(3));
     }
 }

@@ -12,8 +12,6 @@
 
 mod event;
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -21,7 +19,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use event::{PoolChange, PoolEvent};
+pub use event::{PoolChange, PoolEvent, ServerName};
 
 use super::table::Entry;
 use super::types::{
@@ -128,11 +126,12 @@ impl Pool {
     /// * A check that is known (by [`CheckKey`]) keeps its verdict.
     /// * A check that is new at a real server that is known begins as that server
     ///   was: one that was down stays down until a success, one that was up stays up.
+    ///   (keepalived puts a server back whose check has changed, until it fails.)
     /// * A check of a real server that is new begins up, or down under `alpha`.
     ///
     /// The events tell where this differs from what is known, which is nothing after
     /// a mere handover; of a real server that is new they tell nothing. A pool of
-    /// which nothing is known tells of a quorum that it has not got to begin with.
+    /// which nothing is known tells whether it has its quorum.
     pub fn new(
         model: &Model,
         virtual_server: &VirtualServer,
@@ -156,7 +155,8 @@ impl Pool {
                 quorum: virtual_server.quorum,
                 hysteresis: virtual_server.hysteresis,
             },
-            quorum_up: known.is_none_or(|pool| pool.quorum_up),
+            // To begin with, a quorum has to be gained.
+            quorum_up: known.is_some_and(|pool| pool.quorum_up),
             sorry: virtual_server.sorry_server.clone(),
             alive: servers.iter().map(|server| server.state.alive()).sum(),
             servers,
@@ -167,7 +167,11 @@ impl Pool {
                 pool.tell_server(index, *before, &mut events);
             }
         }
-        pool.settle_quorum(known.and_then(|pool| pool.sorry), &mut events);
+        pool.settle_quorum(
+            known.and_then(|pool| pool.sorry),
+            known.is_none(),
+            &mut events,
+        );
         (pool, events)
     }
 
@@ -243,7 +247,7 @@ impl Pool {
         self.alive = self.alive - before.alive() + server.state.alive();
         self.tell_server(slot.server, before, &mut events);
         let sorry = self.sorry_in();
-        self.settle_quorum(sorry, &mut events);
+        self.settle_quorum(sorry, false, &mut events);
         events
     }
 
@@ -306,7 +310,7 @@ impl Pool {
                 server: server.key,
                 from: before.weight,
                 to: after.weight,
-                up: after.up,
+                up: before.up,
             });
         }
         match (before.up, after.up) {
@@ -325,8 +329,13 @@ impl Pool {
     }
 
     /// Brings the quorum to what the weight alive makes of it, and tells that, and
-    /// what became of the sorry server that was in before.
-    fn settle_quorum(&mut self, sorry_before: Option<DestinationKey>, events: &mut Vec<PoolEvent>) {
+    /// what became of the sorry server that was in before; in keepalived's order.
+    fn settle_quorum(
+        &mut self,
+        sorry_before: Option<DestinationKey>,
+        at_start: bool,
+        events: &mut Vec<PoolEvent>,
+    ) {
         let was_up = self.quorum_up;
         self.quorum_up = self.quorum.after(was_up, self.alive);
         let service = self.key;
@@ -344,11 +353,19 @@ impl Pool {
                 hysteresis,
                 weight,
             }),
+            (false, false) if at_start => tell(PoolChange::QuorumDownAtStart {
+                quorum,
+                hysteresis,
+                weight,
+            }),
             _ => {}
         }
         let sorry_after = self.sorry_in();
         if sorry_before == sorry_after {
             return;
+        }
+        if let Some(server) = sorry_before {
+            tell(PoolChange::SorryServerOut { server });
         }
         if let Some(server) = sorry_after {
             tell(PoolChange::SorryServerIn { server });
@@ -357,9 +374,6 @@ impl Pool {
             (None, Some(_)) => tell(PoolChange::SurvivorsOut),
             (Some(_), None) => tell(PoolChange::SurvivorsIn),
             _ => {}
-        }
-        if let Some(server) = sorry_before {
-            tell(PoolChange::SorryServerOut { server });
         }
     }
 }

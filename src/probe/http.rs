@@ -26,6 +26,9 @@ use crate::config::model::{CheckTarget, HttpCheck, HttpUrl};
 /// CPU by whoever is sent a byte at a time.
 pub const HEADER_LIMIT: usize = 32 << 10;
 
+/// The most header lines that an answer may have; beyond is `header-too-large` too.
+pub const HEADER_LINES: usize = 256;
+
 /// The most bytes that an answer may have in all; beyond is `answer-too-large`. They
 /// are not kept, so this bounds the work, not the memory: a server that streams
 /// without end must not take the whole deadline at full speed.
@@ -70,7 +73,10 @@ async fn get(target: &CheckTarget, url: &HttpUrl, timeout: Duration) -> Result<(
 ///
 /// A wrong status ends it at once. Otherwise the body is read to its end even where
 /// only the status is wanted, as keepalived does: a server that stalls in the middle
-/// of its page does not serve.
+/// of its page does not serve. Where the server closes, the body ends, though
+/// Content-Length had promised more: keepalived lets that pass, and a length that is
+/// wrong by a few bytes is more often a slip of the server's than its death. What
+/// came is what a digest is computed of.
 async fn exchange(
     io: Counted<'_>,
     request: hyper::Request<http_body_util::Empty<bytes::Bytes>>,
@@ -78,6 +84,7 @@ async fn exchange(
 ) -> hyper::Result<Result<(), FailureKind>> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEADER_LIMIT)
+        .max_headers(HEADER_LINES)
         .title_case_headers(true)
         // What a browser forgives is no failure of the server.
         .allow_spaces_after_header_name_in_responses(true)
@@ -93,8 +100,13 @@ async fn exchange(
         }
         let mut digest = url.digest.map(|_| Md5::new());
         while let Some(frame) = answer.frame().await {
-            if let (Some(digest), Some(data)) = (&mut digest, frame?.data_ref()) {
-                digest.update(data);
+            match (frame, &mut digest) {
+                (Ok(frame), Some(digest)) => {
+                    frame.data_ref().map_or((), |data| digest.update(data))
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) if is_end_of_connection(&error) => break,
+                (Err(error), _) => return Err(error),
             }
         }
         let digest = digest.map(|digest| digest.finalize().into());
@@ -117,29 +129,41 @@ async fn exchange(
 
 /// The failure that an error of hyper stands for, after so many bytes of the answer.
 fn failure_of(error: &hyper::Error, received: u64) -> FailureKind {
-    let closed = match received {
-        0 => FailureKind::ClosedWithoutAnswer,
-        received => FailureKind::ClosedEarly { received },
-    };
     if error.is_parse_too_large() {
         return FailureKind::HeaderTooLarge(HEADER_LIMIT as u64);
     }
-    if error.is_incomplete_message() {
-        return closed;
+    if is_end_of_connection(error) {
+        return match received {
+            0 => FailureKind::ClosedWithoutAnswer,
+            received => FailureKind::ClosedEarly { received },
+        };
     }
+    match io_error(error) {
+        Some(io) if io.raw_os_error().is_some() => FailureKind::from(io),
+        Some(io) if io.kind() == io::ErrorKind::FileTooLarge => {
+            FailureKind::AnswerTooLarge(ANSWER_LIMIT)
+        }
+        Some(io) => FailureKind::MalformedAnswer(io.to_string().into()),
+        None => FailureKind::MalformedAnswer(error.to_string().into()),
+    }
+}
+
+/// Whether the server closed in good order where more was to come.
+fn is_end_of_connection(error: &hyper::Error) -> bool {
+    error.is_incomplete_message()
+        || io_error(error).is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+/// The error of the stream, or of the decoding of a body, under one of hyper.
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
     let mut source = error.source();
     while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            return match io.kind() {
-                _ if io.raw_os_error().is_some() => FailureKind::from(io),
-                io::ErrorKind::UnexpectedEof => closed,
-                io::ErrorKind::FileTooLarge => FailureKind::AnswerTooLarge(ANSWER_LIMIT),
-                _ => FailureKind::MalformedAnswer(io.to_string().into()),
-            };
+        if let Some(io) = inner.downcast_ref() {
+            return Some(io);
         }
         source = inner.source();
     }
-    FailureKind::MalformedAnswer(error.to_string().into())
+    None
 }
 
 /// A stream that counts what it reads, and ends with an error beyond

@@ -32,7 +32,8 @@ pub enum PoolChange {
         inhibited: bool,
         weight: u16,
     },
-    /// A real server weighs something else, whether it is up or not.
+    /// A real server weighs something else. `up` is whether it was up before; where
+    /// it comes up at the same time, that is told next.
     WeightChanged {
         server: DestinationKey,
         from: u16,
@@ -45,7 +46,13 @@ pub enum PoolChange {
         hysteresis: u32,
         weight: u64,
     },
-    /// Enough weight is alive again.
+    /// There is not enough weight alive to begin with.
+    QuorumDownAtStart {
+        quorum: u32,
+        hysteresis: u32,
+        weight: u64,
+    },
+    /// Enough weight is alive, again or to begin with.
     QuorumGained {
         quorum: u32,
         hysteresis: u32,
@@ -69,6 +76,7 @@ impl PoolChange {
             PoolChange::ServerUp { .. } => "server-up",
             PoolChange::WeightChanged { .. } => "weight-changed",
             PoolChange::QuorumLost { .. } => "quorum-lost",
+            PoolChange::QuorumDownAtStart { .. } => "quorum-down-at-start",
             PoolChange::QuorumGained { .. } => "quorum-gained",
             PoolChange::SorryServerIn { .. } => "sorry-server-in",
             PoolChange::SorryServerOut { .. } => "sorry-server-out",
@@ -86,6 +94,7 @@ impl PoolChange {
             | PoolChange::SorryServerIn { server }
             | PoolChange::SorryServerOut { server } => Some(*server),
             PoolChange::QuorumLost { .. }
+            | PoolChange::QuorumDownAtStart { .. }
             | PoolChange::QuorumGained { .. }
             | PoolChange::SurvivorsOut
             | PoolChange::SurvivorsIn => None,
@@ -94,11 +103,11 @@ impl PoolChange {
 }
 
 /// A real server as keepalived writes it: with the protocol of its virtual server.
-struct Named(ServiceKey, DestinationKey);
+pub struct ServerName(pub ServiceKey, pub DestinationKey);
 
-impl fmt::Display for Named {
+impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Named(service, server) = self;
+        let ServerName(service, server) = self;
         match service {
             ServiceKey::Address { protocol, .. } => {
                 write!(
@@ -124,9 +133,9 @@ impl fmt::Display for PoolEvent {
                 inhibited,
                 cause,
             } => {
-                let server = Named(vs, *server);
+                let server = ServerName(vs, *server);
                 match inhibited {
-                    true => write!(f, "Disabling service {server} from VS {vs}")?,
+                    true => write!(f, "Disabling service {server} of VS {vs}")?,
                     false => write!(f, "Removing service {server} from VS {vs}")?,
                 }
                 match cause {
@@ -137,9 +146,9 @@ impl fmt::Display for PoolEvent {
             PoolChange::ServerUp {
                 server, inhibited, ..
             } => {
-                let server = Named(vs, *server);
+                let server = ServerName(vs, *server);
                 match inhibited {
-                    true => write!(f, "Enabling service {server} to VS {vs}"),
+                    true => write!(f, "Enabling service {server} of VS {vs}"),
                     false => write!(f, "Adding service {server} to VS {vs}"),
                 }
             }
@@ -150,7 +159,7 @@ impl fmt::Display for PoolEvent {
                 up,
             } => {
                 let active = if *up { "active" } else { "inactive" };
-                let server = Named(vs, *server);
+                let server = ServerName(vs, *server);
                 write!(
                     f,
                     "Changing weight from {from} to {to} for {active} service {server} of VS {vs}"
@@ -165,6 +174,15 @@ impl fmt::Display for PoolEvent {
                 "Lost quorum {quorum}-{hysteresis}={} > {weight} for VS {vs}",
                 i64::from(*quorum) - i64::from(*hysteresis)
             ),
+            PoolChange::QuorumDownAtStart {
+                quorum,
+                hysteresis,
+                weight,
+            } => write!(
+                f,
+                "Starting with quorum down {quorum}+{hysteresis}={} > {weight} for VS {vs}",
+                u64::from(*quorum) + u64::from(*hysteresis)
+            ),
             PoolChange::QuorumGained {
                 quorum,
                 hysteresis,
@@ -175,13 +193,17 @@ impl fmt::Display for PoolEvent {
                 u64::from(*quorum) + u64::from(*hysteresis)
             ),
             PoolChange::SorryServerIn { server } => {
-                write!(f, "Adding sorry server {} to VS {vs}", Named(vs, *server))
+                write!(
+                    f,
+                    "Adding sorry server {} to VS {vs}",
+                    ServerName(vs, *server)
+                )
             }
             PoolChange::SorryServerOut { server } => {
                 write!(
                     f,
                     "Removing sorry server {} from VS {vs}",
-                    Named(vs, *server)
+                    ServerName(vs, *server)
                 )
             }
             PoolChange::SurvivorsOut => {
