@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, where, and what to do about it.
 
 mod json;
+mod line;
 mod render;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::path::Path;
 use super::source::{self, Sources, Span};
 
 pub use json::Json;
+pub use line::Line;
 pub use render::Style;
 
 /// How many diagnostics of one severity are kept, and how many places one names.

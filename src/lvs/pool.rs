@@ -1,1 +1,492 @@
-//! (in work)
+//! One virtual server's pool: what the verdicts of all its checks make of it.
+//!
+//! A real server is up if all its checks are, and weighs what the file says, moved
+//! by what dynamic checks say. The weights alive decide about the quorum, with a
+//! memory of its own between the two thresholds (hysteresis). Both decide what the
+//! kernel should hold: [`Pool::wanted`].
+//!
+//! A pool is given verdicts and returns [`PoolEvent`]s; it knows no clock and does
+//! nothing. A reload and a restart make a new pool out of the model and of what is
+//! known: nothing is copied from pool to pool field by field, and what was known is
+//! not told again.
+
+mod event;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+pub use event::{PoolChange, PoolEvent, ServerName};
+
+use super::table::Entry;
+use super::types::{
+    Destination, DestinationKey, ForwardingMethod, Persistence, Service, ServiceFlags, ServiceKey,
+};
+use crate::check::{self, CheckKey, Verdict};
+use crate::config::model::{CheckSpec, Model, RealServer, SorryServer, VirtualServer};
+use crate::moment::Moment;
+
+/// The weight that the sorry server has in the kernel.
+const SORRY_WEIGHT: u32 = 1;
+
+/// One virtual server with its real servers and their checks' verdicts.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    key: ServiceKey,
+    service: Service,
+    quorum: Quorum,
+    quorum_up: bool,
+    sorry: Option<SorryServer>,
+    servers: Vec<Server>,
+    /// The sum of the weights of the servers that are up.
+    alive: u64,
+}
+
+/// The two thresholds of a quorum, at which its state changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quorum {
+    quorum: u32,
+    hysteresis: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Server {
+    key: DestinationKey,
+    method: ForwardingMethod,
+    /// What the file says.
+    configured: u16,
+    inhibit_on_failure: bool,
+    checks: Vec<Check>,
+    state: ServerState,
+}
+
+#[derive(Clone, Debug)]
+struct Check {
+    identity: u64,
+    nth: u16,
+    verdict: Verdict,
+}
+
+/// A check's place in its pool: `real_servers[server].checks[check]` of the
+/// [`VirtualServer`] that the pool was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CheckSlot {
+    pub server: usize,
+    pub check: usize,
+}
+
+/// What must be known about a pool beside its verdicts, so that another can take
+/// its place: the memory of its quorum, and what has been told about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolState {
+    pub quorum_up: bool,
+    /// The sorry server that stands in.
+    pub sorry: Option<DestinationKey>,
+    pub servers: IndexMap<DestinationKey, ServerState>,
+}
+
+/// What the checks make of a real server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerState {
+    pub up: bool,
+    /// The weight while it is up: the configured one, moved by dynamic checks.
+    pub weight: u16,
+}
+
+/// Everything that is known about pools and checks: what a reload carries over, and
+/// what core keeps for the checker's successor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    pub verdicts: HashMap<CheckKey, Verdict>,
+    pub pools: HashMap<ServiceKey, PoolState>,
+}
+
+impl Memory {
+    /// Forgets what the model does not have.
+    pub fn keep_only(&mut self, model: &Model) {
+        let mut services = std::collections::HashSet::new();
+        let mut checks = std::collections::HashSet::new();
+        for virtual_server in &model.virtual_servers {
+            services.insert(virtual_server.key);
+            for server in &virtual_server.real_servers {
+                checks.extend(check::keys_of(model, virtual_server.key, server));
+            }
+        }
+        self.pools.retain(|key, _| services.contains(key));
+        self.verdicts.retain(|key, _| checks.contains(key));
+    }
+}
+
+impl Pool {
+    /// The pool of `virtual_server`, which is one of `model`'s, after what is known.
+    ///
+    /// * A check that is known (by [`CheckKey`]) keeps its verdict.
+    /// * A check that is new at a real server that is known begins as that server
+    ///   was: one that was down stays down until a success, one that was up stays up.
+    ///   (keepalived puts a server back whose check has changed, until it fails.)
+    /// * A check of a real server that is new begins up, or down under `alpha`.
+    ///
+    /// The events tell where this differs from what is known, which is nothing after
+    /// a mere handover; of a real server that is new they tell nothing. A pool of
+    /// which nothing is known tells whether it has its quorum.
+    pub fn new(
+        model: &Model,
+        virtual_server: &VirtualServer,
+        memory: &Memory,
+        now: Moment,
+    ) -> (Pool, Vec<PoolEvent>) {
+        let known = memory.pools.get(&virtual_server.key);
+        let servers: Vec<Server> = virtual_server
+            .real_servers
+            .iter()
+            .map(|server| {
+                let before = known.and_then(|pool| pool.servers.get(&server.key));
+                let keys = check::keys_of(model, virtual_server.key, server);
+                Server::new(server, &keys, before, &memory.verdicts, now)
+            })
+            .collect();
+        let mut pool = Pool {
+            key: virtual_server.key,
+            service: service_of(virtual_server),
+            quorum: Quorum {
+                quorum: virtual_server.quorum,
+                hysteresis: virtual_server.hysteresis,
+            },
+            // To begin with, a quorum has to be gained.
+            quorum_up: known.is_some_and(|pool| pool.quorum_up),
+            sorry: virtual_server.sorry_server.clone(),
+            alive: servers.iter().map(|server| server.state.alive()).sum(),
+            servers,
+        };
+        let mut events = Vec::new();
+        for (index, server) in pool.servers.iter().enumerate() {
+            if let Some(before) = known.and_then(|pool| pool.servers.get(&server.key)) {
+                pool.tell_server(index, *before, &mut events);
+            }
+        }
+        pool.settle_quorum(
+            known.and_then(|pool| pool.sorry),
+            known.is_none(),
+            &mut events,
+        );
+        (pool, events)
+    }
+
+    pub fn key(&self) -> ServiceKey {
+        self.key
+    }
+
+    /// Whether the quorum is met.
+    pub fn quorum_up(&self) -> bool {
+        self.quorum_up
+    }
+
+    /// The sum of the weights of the real servers that are up.
+    pub fn weight_alive(&self) -> u64 {
+        self.alive
+    }
+
+    /// The sorry server while it stands in.
+    pub fn sorry_in(&self) -> Option<DestinationKey> {
+        let sorry = self.sorry.as_ref().filter(|_| !self.quorum_up);
+        sorry.map(|sorry| sorry.key)
+    }
+
+    /// The real servers in the order of the file, and what the checks make of them.
+    pub fn servers(&self) -> impl Iterator<Item = (DestinationKey, ServerState)> + '_ {
+        self.servers.iter().map(|server| (server.key, server.state))
+    }
+
+    /// Every check with its place, key and verdict, in the order of the file.
+    pub fn checks(&self) -> impl Iterator<Item = (CheckSlot, CheckKey, &Verdict)> + '_ {
+        self.servers
+            .iter()
+            .enumerate()
+            .flat_map(move |(index, server)| {
+                server.checks.iter().enumerate().map(move |(nth, check)| {
+                    let slot = CheckSlot {
+                        server: index,
+                        check: nth,
+                    };
+                    (slot, self.check_key(server, check), &check.verdict)
+                })
+            })
+    }
+
+    /// The key of the check in this place; None if there is none.
+    pub fn key_of(&self, slot: CheckSlot) -> Option<CheckKey> {
+        let server = self.servers.get(slot.server)?;
+        Some(self.check_key(server, server.checks.get(slot.check)?))
+    }
+
+    fn check_key(&self, server: &Server, check: &Check) -> CheckKey {
+        CheckKey {
+            service: self.key,
+            server: server.key,
+            identity: check.identity,
+            nth: check.nth,
+        }
+    }
+
+    /// Takes in what a check has come to. A place that the pool does not have (a late
+    /// answer after a reload) changes nothing.
+    pub fn on_verdict(&mut self, slot: CheckSlot, verdict: Verdict) -> Vec<PoolEvent> {
+        let mut events = Vec::new();
+        let Some(server) = self.servers.get_mut(slot.server) else {
+            return events;
+        };
+        let Some(check) = server.checks.get_mut(slot.check) else {
+            return events;
+        };
+        check.verdict = verdict;
+        let before = server.state;
+        server.state = server.judge();
+        self.alive = self.alive - before.alive() + server.state.alive();
+        self.tell_server(slot.server, before, &mut events);
+        let sorry = self.sorry_in();
+        self.settle_quorum(sorry, false, &mut events);
+        events
+    }
+
+    /// What the kernel should hold for this virtual server: the real servers in the
+    /// order of the file, the sorry server last.
+    pub fn wanted(&self) -> Entry {
+        let sorry = self.sorry.as_ref().filter(|_| !self.quorum_up);
+        let mut destinations = IndexMap::with_capacity(self.servers.len() + 1);
+        for server in &self.servers {
+            let takes_clients = server.state.up && sorry.is_none();
+            if takes_clients || server.inhibit_on_failure {
+                let weight = if takes_clients {
+                    server.state.weight
+                } else {
+                    0
+                };
+                destinations.insert(server.key, destination(server.method, u32::from(weight)));
+            }
+        }
+        if let Some(sorry) = sorry {
+            destinations.insert(sorry.key, destination(sorry.method, SORRY_WEIGHT));
+        }
+        Entry {
+            service: self.service.clone(),
+            destinations,
+        }
+    }
+
+    /// What another pool must know to take this one's place, beside the verdicts.
+    pub fn state(&self) -> PoolState {
+        PoolState {
+            quorum_up: self.quorum_up,
+            sorry: self.sorry_in(),
+            servers: self.servers().collect(),
+        }
+    }
+
+    /// Writes everything that is known about this pool into `memory`.
+    pub fn remember(&self, memory: &mut Memory) {
+        let verdicts = self.checks();
+        memory
+            .verdicts
+            .extend(verdicts.map(|(_, key, verdict)| (key, verdict.clone())));
+        memory.pools.insert(self.key, self.state());
+    }
+
+    /// Tells what became of a server since `before`.
+    fn tell_server(&self, index: usize, before: ServerState, events: &mut Vec<PoolEvent>) {
+        let server = &self.servers[index];
+        let after = server.state;
+        let inhibited = server.inhibit_on_failure;
+        let mut tell = |change| {
+            events.push(PoolEvent {
+                service: self.key,
+                change,
+            })
+        };
+        if before.weight != after.weight {
+            tell(PoolChange::WeightChanged {
+                server: server.key,
+                from: before.weight,
+                to: after.weight,
+                up: before.up,
+            });
+        }
+        match (before.up, after.up) {
+            (true, false) => tell(PoolChange::ServerDown {
+                server: server.key,
+                inhibited,
+                cause: server.failure().cloned(),
+            }),
+            (false, true) => tell(PoolChange::ServerUp {
+                server: server.key,
+                inhibited,
+                weight: after.weight,
+            }),
+            _ => {}
+        }
+    }
+
+    /// Brings the quorum to what the weight alive makes of it, and tells that, and
+    /// what became of the sorry server that was in before; in keepalived's order.
+    fn settle_quorum(
+        &mut self,
+        sorry_before: Option<DestinationKey>,
+        at_start: bool,
+        events: &mut Vec<PoolEvent>,
+    ) {
+        let was_up = self.quorum_up;
+        self.quorum_up = self.quorum.after(was_up, self.alive);
+        let service = self.key;
+        let mut tell = |change| events.push(PoolEvent { service, change });
+        let Quorum { quorum, hysteresis } = self.quorum;
+        let weight = self.alive;
+        match (was_up, self.quorum_up) {
+            (true, false) => tell(PoolChange::QuorumLost {
+                quorum,
+                hysteresis,
+                weight,
+            }),
+            (false, true) => tell(PoolChange::QuorumGained {
+                quorum,
+                hysteresis,
+                weight,
+            }),
+            (false, false) if at_start => tell(PoolChange::QuorumDownAtStart {
+                quorum,
+                hysteresis,
+                weight,
+            }),
+            _ => {}
+        }
+        let sorry_after = self.sorry_in();
+        if sorry_before == sorry_after {
+            return;
+        }
+        if let Some(server) = sorry_before {
+            tell(PoolChange::SorryServerOut { server });
+        }
+        if let Some(server) = sorry_after {
+            tell(PoolChange::SorryServerIn { server });
+        }
+        match (sorry_before, sorry_after) {
+            (None, Some(_)) => tell(PoolChange::SurvivorsOut),
+            (Some(_), None) => tell(PoolChange::SurvivorsIn),
+            _ => {}
+        }
+    }
+}
+
+impl Quorum {
+    /// Whether the quorum is met with so much weight alive, if it was before or not.
+    /// It is never met by nothing, and never missed by a hair: only beyond the
+    /// hysteresis on the other side does its state change.
+    fn after(self, was_up: bool, alive: u64) -> bool {
+        let quorum = u64::from(self.quorum);
+        let hysteresis = u64::from(self.hysteresis);
+        let least = match was_up {
+            true => quorum.saturating_sub(hysteresis),
+            false => quorum + hysteresis,
+        };
+        alive >= least.max(1)
+    }
+}
+
+impl Server {
+    fn new(
+        server: &RealServer,
+        keys: &[CheckKey],
+        before: Option<&ServerState>,
+        verdicts: &HashMap<CheckKey, Verdict>,
+        now: Moment,
+    ) -> Self {
+        let checks = server.checks.iter().zip(keys).map(|(check, key)| {
+            let begins_up = before.map_or(!check.alpha, |server| server.up);
+            let mut verdict = match verdicts.get(key) {
+                Some(known) => known.clone(),
+                None => Verdict::assumed(begins_up, now),
+            };
+            // `misc_dynamic` is no part of the question, and may have been taken back.
+            if !is_dynamic(&check.spec) {
+                verdict.dynamic = None;
+            }
+            Check {
+                identity: key.identity,
+                nth: key.nth,
+                verdict,
+            }
+        });
+        let mut new = Server {
+            key: server.key,
+            method: server.method,
+            configured: server.weight.0,
+            inhibit_on_failure: server.inhibit_on_failure,
+            checks: checks.collect(),
+            state: ServerState {
+                up: true,
+                weight: server.weight.0,
+            },
+        };
+        new.state = new.judge();
+        new
+    }
+
+    /// What the verdicts make of the server.
+    fn judge(&self) -> ServerState {
+        let configured = i64::from(self.configured);
+        let asked = self.checks.iter().filter_map(|check| check.verdict.dynamic);
+        // From the configured weight each time: nothing adds up from run to run.
+        let moved: i64 = asked
+            .map(|status| i64::from(status.weight()) - configured)
+            .sum();
+        ServerState {
+            up: self.checks.iter().all(|check| check.verdict.up),
+            weight: u16::try_from((configured + moved).max(0)).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// The failure of the first check that has failed.
+    fn failure(&self) -> Option<&check::Failure> {
+        self.checks
+            .iter()
+            .find_map(|check| check.verdict.failure.as_deref())
+    }
+}
+
+impl ServerState {
+    /// What the server adds to the weight alive.
+    fn alive(self) -> u64 {
+        if self.up { u64::from(self.weight) } else { 0 }
+    }
+}
+
+fn is_dynamic(spec: &CheckSpec) -> bool {
+    match spec {
+        CheckSpec::Misc(misc) => misc.dynamic,
+        CheckSpec::Tcp(_) | CheckSpec::Http(_) => false,
+    }
+}
+
+fn service_of(virtual_server: &VirtualServer) -> Service {
+    Service {
+        scheduler: virtual_server.scheduler.name().to_owned(),
+        flags: ServiceFlags::default(),
+        persistence: virtual_server
+            .persistence_timeout
+            .map(|timeout| Persistence {
+                timeout,
+                prefix: virtual_server.key.family().address_bits(),
+                engine: None,
+            }),
+    }
+}
+
+fn destination(method: ForwardingMethod, weight: u32) -> Destination {
+    Destination {
+        method,
+        weight,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    }
+}

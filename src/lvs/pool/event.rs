@@ -1,0 +1,215 @@
+//! What happens to a pool, as values: for the log, for mail and for the journal.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::Failure;
+use crate::lvs::types::{DestinationKey, ServiceKey};
+
+/// Something that happened to a virtual server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolEvent {
+    pub service: ServiceKey,
+    pub change: PoolChange,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PoolChange {
+    /// A real server is no longer up.
+    ServerDown {
+        server: DestinationKey,
+        /// It stays in the table, with weight 0.
+        inhibited: bool,
+        /// None where it is only that no check has succeeded yet.
+        cause: Option<Failure>,
+    },
+    /// A real server is up again, or for the first time.
+    ServerUp {
+        server: DestinationKey,
+        /// It was in the table with weight 0.
+        inhibited: bool,
+        weight: u16,
+    },
+    /// A real server weighs something else. `up` is whether it was up before; where
+    /// it comes up at the same time, that is told next.
+    WeightChanged {
+        server: DestinationKey,
+        from: u16,
+        to: u16,
+        up: bool,
+    },
+    /// Too little weight is alive.
+    QuorumLost {
+        quorum: u32,
+        hysteresis: u32,
+        weight: u64,
+    },
+    /// There is not enough weight alive to begin with.
+    QuorumDownAtStart {
+        quorum: u32,
+        hysteresis: u32,
+        weight: u64,
+    },
+    /// Enough weight is alive, again or to begin with.
+    QuorumGained {
+        quorum: u32,
+        hysteresis: u32,
+        weight: u64,
+    },
+    /// The sorry server stands in.
+    SorryServerIn { server: DestinationKey },
+    /// The sorry server has gone.
+    SorryServerOut { server: DestinationKey },
+    /// The real servers that are up make way for the sorry server.
+    SurvivorsOut,
+    /// The real servers that are up are back.
+    SurvivorsIn,
+}
+
+impl PoolChange {
+    /// The stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            PoolChange::ServerDown { .. } => "server-down",
+            PoolChange::ServerUp { .. } => "server-up",
+            PoolChange::WeightChanged { .. } => "weight-changed",
+            PoolChange::QuorumLost { .. } => "quorum-lost",
+            PoolChange::QuorumDownAtStart { .. } => "quorum-down-at-start",
+            PoolChange::QuorumGained { .. } => "quorum-gained",
+            PoolChange::SorryServerIn { .. } => "sorry-server-in",
+            PoolChange::SorryServerOut { .. } => "sorry-server-out",
+            PoolChange::SurvivorsOut => "survivors-out",
+            PoolChange::SurvivorsIn => "survivors-in",
+        }
+    }
+
+    /// The real server or sorry server that it is about.
+    pub fn server(&self) -> Option<DestinationKey> {
+        match self {
+            PoolChange::ServerDown { server, .. }
+            | PoolChange::ServerUp { server, .. }
+            | PoolChange::WeightChanged { server, .. }
+            | PoolChange::SorryServerIn { server }
+            | PoolChange::SorryServerOut { server } => Some(*server),
+            PoolChange::QuorumLost { .. }
+            | PoolChange::QuorumDownAtStart { .. }
+            | PoolChange::QuorumGained { .. }
+            | PoolChange::SurvivorsOut
+            | PoolChange::SurvivorsIn => None,
+        }
+    }
+}
+
+/// A real server as keepalived writes it: with the protocol of its virtual server.
+pub struct ServerName(pub ServiceKey, pub DestinationKey);
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ServerName(service, server) = self;
+        match service {
+            ServiceKey::Address { protocol, .. } => {
+                write!(
+                    f,
+                    "[{}]:{}:{}",
+                    server.address,
+                    protocol.name(),
+                    server.port
+                )
+            }
+            ServiceKey::Fwmark { .. } => write!(f, "[{}]:{}", server.address, server.port),
+        }
+    }
+}
+
+/// One line, in keepalived's words where people search their logs for them.
+impl fmt::Display for PoolEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let vs = self.service;
+        match &self.change {
+            PoolChange::ServerDown {
+                server,
+                inhibited,
+                cause,
+            } => {
+                let server = ServerName(vs, *server);
+                match inhibited {
+                    true => write!(f, "Disabling service {server} of VS {vs}")?,
+                    false => write!(f, "Removing service {server} from VS {vs}")?,
+                }
+                match cause {
+                    Some(failure) => write!(f, ": {failure}"),
+                    None => Ok(()),
+                }
+            }
+            PoolChange::ServerUp {
+                server, inhibited, ..
+            } => {
+                let server = ServerName(vs, *server);
+                match inhibited {
+                    true => write!(f, "Enabling service {server} of VS {vs}"),
+                    false => write!(f, "Adding service {server} to VS {vs}"),
+                }
+            }
+            PoolChange::WeightChanged {
+                server,
+                from,
+                to,
+                up,
+            } => {
+                let active = if *up { "active" } else { "inactive" };
+                let server = ServerName(vs, *server);
+                write!(
+                    f,
+                    "Changing weight from {from} to {to} for {active} service {server} of VS {vs}"
+                )
+            }
+            PoolChange::QuorumLost {
+                quorum,
+                hysteresis,
+                weight,
+            } => write!(
+                f,
+                "Lost quorum {quorum}-{hysteresis}={} > {weight} for VS {vs}",
+                i64::from(*quorum) - i64::from(*hysteresis)
+            ),
+            PoolChange::QuorumDownAtStart {
+                quorum,
+                hysteresis,
+                weight,
+            } => write!(
+                f,
+                "Starting with quorum down {quorum}+{hysteresis}={} > {weight} for VS {vs}",
+                u64::from(*quorum) + u64::from(*hysteresis)
+            ),
+            PoolChange::QuorumGained {
+                quorum,
+                hysteresis,
+                weight,
+            } => write!(
+                f,
+                "Gained quorum {quorum}+{hysteresis}={} <= {weight} for VS {vs}",
+                u64::from(*quorum) + u64::from(*hysteresis)
+            ),
+            PoolChange::SorryServerIn { server } => {
+                write!(
+                    f,
+                    "Adding sorry server {} to VS {vs}",
+                    ServerName(vs, *server)
+                )
+            }
+            PoolChange::SorryServerOut { server } => {
+                write!(
+                    f,
+                    "Removing sorry server {} from VS {vs}",
+                    ServerName(vs, *server)
+                )
+            }
+            PoolChange::SurvivorsOut => {
+                write!(f, "Removing alive servers from the pool for VS {vs}")
+            }
+            PoolChange::SurvivorsIn => write!(f, "Adding alive servers to the pool for VS {vs}"),
+        }
+    }
+}

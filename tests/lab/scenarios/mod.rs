@@ -1,0 +1,12 @@
+//! The scenarios, a file for each subject. A scenario's name on the command
+//! line is its module and its function.
+
+mod harness;
+mod processes;
+mod reload;
+
+use crate::scenario::Scenario;
+
+pub fn all() -> Vec<Scenario> {
+    [harness::ALL, processes::ALL, reload::ALL].concat()
+}
