@@ -1,7 +1,7 @@
 //! What the log says of a check, in keepalived's words where people search for
 //! them, and with the reason, which keepalived keeps to itself.
 
-use super::outcome::Outcome;
+use super::outcome::{FailureKind, Outcome};
 use super::state::Step;
 use crate::config::model::{CheckSpec, Script};
 use crate::lvs::pool::ServerName;
@@ -27,7 +27,8 @@ impl Named<'_> {
         Some(match outcome {
             Outcome::Success | Outcome::Dynamic(_) => self.success(),
             Outcome::Failure(failure) => {
-                format!("{}: {failure}", self.failed(step.retries))
+                let timed_out = matches!(failure.kind, FailureKind::ScriptTimeout(_));
+                format!("{}: {failure}", self.failed(step.retries, timed_out))
             }
         })
     }
@@ -51,15 +52,18 @@ impl Named<'_> {
         }
     }
 
-    fn failed(&self, retries: u32) -> String {
+    fn failed(&self, retries: u32, timed_out: bool) -> String {
         let server = ServerName(self.service, self.server);
-        let after = match retries {
-            0 => String::new(),
+        // keepalived has a singular for scripts only.
+        let after = match (retries, self.spec) {
+            (0, _) => String::new(),
+            (1, CheckSpec::Misc(_)) => " after 1 retry".to_owned(),
             _ => format!(" after {retries} retries"),
         };
         match self.spec {
             CheckSpec::Tcp(_) => format!("TCP_CHECK on service {server} failed{after}"),
             CheckSpec::Http(_) => format!("HTTP_CHECK on service {server} failed{after}"),
+            CheckSpec::Misc(_) if timed_out => format!("{} timed out{after}", self.misc()),
             CheckSpec::Misc(_) => format!("{} failed{after}", self.misc()),
         }
     }
@@ -78,7 +82,7 @@ impl Named<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{CheckState, FailureKind, Verdict};
+    use crate::check::{CheckState, Verdict};
     use crate::config::model::{CheckTarget, MiscCheck, ScriptId, Timing};
     use crate::lvs::Protocol;
     use crate::moment::Moment;
@@ -140,7 +144,7 @@ mod tests {
                 "TCP connection to [10.0.0.11]:tcp:80 success.",
                 "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] succeeded.",
                 "MISC_CHECK on service [10.0.0.11]:tcp:80 failed, retry 1 follows: script ended with status 1",
-                "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] failed after 1 retries: script ended with status 1",
+                "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] failed after 1 retry: script ended with status 1",
                 "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] succeeded.",
             ]
         );
