@@ -20,6 +20,7 @@
 //!   kernel.
 //! * Wiring: [`daemon`], a file a process, and [`cli`], a file a command.
 
+pub mod alert;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -1,1 +1,5 @@
-fn main() {}
+//! See the library's documentation.
+
+fn main() -> std::process::ExitCode {
+    ipvsd::cli::main()
+}

@@ -1,1 +1,108 @@
-//! (in work)
+//! The command line: keepalived's own options with keepalived's meaning, so that a
+//! unit file can be changed by replacing one word, and commands on top of that.
+//!
+//! [`args`] says what may be written; the other modules are a command each.
+
+pub mod args;
+pub mod check;
+mod run;
+mod status;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Arguments, ChildProcess, Command};
+use self::check::{CheckOutcome, Format};
+use crate::config::diagnostic::Style;
+
+/// keepalived's exit statuses for `-t` (keepalived(8), "Exit status").
+const CANNOT_BE_RUN: u8 = 3;
+
+/// Where the configuration is if nothing is said: ours, or keepalived's where there
+/// is no ours.
+const DEFAULT_FILES: [&str; 2] = ["/etc/ipvsd/ipvsd.conf", "/etc/keepalived/keepalived.conf"];
+
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.show_version {
+        println!("ipvsd v{}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(log_to) = &arguments.config_test {
+        return config_test(&arguments, log_to.as_deref());
+    }
+    match &arguments.command {
+        None | Some(Command::Run) => run::run(&arguments),
+        Some(Command::Check { file, json }) => {
+            let file = file.clone().unwrap_or_else(|| configuration(&arguments));
+            let format = if *json {
+                Format::Json
+            } else {
+                Format::Text(style(&std::io::stdout()))
+            };
+            match check::run(&file, format, &mut std::io::stdout().lock()) {
+                Ok(outcome) => ExitCode::from(outcome.exit_code()),
+                Err(_) => ExitCode::FAILURE,
+            }
+        }
+        Some(Command::Status { json, events }) => status::run(*json, *events),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(
+                *shell,
+                &mut Arguments::command(),
+                "ipvsd",
+                &mut std::io::stdout(),
+            );
+            ExitCode::SUCCESS
+        }
+        Some(Command::Child {
+            process: ChildProcess::Checker,
+            ..
+        }) => run::child(&arguments, crate::daemon::checker::main),
+    }
+}
+
+/// `-t`: `check`, spelt as keepalived does.
+fn config_test(arguments: &Arguments, log_to: Option<&std::path::Path>) -> ExitCode {
+    let file = configuration(arguments);
+    let outcome = match log_to {
+        None => {
+            let format = Format::Text(style(&std::io::stderr()));
+            check::run(&file, format, &mut std::io::stderr().lock())
+        }
+        Some(path) => std::fs::File::create(path)
+            .and_then(|mut log| check::run(&file, Format::Text(Style::Plain), &mut log)),
+    };
+    match outcome {
+        Ok(CheckOutcome::Fine) => ExitCode::SUCCESS,
+        Ok(CheckOutcome::Refused) => ExitCode::from(CANNOT_BE_RUN),
+        Err(error) => {
+            eprintln!("ipvsd: cannot write what was found: {error}");
+            ExitCode::from(CANNOT_BE_RUN)
+        }
+    }
+}
+
+/// The file that the command line names, or the default one.
+fn configuration(arguments: &Arguments) -> PathBuf {
+    if let Some(file) = &arguments.use_file {
+        return file.clone();
+    }
+    let [ours, theirs] = DEFAULT_FILES.map(PathBuf::from);
+    if !ours.exists() && theirs.exists() {
+        theirs
+    } else {
+        ours
+    }
+}
+
+fn style(stream: &impl IsTerminal) -> Style {
+    match stream.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Style::Coloured,
+        false => Style::Plain,
+    }
+}

@@ -1,1 +1,16 @@
-//! (in work)
+//! The processes: wiring only, a file or folder a process.
+//!
+//! | process | module | owns |
+//! | --- | --- | --- |
+//! | core | [`core`] | the configuration, the children and their watchdog, signals, scripts, the control socket, what must outlive a child |
+//! | checker | [`checker`] | the pools of real servers, the probes, the IPVS table |
+//!
+//! vrrp, front and bfd come with what they serve. Each child is the same executable
+//! started again, never a fork of a running runtime; it is confined from its first
+//! moments and ends when core's end of its socket does.
+
+pub mod checker;
+pub mod core;
+pub mod ipc;
+pub mod messages;
+pub mod scripts;

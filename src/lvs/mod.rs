@@ -6,12 +6,16 @@
 //! server (quorum, sorry server, weights); [`mod@reconcile`] the operations that lead
 //! from the actual table to the wanted one.
 
+pub mod keeper;
 pub mod pool;
 pub mod reconcile;
+pub mod refusal;
 pub mod table;
 pub mod types;
 
-pub use reconcile::reconcile;
+pub use keeper::{Keeper, Note, Step};
+pub use reconcile::{reconcile, reconcile_service};
+pub use refusal::OpError;
 pub use table::{Entry, IpvsOp, Table};
 pub use types::{
     Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,

@@ -31,7 +31,8 @@ impl Table {
             .sum()
     }
 
-    /// What the kernel's table is after it has carried out `op`.
+    /// What the kernel's table is after it has carried out `op`. The order of what
+    /// is left is not kept, which makes a removal cheap at any size.
     ///
     /// # Errors
     /// What the kernel answers where the operation does not fit the table
@@ -55,7 +56,7 @@ impl Table {
             }
             IpvsOp::DeleteService(key) => self
                 .services
-                .shift_remove(key)
+                .swap_remove(key)
                 .map(drop)
                 .ok_or(Refusal::NoSuchService),
             IpvsOp::NewDestination(key, server, destination) => {
@@ -78,7 +79,7 @@ impl Table {
             IpvsOp::DeleteDestination(key, server) => self
                 .entry(key)?
                 .destinations
-                .shift_remove(server)
+                .swap_remove(server)
                 .map(drop)
                 .ok_or(Refusal::NoSuchDestination),
         }
@@ -122,6 +123,16 @@ impl IpvsOp {
             | IpvsOp::NewDestination(key, ..)
             | IpvsOp::SetDestination(key, ..)
             | IpvsOp::DeleteDestination(key, _) => key,
+        }
+    }
+
+    /// The real server that is changed; None where the virtual server itself is.
+    pub fn destination(&self) -> Option<DestinationKey> {
+        match self {
+            IpvsOp::NewService(..) | IpvsOp::SetService(..) | IpvsOp::DeleteService(_) => None,
+            IpvsOp::NewDestination(_, server, _)
+            | IpvsOp::SetDestination(_, server, _)
+            | IpvsOp::DeleteDestination(_, server) => Some(*server),
         }
     }
 }

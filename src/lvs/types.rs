@@ -191,6 +191,10 @@ pub enum ForwardingMethod {
     DirectRouting,
     /// LVS-TUN.
     Tunnel(TunnelType),
+    /// A value that only another program can have set (`IP_VS_CONN_F_LOCALNODE`,
+    /// `IP_VS_CONN_F_BYPASS`): read from the kernel so that it is seen to differ
+    /// from every wanted one, never written.
+    Other(u8),
 }
 
 impl ForwardingMethod {
@@ -206,12 +210,13 @@ impl ForwardingMethod {
             ForwardingMethod::Nat => "NAT",
             ForwardingMethod::DirectRouting => "DR",
             ForwardingMethod::Tunnel(_) => "TUN",
+            ForwardingMethod::Other(_) => "an unknown method",
         }
     }
 }
 
-/// The encapsulation of LVS-TUN (`IP_VS_CONN_F_TUNNEL_TYPE_*`). Others than ipip
-/// are read from the kernel so that a foreign entry is seen as what it is.
+/// The encapsulation of LVS-TUN (`IP_VS_CONN_F_TUNNEL_TYPE_*`,
+/// `IP_VS_TUNNEL_ENCAP_FLAG_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TunnelType {
     Ipip,
@@ -223,6 +228,26 @@ pub enum TunnelType {
 /// told by [`Service::persistence`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceFlags(pub u32);
+
+impl ServiceFlags {
+    /// Each packet of UDP is scheduled by itself.
+    pub const ONE_PACKET: u32 = 0x0004;
+    /// The flags whose meaning is the scheduler's own, such as `sh-fallback`,
+    /// `sh-port`, `mh-fallback`, `mh-port`.
+    pub const SCHEDULER_1: u32 = 0x0008;
+    pub const SCHEDULER_2: u32 = 0x0010;
+    pub const SCHEDULER_3: u32 = 0x0020;
+
+    /// The bits that are a matter of choice. `PERSISTENT` (0x1) is told by
+    /// [`Service::persistence`], and `HASHED` (0x2) the kernel sets by itself.
+    pub const CHOSEN: u32 =
+        Self::ONE_PACKET | Self::SCHEDULER_1 | Self::SCHEDULER_2 | Self::SCHEDULER_3;
+
+    /// What a user of IPVS can choose among these flags.
+    pub fn chosen(self) -> u32 {
+        self.0 & Self::CHOSEN
+    }
+}
 
 /// What the kernel keeps about a virtual server beside its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,16 +261,36 @@ pub struct Service {
     pub persistence: Option<Persistence>,
 }
 
+impl Service {
+    /// Whether the kernel treats packets the same by either.
+    ///
+    /// Not the same as equality: flags that the kernel sets by itself say nothing.
+    /// (What the kernel keeps about the persistence of a virtual server that is
+    /// not persistent, a timeout or a netmask, does not even get here: it is read
+    /// as no [`Persistence`].)
+    pub fn agrees_with(&self, other: &Service) -> bool {
+        self.scheduler == other.scheduler
+            && self.flags.chosen() == other.flags.chosen()
+            && self.persistence == other.persistence
+    }
+}
+
 /// Persistence of a virtual server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Persistence {
     /// Seconds, above 0.
     pub timeout: u32,
     /// How many leading bits of a client's address make it the same client: 32 or
-    /// 128 is each by itself.
+    /// 128 is each by itself. [`Persistence::SCATTERED`] is read where another
+    /// program has set an IPv4 netmask whose bits are not contiguous.
     pub prefix: u8,
     /// The name of a persistence engine (`sip`).
     pub engine: Option<String>,
+}
+
+impl Persistence {
+    /// The prefix of a netmask that has none; it equals no wanted one.
+    pub const SCATTERED: u8 = u8::MAX;
 }
 
 /// What the kernel keeps about a real server within a virtual server.

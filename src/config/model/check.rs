@@ -79,8 +79,8 @@ impl CheckSpec {
 /// Where a check connects to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CheckTarget {
-    /// The real server's address, and its port as the file gives it unless
-    /// `connect_port` says otherwise.
+    /// The real server's address, and its port as the file gives it, unless
+    /// `connect_ip` and `connect_port` say otherwise.
     pub address: SocketAddr,
 }
 
@@ -105,7 +105,7 @@ pub struct HttpUrl {
     pub status_codes: StatusCodes,
 }
 
-/// A set of HTTP status codes, 100 to 999.
+/// A set of HTTP status codes, 100 to 599.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StatusCodes(pub Vec<RangeInclusive<u16>>);
 

@@ -1,0 +1,184 @@
+//! What may be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// An LVS director: reads a keepalived.conf, checks the real servers and keeps the
+/// kernel's IPVS table true.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "ipvsd", disable_version_flag = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Use this configuration; default: /etc/ipvsd/ipvsd.conf, and where that is
+    /// absent /etc/keepalived/keepalived.conf
+    #[arg(short = 'f', long, value_name = "FILE", global = true)]
+    pub use_file: Option<PathBuf>,
+
+    /// Stay in the foreground
+    #[arg(short = 'n', long)]
+    pub dont_fork: bool,
+
+    /// Log to standard error
+    #[arg(short = 'l', long)]
+    pub log_console: bool,
+
+    /// Log in more detail
+    #[arg(short = 'D', long)]
+    pub log_detail: bool,
+
+    /// Write the configuration, as it was understood, to the log
+    #[arg(short = 'd', long)]
+    pub dump_conf: bool,
+
+    /// Run the checker only; what else there is (VRRP) is not served yet
+    #[arg(short = 'C', long)]
+    pub check: bool,
+
+    /// Check the configuration, print what is wrong, and exit: 0 if it can be run,
+    /// 3 if not
+    #[arg(short = 't', long, value_name = "LOG", num_args = 0..=1, require_equals = true)]
+    pub config_test: Option<Option<PathBuf>>,
+
+    /// The file for the pid; default: ipvsd.pid in /run/ipvsd
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pub pid: Option<PathBuf>,
+
+    /// The file for the checker's pid; default: ipvsd_checkers.pid in /run/ipvsd
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub checkers_pid: Option<PathBuf>,
+
+    /// Leave the virtual servers in the kernel at the end
+    #[arg(short = 'I', long)]
+    pub dont_release_ipvs: bool,
+
+    /// Print the version
+    #[arg(short = 'v', long = "version")]
+    pub show_version: bool,
+
+    #[command(flatten)]
+    pub not_served: NotServed,
+
+    /// Set in a process that was started to go into the background.
+    #[arg(long, hide = true)]
+    pub in_background: bool,
+}
+
+/// Options of keepalived's that unit files in the wild have, and that do nothing
+/// here yet. Each is told when it is used.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NotServed {
+    #[arg(short = 'P', long, hide = true)]
+    vrrp: bool,
+    #[arg(short = 'B', long = "no_bfd", hide = true)]
+    no_bfd: bool,
+    #[arg(long, hide = true)]
+    all: bool,
+    #[arg(short = 'S', long, hide = true, value_name = "FACILITY")]
+    log_facility: Option<String>,
+    #[arg(short = 'g', long, hide = true, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    flush_log_file: bool,
+    #[arg(short = 'G', long, hide = true)]
+    no_syslog: bool,
+    #[arg(short = 'X', long, hide = true)]
+    release_vips: bool,
+    #[arg(short = 'V', long, hide = true)]
+    dont_release_vrrp: bool,
+    #[arg(short = 'R', long, hide = true)]
+    dont_respawn: bool,
+    #[arg(short = 'r', long = "vrrp_pid", hide = true, value_name = "FILE")]
+    vrrp_pid: Option<PathBuf>,
+    #[arg(short = 'b', long = "bfd_pid", hide = true, value_name = "FILE")]
+    bfd_pid: Option<PathBuf>,
+    #[arg(short = 'a', long, hide = true)]
+    address_monitoring: bool,
+    #[arg(short = 's', long, hide = true, value_name = "NAME")]
+    namespace: Option<String>,
+    #[arg(short = 'e', long, hide = true)]
+    all_config: bool,
+    #[arg(short = 'i', long, hide = true, value_name = "ID")]
+    config_id: Option<String>,
+    #[arg(short = 'x', long, hide = true)]
+    snmp: bool,
+    #[arg(short = 'A', long, hide = true, value_name = "FILE")]
+    snmp_agent_socket: Option<PathBuf>,
+    #[arg(short = 'u', long, hide = true, value_name = "NUMBER")]
+    umask: Option<String>,
+    #[arg(short = 'm', long, hide = true, action = ArgAction::Count)]
+    core_dump: u8,
+}
+
+impl NotServed {
+    /// Those that were used, as they are written.
+    pub fn used(&self) -> Vec<&'static str> {
+        let used = [
+            (self.vrrp, "-P/--vrrp"),
+            (self.no_bfd, "-B/--no_bfd"),
+            (self.all, "--all"),
+            (self.log_facility.is_some(), "-S/--log-facility"),
+            (self.log_file.is_some(), "-g/--log-file"),
+            (self.flush_log_file, "--flush-log-file"),
+            (self.no_syslog, "-G/--no-syslog"),
+            (self.release_vips, "-X/--release-vips"),
+            (self.dont_release_vrrp, "-V/--dont-release-vrrp"),
+            (self.dont_respawn, "-R/--dont-respawn"),
+            (self.vrrp_pid.is_some(), "-r/--vrrp_pid"),
+            (self.bfd_pid.is_some(), "-b/--bfd_pid"),
+            (self.address_monitoring, "-a/--address-monitoring"),
+            (self.namespace.is_some(), "-s/--namespace"),
+            (self.all_config, "-e/--all-config"),
+            (self.config_id.is_some(), "-i/--config-id"),
+            (self.snmp, "-x/--snmp"),
+            (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket"),
+            (self.umask.is_some(), "-u/--umask"),
+            (self.core_dump > 0, "-m/--core-dump"),
+        ];
+        used.into_iter()
+            .filter(|(is_used, _)| *is_used)
+            .map(|(_, name)| name)
+            .collect()
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the director; this is also what happens without a command
+    Run,
+    /// Check a configuration and print what is wrong with it
+    Check {
+        /// Default: the file that would be run
+        file: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the pools, weights, verdicts and processes of the running director
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+        /// The latest events instead, from the oldest
+        #[arg(long)]
+        events: bool,
+    },
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+    /// A process of the running director; core starts these
+    #[command(hide = true)]
+    Child {
+        process: ChildProcess,
+        #[arg(long)]
+        console: bool,
+        #[arg(long)]
+        detail: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ChildProcess {
+    Checker,
+}

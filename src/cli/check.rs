@@ -1,0 +1,130 @@
+//! `ipvsd check`: what is wrong with a configuration.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::diagnostic::{Json, Style};
+use crate::config::model::Model;
+use crate::config::{self, Diagnostics};
+
+/// What a check comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// The configuration can be run; there may be warnings.
+    Fine,
+    /// There are errors.
+    Refused,
+}
+
+impl CheckOutcome {
+    /// The exit status that says so.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            CheckOutcome::Fine => 0,
+            CheckOutcome::Refused => 1,
+        }
+    }
+}
+
+/// How the result is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text(Style),
+    /// One JSON object.
+    Json,
+}
+
+/// Reads the configuration at `path` and writes everything that is wrong with it,
+/// then one line that sums it up.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<CheckOutcome> {
+    let loaded = config::load(path);
+    let file = path.display().to_string();
+    let diagnostics = &loaded.diagnostics;
+    match format {
+        Format::Text(style) => {
+            out.write_all(diagnostics.render(style).as_bytes())?;
+            writeln!(
+                out,
+                "{file}: {}",
+                summary(diagnostics, loaded.model.as_ref())
+            )?;
+        }
+        Format::Json => {
+            let report = Report {
+                file: &file,
+                fine: loaded.model.is_some(),
+                findings: diagnostics.json(),
+                counts: loaded.model.as_ref().map(Counts::of),
+            };
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(match loaded.model {
+        Some(_) => CheckOutcome::Fine,
+        None => CheckOutcome::Refused,
+    })
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    file: &'a str,
+    fine: bool,
+    #[serde(flatten)]
+    findings: Json<'a>,
+    #[serde(flatten)]
+    counts: Option<Counts>,
+}
+
+/// How much a configuration has.
+#[derive(Serialize)]
+struct Counts {
+    virtual_servers: usize,
+    real_servers: usize,
+    checks: usize,
+}
+
+impl Counts {
+    fn of(model: &Model) -> Self {
+        let servers = || {
+            let virtual_servers = model.virtual_servers.iter();
+            virtual_servers.flat_map(|virtual_server| &virtual_server.real_servers)
+        };
+        Counts {
+            virtual_servers: model.virtual_servers.len(),
+            real_servers: servers().count(),
+            checks: servers().map(|server| server.checks.len()).sum(),
+        }
+    }
+}
+
+/// "2 errors, 1 warning", or "fine: 3 virtual servers, 12 real servers, 12 checks".
+pub fn summary(diagnostics: &Diagnostics, model: Option<&Model>) -> String {
+    let (errors, warnings) = (diagnostics.errors(), diagnostics.warnings());
+    let warned = match warnings {
+        0 => String::new(),
+        _ => format!(", {}", count(warnings, "warning")),
+    };
+    let Some(model) = model else {
+        return format!("{}{warned}", count(errors, "error"));
+    };
+    let counts = Counts::of(model);
+    format!(
+        "fine{warned}: {}, {}, {}",
+        count(counts.virtual_servers, "virtual server"),
+        count(counts.real_servers, "real server"),
+        count(counts.checks, "check"),
+    )
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

@@ -1,0 +1,154 @@
+//! `ipvsd run`: the director itself, in the foreground or in the background.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+
+use super::args::{Arguments, Command};
+use super::{configuration, style};
+use crate::config;
+use crate::daemon::core::{self, Options};
+use crate::sys::log::{self, Target};
+use crate::sys::systemd;
+
+/// Runs the director.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let file = configuration(arguments);
+    let file = std::path::absolute(&file).unwrap_or(file);
+    let loaded = config::load(&file);
+    if arguments.in_background {
+        log_to(arguments);
+        core::log_diagnostics(&loaded.diagnostics);
+    } else {
+        eprint!("{}", loaded.diagnostics.render(style(&std::io::stderr())));
+    }
+    let Some(model) = loaded.model else {
+        eprintln!(
+            "{}: {}",
+            file.display(),
+            super::check::summary(&loaded.diagnostics, None)
+        );
+        return ExitCode::FAILURE;
+    };
+    if !arguments.dont_fork && !arguments.in_background {
+        return start_in_background();
+    }
+    if !arguments.in_background {
+        log_to(arguments);
+    }
+    for option in arguments.not_served.used() {
+        tracing::warn!("option {option} is not served yet and has no effect");
+    }
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let options = Options {
+        file,
+        pid_file: arguments.pid.as_ref().map(absolute),
+        checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
+        keep_ipvs: arguments.dont_release_ipvs,
+        dump: arguments.dump_conf,
+    };
+    let in_background = arguments.in_background;
+    if in_background && let Err(error) = std::env::set_current_dir("/") {
+        tracing::warn!("cannot leave the present folder: {error}");
+    }
+    core::main(options, model, move || {
+        systemd::ready();
+        if in_background {
+            tell_starter();
+        }
+    })
+}
+
+/// Runs a child of core's: `main` with its end of the socket pair, which is its
+/// standard input.
+pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
+    let Some(Command::Child {
+        console, detail, ..
+    }) = &arguments.command
+    else {
+        return ExitCode::FAILURE;
+    };
+    let target = if *console {
+        Target::Console
+    } else {
+        Target::Journal
+    };
+    log::init(target, *detail, "checker");
+    crate::sys::sandbox::name_process("ipvsd-checker");
+    crate::sys::sandbox::die_with_parent();
+    match std::io::stdin().as_fd().try_clone_to_owned() {
+        Ok(socket) => main(socket),
+        Err(error) => {
+            tracing::error!("no socket to core: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to(arguments: &Arguments) {
+    let target = if arguments.log_console {
+        Target::Console
+    } else {
+        Target::Journal
+    };
+    log::init(target, arguments.log_detail, "core");
+}
+
+/// Starts this program again, without a terminal, and waits until it runs or has
+/// failed: whoever calls `ipvsd` without `-n` may count on what it returns.
+fn start_in_background() -> ExitCode {
+    let result = (|| {
+        let (mut started, tell) = std::io::pipe()?;
+        let mut command = std::process::Command::new("/proc/self/exe");
+        command
+            .arg0("ipvsd")
+            .args(std::env::args_os().skip(1))
+            .arg("--in-background")
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(OwnedFd::from(tell)));
+        // A session of its own: no terminal's signals reach it.
+        // SAFETY: setsid is async-signal-safe and touches nothing of ours.
+        unsafe {
+            command.pre_exec(|| {
+                nix::unistd::setsid()?;
+                Ok(())
+            });
+        }
+        let mut child = command.spawn()?;
+        // The command keeps the write end open as long as it lives.
+        drop(command);
+        let mut word = Vec::new();
+        started.read_to_end(&mut word)?;
+        if word == STARTED {
+            return Ok(ExitCode::SUCCESS);
+        }
+        child.wait()?;
+        eprintln!("ipvsd has not started; its log says why");
+        Ok::<_, std::io::Error>(ExitCode::FAILURE)
+    })();
+    result.unwrap_or_else(|error| {
+        eprintln!("cannot start ipvsd in the background: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// What the process in the background writes once it runs.
+const STARTED: &[u8] = b"started";
+
+/// Tells the process that has started us that we run, and lets go of it.
+fn tell_starter() {
+    let result = (|| {
+        let mut starter = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        starter.write_all(STARTED)?;
+        drop(starter);
+        // Standard output is the pipe, and its reader waits for the end of it.
+        nix::unistd::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+        Ok::<_, std::io::Error>(())
+    })();
+    if let Err(error) = result {
+        tracing::warn!("cannot tell that ipvsd has started: {error}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Which words there are, and in which blocks. What they mean is in
+//! [`lower`](super::lower); this is what it takes to say something useful about a
+//! word that has no meaning where it stands.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The block that everything else stands in.
+pub(super) const TOP_LEVEL: &str = "(top)";
+
+/// Words that keepalived does not have: block, word.
+const OWN: &[(&str, &str)] = &[("global_defs", "lvs_audit_interval")];
+
+/// Words that keepalived's older versions took: block, word, and what they are
+/// called today, where they still mean something.
+const OLDER: &[(&str, &str, Option<&str>)] = &[
+    ("global_defs", "lvs_id", Some("router_id")),
+    ("virtual_server", "nat_mask", None),
+    (MISC_CHECK, "nb_get_retry", Some("retry")),
+    (SMTP_CHECK, "nb_get_retry", Some("retry")),
+    (TCP_CHECK, "nb_get_retry", Some("retry")),
+    (HTTP_GET, "nb_get_retry", Some("retry")),
+    (SSL_GET, "nb_get_retry", Some("retry")),
+    (TOP_LEVEL, "vrrp_track_file", Some("track_file")),
+    (
+        "vrrp_instance",
+        "lvs_sync_daemon_inteface",
+        Some("lvs_sync_daemon_interface"),
+    ),
+];
+
+pub(super) const GLOBAL_DEFS: &str = "global_defs";
+pub(super) const VIRTUAL_SERVER: &str = "virtual_server";
+pub(super) const REAL_SERVER: &str = "virtual_server/real_server";
+pub(super) const TCP_CHECK: &str = "virtual_server/real_server/TCP_CHECK";
+pub(super) const HTTP_GET: &str = "virtual_server/real_server/HTTP_GET";
+pub(super) const URL: &str = "virtual_server/real_server/HTTP_GET/url";
+pub(super) const MISC_CHECK: &str = "virtual_server/real_server/MISC_CHECK";
+const SMTP_CHECK: &str = "virtual_server/real_server/SMTP_CHECK";
+const SSL_GET: &str = "virtual_server/real_server/SSL_GET";
+
+/// The words of one block and the blocks of one word.
+struct Index {
+    words: HashMap<&'static str, Vec<&'static str>>,
+    blocks: HashMap<&'static str, Vec<&'static str>>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index {
+        words: HashMap::new(),
+        blocks: HashMap::new(),
+    };
+    let table = include_str!("keywords.tsv").lines();
+    let table = table
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('\t'));
+    let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
+    for (block, word) in table.chain(OWN.iter().copied()).chain(older) {
+        let words = index.words.entry(block).or_default();
+        if !words.contains(&word) {
+            words.push(word);
+            index.blocks.entry(word).or_default().push(block);
+        }
+    }
+    index
+});
+
+/// The words that may stand in a block, in the order of the reference.
+pub(super) fn words(block: &str) -> &'static [&'static str] {
+    INDEX.words.get(block).map_or(&[], Vec::as_slice)
+}
+
+/// The blocks that a word may stand in.
+pub(super) fn blocks(word: &str) -> &'static [&'static str] {
+    INDEX.blocks.get(word).map_or(&[], Vec::as_slice)
+}
+
+/// The word as the table has it, if it may stand in the block.
+pub(super) fn known(block: &str, word: &str) -> Option<&'static str> {
+    let (word, blocks) = INDEX.blocks.get_key_value(word)?;
+    blocks.contains(&block).then_some(*word)
+}
+
+/// What an older word is called today; `Some(None)` is a word that means nothing
+/// any more.
+pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
+    let found = OLDER
+        .iter()
+        .find(|older| older.0 == block && older.1 == word);
+    found.map(|older| older.2)
+}
+
+/// The word of a block that was probably meant.
+pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
+    let word: String = word.chars().take(64).collect::<String>().to_lowercase();
+    let allowed = word.chars().count().div_ceil(3).min(3);
+    words(block)
+        .iter()
+        .filter(|known| older(block, known).is_none())
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(&known.to_lowercase(), &word),
+                *known,
+            )
+        })
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// The last word of a block's path, as it stands in the file.
+pub(super) fn block_name(block: &str) -> &str {
+    block.rsplit('/').next().unwrap_or(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misspelt_words_are_recognised() {
+        assert_eq!(similar(VIRTUAL_SERVER, "lb_aglo"), Some("lb_algo"));
+        assert_eq!(similar(VIRTUAL_SERVER, "DELAY_LOOP"), Some("delay_loop"));
+        assert_eq!(similar(REAL_SERVER, "tcp_check"), Some("TCP_CHECK"));
+        assert_eq!(similar(REAL_SERVER, "banana"), None);
+    }
+
+    #[test]
+    fn the_blocks_that_are_read_have_words() {
+        for block in [
+            GLOBAL_DEFS,
+            VIRTUAL_SERVER,
+            REAL_SERVER,
+            TCP_CHECK,
+            HTTP_GET,
+            URL,
+            MISC_CHECK,
+        ] {
+            assert!(words(block).len() > 5, "{block}");
+        }
+    }
+}

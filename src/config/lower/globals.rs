@@ -1,0 +1,90 @@
+//! `global_defs`.
+
+use std::time::Duration;
+
+use super::Lower;
+use crate::config::keywords::GLOBAL_DEFS;
+use crate::config::model::UserSpec;
+use crate::config::syntax::{StatementId, Word};
+
+/// The limits of `lvs_audit_interval`, in seconds.
+const AUDIT_INTERVAL: std::ops::RangeInclusive<u32> = 1..=86_400;
+
+impl Lower<'_, '_> {
+    pub(super) fn global_defs(&mut self, block: StatementId) {
+        let ast = self.ast;
+        if !self.has_block(block) {
+            return;
+        }
+        self.extra_words(block, ast.words(block).get(1..).unwrap_or(&[]));
+        for id in ast.block(block) {
+            match ast.keyword(id) {
+                "router_id" => self.router_id(id),
+                "lvs_id" => {
+                    self.older(id, "router_id");
+                    self.router_id(id);
+                }
+                "script_user" => self.script_user(id),
+                "enable_script_security" => {
+                    let words = self.values(id);
+                    self.extra_words(id, words);
+                    self.model.global.enable_script_security = true;
+                }
+                "lvs_audit_interval" => self.audit_interval(id),
+                _ => self.other(GLOBAL_DEFS, id),
+            }
+        }
+    }
+
+    fn router_id(&mut self, id: StatementId) {
+        self.said_once("router_id", id);
+        if let Some(word) = self.value(id, "a name")
+            && !self.is_substituted(word)
+        {
+            self.model.global.router_id = Some(self.text(word).to_owned());
+        }
+    }
+
+    /// `script_user USER [GROUP]`.
+    fn script_user(&mut self, id: StatementId) {
+        self.said_once("script_user", id);
+        let words = self.values(id);
+        if let Some(user) = self.user(id, words) {
+            self.model.global.script_user = Some(user);
+        }
+    }
+
+    /// `USER [GROUP]`. Whether they exist is for those to say who know the host.
+    pub(super) fn user(&mut self, id: StatementId, words: &[Word]) -> Option<UserSpec> {
+        let Some((user, group)) = words.split_first() else {
+            self.missing_value(id, "a user");
+            return None;
+        };
+        self.extra_words(id, group.get(1..).unwrap_or(&[]));
+        let substituted = words.iter().filter(|word| self.is_substituted(**word));
+        if substituted.count() > 0 {
+            return None;
+        }
+        Some(UserSpec {
+            user: self.text(*user).to_owned(),
+            group: group.first().map(|group| self.text(*group).to_owned()),
+        })
+    }
+
+    /// `lvs_audit_interval SECONDS`.
+    fn audit_interval(&mut self, id: StatementId) {
+        self.said_once("lvs_audit_interval", id);
+        if let Some(word) = self.value(id, "a number of seconds")
+            && let Some(seconds) = self.number(word, AUDIT_INTERVAL)
+        {
+            self.model.global.audit_interval = Duration::from_secs(seconds.into());
+        }
+    }
+
+    /// For settings that may be in several blocks.
+    fn said_once(&mut self, setting: &'static str, id: StatementId) {
+        if let Some(earlier) = self.first.insert(setting, id) {
+            self.repeated(earlier, id);
+        }
+    }
+}

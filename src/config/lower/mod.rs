@@ -1,0 +1,155 @@
+//! Statements to [`Model`]: what the words mean. All diagnostics about meaning arise
+//! here, and only here is a keyword known by more than its name.
+
+mod checks;
+mod globals;
+mod real_server;
+mod script;
+mod server;
+mod timing;
+mod unknown;
+mod value;
+mod virtual_server;
+
+use std::collections::HashMap;
+
+use super::diagnostic::{Code, Collector, Diagnostic, shown};
+use super::keywords::TOP_LEVEL;
+use super::model::{Model, Origin, Script, ScriptId};
+use super::source::Span;
+use super::syntax::{Ast, StatementId, Word};
+use crate::lvs::ServiceKey;
+
+/// What the statements mean, which is of use only if there were no errors; and
+/// whether a word stands in a block that should have ended before it.
+pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> (Model, bool) {
+    let mut lower = Lower {
+        ast,
+        diagnostics,
+        model: Model::default(),
+        scripts: HashMap::new(),
+        services: HashMap::new(),
+        first: HashMap::new(),
+        substitutes: ast.mentions_dollar(),
+        last_block: None,
+        orphan_of: None,
+        block_explained: false,
+        misplaced: false,
+    };
+    lower.file();
+    (lower.model, lower.misplaced)
+}
+
+/// The state of lowering one configuration.
+struct Lower<'a, 's> {
+    ast: &'a Ast<'s>,
+    diagnostics: &'a mut Collector,
+    model: Model,
+    /// Numbers of the scripts in the model.
+    scripts: HashMap<Script, ScriptId>,
+    /// Where each virtual server was first said.
+    services: HashMap<ServiceKey, StatementId>,
+    /// Where global words were first said, which may be in several blocks.
+    first: HashMap<&'static str, StatementId>,
+    /// There is a `$` somewhere, so that words may not be what they seem.
+    substitutes: bool,
+    /// The latest block of the top level that means something.
+    last_block: Option<StatementId>,
+    /// The block after which words of its kind have been told to stand outside.
+    orphan_of: Option<StatementId>,
+    /// A missing brace has been told by a word that shows where it is missing.
+    block_explained: bool,
+    /// A word stands in a block that should have ended before it.
+    misplaced: bool,
+}
+
+impl<'s> Lower<'_, 's> {
+    fn file(&mut self) {
+        self.unclosed_blocks();
+        let ast = self.ast;
+        let mut empty = true;
+        for id in ast.top_level() {
+            empty = false;
+            match ast.keyword(id) {
+                "global_defs" => self.global_defs(id),
+                "virtual_server" => self.virtual_server(id),
+                _ => {
+                    self.other(TOP_LEVEL, id);
+                    continue;
+                }
+            }
+            self.last_block = Some(id);
+        }
+        self.unexplained_blocks();
+        if empty && self.diagnostics.errors() == 0 {
+            self.diagnostics
+                .report(Code::Empty, "there is nothing in this file")
+                .help("blanks and comments do not say anything to be run");
+        }
+    }
+
+    /// The number of a script in the model.
+    fn script(&mut self, script: Script) -> ScriptId {
+        if let Some(id) = self.scripts.get(&script) {
+            return *id;
+        }
+        let id = ScriptId(self.model.scripts.len() as u32);
+        self.model.scripts.push(script.clone());
+        self.scripts.insert(script, id);
+        id
+    }
+
+    fn origin(&self, id: StatementId) -> Origin {
+        let (source, line) = self.ast.line(id);
+        Origin {
+            file: source.0,
+            line,
+        }
+    }
+
+    fn text(&self, word: Word) -> &'s str {
+        self.ast.text(word)
+    }
+
+    fn span(&self, id: StatementId) -> Span {
+        self.ast.span(id)
+    }
+
+    /// The place of the first word.
+    fn keyword_span(&self, id: StatementId) -> Span {
+        match self.ast.words(id) {
+            [keyword, ..] => keyword.span(),
+            [] => self.ast.span(id),
+        }
+    }
+
+    fn report(&mut self, code: Code, message: impl Into<String>) -> &mut Diagnostic {
+        self.diagnostics.report(code, message)
+    }
+}
+
+/// A value and the statement that says it, for settings that may be said once.
+#[derive(Clone, Copy, Debug)]
+struct Said<T> {
+    value: T,
+    by: StatementId,
+}
+
+impl<'s> Lower<'_, 's> {
+    /// Puts down a setting. Of several the last one counts, as with keepalived.
+    fn say<T>(&mut self, slot: &mut Option<Said<T>>, by: StatementId, value: Option<T>) {
+        let Some(value) = value else { return };
+        if let Some(earlier) = slot {
+            self.repeated(earlier.by, by);
+        }
+        *slot = Some(Said { value, by });
+    }
+
+    fn repeated(&mut self, earlier: StatementId, later: StatementId) {
+        let (first, second) = (self.span(earlier), self.span(later));
+        let word = shown(self.ast.keyword(later));
+        self.report(Code::Repeated, format!("`{word}` is said twice"))
+            .at(second, "this one counts")
+            .related(first, "this one does not");
+    }
+}

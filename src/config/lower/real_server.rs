@@ -1,0 +1,115 @@
+//! `real_server`.
+
+use super::server::{Around, Server};
+use super::timing::{TimingWords, said};
+use super::virtual_server::VirtualServerWords;
+use super::{Lower, Said};
+use crate::config::keywords::REAL_SERVER;
+use crate::config::model::{Check, RealServer, Weight};
+use crate::config::syntax::StatementId;
+use crate::lvs::ForwardingMethod;
+
+/// What a real server's block says.
+#[derive(Default)]
+struct RealServerWords<'a> {
+    timing: TimingWords,
+    weight: Option<Said<Weight>>,
+    method: Option<Said<ForwardingMethod>>,
+    inhibit_on_failure: Option<Said<bool>>,
+    virtualhost: Option<Said<&'a str>>,
+    checks: Vec<StatementId>,
+}
+
+/// What the checks of a real server need to know of it.
+pub(super) struct Checked<'a> {
+    pub(super) server: Server,
+    /// The port that is checked unless the check says another: as it is written,
+    /// even if the kernel has another.
+    pub(super) port: u16,
+    pub(super) timing: TimingWords,
+    pub(super) virtualhost: Option<&'a str>,
+}
+
+impl<'s> Lower<'_, 's> {
+    /// None where it is wrong, or where too much around it is.
+    pub(super) fn real_server(
+        &mut self,
+        outer: &VirtualServerWords<'s>,
+        around: Option<Around>,
+        id: StatementId,
+    ) -> Option<RealServer> {
+        let ast = self.ast;
+        let server = self.server(id, ast.words(id).get(1..).unwrap_or(&[]));
+        if !self.has_block(id) {
+            return None;
+        }
+        let mut words = RealServerWords::default();
+        for id in ast.block(id) {
+            self.real_server_word(&mut words, id);
+        }
+        let port = around.map_or(0, |around| around.port);
+        let checked = server.map(|server| Checked {
+            server,
+            port: server.port.unwrap_or(port),
+            timing: words.timing.or(outer.timing),
+            virtualhost: said(words.virtualhost).or(said(outer.virtualhost)),
+        });
+        let checks = self.checks(checked, &words.checks);
+        let (server, around) = (server?, around?);
+        let method = said(words.method).unwrap_or(around.method);
+        let key = self.destination("real server", server, around, method)?;
+        let weight = said(words.weight).or(said(outer.weight));
+        let inhibit = said(words.inhibit_on_failure).or(said(outer.inhibit_on_failure));
+        Some(RealServer {
+            key,
+            method,
+            weight: weight.unwrap_or_default(),
+            inhibit_on_failure: inhibit.unwrap_or(false),
+            checks,
+            origin: self.origin(id),
+        })
+    }
+
+    fn real_server_word(&mut self, words: &mut RealServerWords<'s>, id: StatementId) {
+        match self.ast.keyword(id) {
+            "weight" => {
+                let value = self.weight(id, 0);
+                self.say(&mut words.weight, id, value);
+            }
+            "inhibit_on_failure" => {
+                let value = self.switch(id);
+                self.say(&mut words.inhibit_on_failure, id, value);
+            }
+            "lvs_method" => {
+                let value = self.method(id);
+                self.say(&mut words.method, id, value);
+            }
+            "alpha" => {
+                let value = self.switch(id);
+                self.say(&mut words.timing.alpha, id, value);
+            }
+            "delay_loop" => self.delay_loop(&mut words.timing, id),
+            "connect_timeout" => self.connect_timeout(&mut words.timing, id),
+            "retry" => self.retry(&mut words.timing, id, 1),
+            "delay_before_retry" => self.delay_before_retry(&mut words.timing, id),
+            "warmup" => self.warmup(&mut words.timing, id),
+            "virtualhost" => {
+                let value = self.host(id);
+                self.say(&mut words.virtualhost, id, value);
+            }
+            "TCP_CHECK" | "HTTP_GET" | "MISC_CHECK" => words.checks.push(id),
+            _ => self.other(REAL_SERVER, id),
+        }
+    }
+
+    fn checks(&mut self, checked: Option<Checked<'s>>, statements: &[StatementId]) -> Vec<Check> {
+        let checked = checked.as_ref();
+        let checks = statements.iter();
+        let checks = checks.filter_map(|id| match self.ast.keyword(*id) {
+            "TCP_CHECK" => self.tcp_check(checked, *id),
+            "HTTP_GET" => self.http_get(checked, *id),
+            _ => self.misc_check(checked, *id),
+        });
+        checks.collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! Commands with their arguments.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use super::Lower;
+use crate::config::diagnostic::Code;
+use crate::config::syntax::StatementId;
+
+impl Lower<'_, '_> {
+    /// The program and its arguments that a statement names.
+    ///
+    /// The first word is a command line of its own, with blanks between arguments and
+    /// quotes around those that have blanks in them. Further words are nothing, as
+    /// for keepalived, which starts `misc_path /bin/check -x` without the `-x`.
+    pub(super) fn command(&mut self, id: StatementId) -> Option<Vec<String>> {
+        let words = self.values(id);
+        let (Some(first), Some(last)) = (words.first(), words.last()) else {
+            self.missing_value(id, "a command");
+            return None;
+        };
+        let substituted = words.iter().filter(|word| self.is_substituted(**word));
+        if substituted.count() > 0 {
+            return None;
+        }
+        let span = first.span().to(last.span());
+        // From the file again, because words are told apart by other rules here.
+        let lines = split(self.ast.text_at(span)).and_then(|lines| {
+            let line = lines.first().map_or("", String::as_str);
+            Ok((split(line)?, lines.len()))
+        });
+        let Ok((argv, words)) = lines else {
+            self.report(Code::UnclosedQuote, "a quote in this command is not closed")
+                .at(span, "quotes, `'` as well, come in pairs");
+            return None;
+        };
+        if argv.first().is_none_or(String::is_empty) {
+            self.missing_value(id, "a command");
+            return None;
+        }
+        if words > 1 {
+            self.report(
+                Code::NoEffect,
+                "arguments outside the quotes are not passed on",
+            )
+            .at(span, format!("only `{}` is run", argv.join(" ")))
+            .help("put quotes around the whole: `\"COMMAND ARGUMENT 'ONE WITH BLANKS'\"`");
+        }
+        Some(argv)
+    }
+}
+
+/// A quote without an end.
+#[derive(Debug, PartialEq, Eq)]
+struct Unterminated;
+
+/// Words between blanks. Quotes of either kind hold one together and may begin and
+/// end within it; a backslash begins one of the escapes of keepalived.conf(5),
+/// "Quoted strings".
+fn split(text: &str) -> Result<Vec<String>, Unterminated> {
+    let mut words = Vec::new();
+    let mut current: Option<String> = None;
+    let mut quote = None;
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => current.get_or_insert_default().push(escape(&mut rest)),
+            _ if quote == Some(character) => quote = None,
+            '\'' | '"' if quote.is_none() => {
+                quote = Some(character);
+                current.get_or_insert_default();
+            }
+            _ if character.is_ascii_whitespace() && quote.is_none() => words.extend(current.take()),
+            _ => current.get_or_insert_default().push(character),
+        }
+    }
+    if quote.is_some() {
+        return Err(Unterminated);
+    }
+    words.extend(current);
+    Ok(words)
+}
+
+/// What stands for the characters after a backslash.
+fn escape(rest: &mut Peekable<Chars<'_>>) -> char {
+    match rest.next() {
+        Some('a') => '\x07',
+        Some('b') => '\x08',
+        Some('E') => '\x1b',
+        Some('f') => '\x0c',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('v') => '\x0b',
+        Some('x') => digits(rest, 16, 2, 0),
+        Some('c') => control(rest.next()),
+        Some(digit) if digit.is_digit(8) => digits(rest, 8, 2, digit.to_digit(8).unwrap_or(0)),
+        Some(other) => other,
+        None => '\\',
+    }
+}
+
+/// At most `most` further digits of a character's number.
+fn digits(rest: &mut Peekable<Chars<'_>>, radix: u32, most: usize, first: u32) -> char {
+    let mut number = first;
+    for _ in 0..most {
+        let Some(digit) = rest.peek().and_then(|digit| digit.to_digit(radix)) else {
+            break;
+        };
+        number = number * radix + digit;
+        rest.next();
+    }
+    char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The character that the control key makes of another.
+fn control(character: Option<char>) -> char {
+    match character {
+        Some(character) if character.is_ascii() => char::from(character as u8 & 0x1f),
+        Some(character) => character,
+        None => '\\',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        split(text).unwrap_or_default()
+    }
+
+    #[test]
+    fn blanks_separate_arguments() {
+        assert_eq!(words("/bin/check  -p\t80 "), ["/bin/check", "-p", "80"]);
+    }
+
+    #[test]
+    fn quotes_hold_arguments_together() {
+        assert_eq!(
+            words("/bin/check 'a b' c'd e'"),
+            ["/bin/check", "a b", "cd e"]
+        );
+        assert_eq!(words("abcd\" efg h jkl \"mnop"), ["abcd efg h jkl mnop"]);
+        assert_eq!(words("/bin/check ''"), ["/bin/check", ""]);
+        assert_eq!(split("/bin/check 'a"), Err(Unterminated));
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(words(r"\x41\101\t\\\ b"), ["AA\t\\ b"]);
+        assert_eq!(words(r"\cA\E\q\"), ["\x01\x1bq\\"]);
+    }
+}

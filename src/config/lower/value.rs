@@ -1,0 +1,383 @@
+//! Values: numbers, times, addresses, ports, switches.
+
+use std::net::IpAddr;
+use std::num::IntErrorKind;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::Lower;
+use crate::config::diagnostic::{Code, Diagnostic, shown};
+use crate::config::syntax::{StatementId, Word};
+
+/// Microseconds in a second, the resolution of times.
+const MICROS: u64 = 1_000_000;
+
+impl<'a> Lower<'a, '_> {
+    /// The only value of a statement that takes no block.
+    pub(super) fn value(&mut self, id: StatementId, what: &str) -> Option<Word> {
+        let word = self.optional_value(id);
+        if word.is_none() {
+            self.missing_value(id, what);
+        }
+        word
+    }
+
+    /// The only value, which may be missing.
+    pub(super) fn optional_value(&mut self, id: StatementId) -> Option<Word> {
+        let words = self.values(id);
+        let (first, extra) = words.split_first()?;
+        self.extra_words(id, extra);
+        Some(*first)
+    }
+
+    /// All values of a statement that takes no block.
+    pub(super) fn values(&mut self, id: StatementId) -> &'a [Word] {
+        self.no_block(id);
+        self.ast.words(id).get(1..).unwrap_or(&[])
+    }
+
+    pub(super) fn missing_value(&mut self, id: StatementId, what: &str) {
+        let span = self.span(id);
+        let word = shown(self.ast.keyword(id));
+        self.report(Code::MissingValue, format!("`{word}` needs {what}"))
+            .at(span, format!("{what} is missing"));
+    }
+
+    /// Words that say nothing, because what stands before them is complete.
+    pub(super) fn extra_words(&mut self, id: StatementId, extra: &[Word]) {
+        let (Some(first), Some(last)) = (extra.first(), extra.last()) else {
+            return;
+        };
+        let span = first.span().to(last.span());
+        let word = shown(self.ast.keyword(id));
+        let message = match extra {
+            [_] => format!("a word too many after `{word}`"),
+            _ => format!("{} words too many after `{word}`", extra.len()),
+        };
+        self.report(Code::NoEffect, message)
+            .at(span, "this has no effect");
+    }
+
+    /// A word that stands by itself and so switches something on.
+    pub(super) fn flag(&mut self, id: StatementId) -> Option<bool> {
+        let words = self.values(id);
+        self.extra_words(id, words);
+        Some(true)
+    }
+
+    /// A switch: on where nothing follows the word.
+    pub(super) fn switch(&mut self, id: StatementId) -> Option<bool> {
+        let Some(word) = self.optional_value(id) else {
+            return Some(true);
+        };
+        let text = self.text(word);
+        let value = switch(&text.to_ascii_lowercase());
+        match value {
+            None => {
+                self.invalid(word, "`on` or `off`")
+                    .help("`true`, `false`, `yes` and `no` are possible too");
+            }
+            Some(_) if switch(text).is_none() => self.unusual_case(word, &text.to_lowercase()),
+            Some(_) => {}
+        }
+        value
+    }
+
+    /// A whole number.
+    pub(super) fn number(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let text = self.text(word).trim_start();
+        let (low, high) = (*range.start(), *range.end());
+        match text.parse::<u64>() {
+            Ok(number) if u32::try_from(number).is_ok_and(|number| range.contains(&number)) => {
+                Some(number as u32)
+            }
+            Ok(_) => {
+                self.out_of_range(word, &format!("{low} to {high}"));
+                None
+            }
+            Err(error) => {
+                let negative = text
+                    .strip_prefix('-')
+                    .is_some_and(|digits| digits.parse::<u64>().is_ok());
+                if negative || *error.kind() == IntErrorKind::PosOverflow {
+                    self.out_of_range(word, &format!("{low} to {high}"));
+                } else {
+                    self.not_a_number(word, &format!("a whole number from {low} to {high}"));
+                }
+                None
+            }
+        }
+    }
+
+    /// A time in seconds, perhaps with a fraction, of which keepalived takes six
+    /// places.
+    pub(super) fn seconds(
+        &mut self,
+        word: Word,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let text = self.text(word).trim_start();
+        let wanted = || {
+            let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
+            match range.start().is_zero() {
+                true => format!("0 to {high} seconds"),
+                false => format!("{low} to {high} seconds"),
+            }
+        };
+        match parse_seconds(text) {
+            Ok(Timer { value, cut }) if range.contains(&value) => {
+                if cut {
+                    let span = word.span();
+                    self.report(Code::ValueAdjusted, "a time has at most six decimal places")
+                        .at(span, format!("{} s is used", value.as_secs_f64()));
+                }
+                Some(value)
+            }
+            Ok(_) | Err(NotATimer::TooLarge | NotATimer::Negative) => {
+                self.out_of_range(word, &wanted());
+                None
+            }
+            Err(NotATimer::NotANumber) => {
+                let seconds = "a number of seconds, like `3` or `0.5`";
+                let unit = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+                let unit = (unit.len() < text.len() && parse_seconds(unit).is_ok()).then_some(unit);
+                let diagnostic = self.not_a_number(word, seconds);
+                if let Some(unit) = unit {
+                    diagnostic
+                        .help(format!("times are in seconds without a unit: `{unit}`"))
+                        .replace_with(unit);
+                }
+                None
+            }
+        }
+    }
+
+    /// An IPv4 or IPv6 address.
+    pub(super) fn address(&mut self, word: Word) -> Option<IpAddr> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let text = self.text(word);
+        if let Ok(address) = text.parse() {
+            return Some(address);
+        }
+        if let Some((address, prefix)) = text.split_once('/')
+            && let Ok(address) = address.parse::<IpAddr>()
+            && prefix.parse() == Ok(if address.is_ipv4() { 32 } else { 128 })
+        {
+            let span = word.span();
+            self.report(Code::ValueAdjusted, "an address has no prefix length here")
+                .at(span, format!("{address} is used"))
+                .replace_with(address.to_string());
+            return Some(address);
+        }
+        let help = address_help(text);
+        let diagnostic = self.invalid(word, "an IPv4 or IPv6 address");
+        if let Some((help, replacement)) = help {
+            diagnostic.help(help);
+            diagnostic.replacement = replacement;
+        }
+        None
+    }
+
+    /// A port other than 0.
+    pub(super) fn port(&mut self, word: Word) -> Option<u16> {
+        let port = self.number(word, 1..=u32::from(u16::MAX))?;
+        u16::try_from(port).ok()
+    }
+
+    /// A port where 0 is every port.
+    pub(super) fn port_or_any(&mut self, word: Word) -> Option<u16> {
+        match self.text(word) {
+            "0" => Some(0),
+            _ => self.port(word),
+        }
+    }
+
+    /// A name out of a list, in whatever case: the first of the pair is what the
+    /// file says.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        word: Word,
+        what: &str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let text = self.text(word);
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
+            return Some(*value);
+        }
+        if let Some((name, value)) = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+        {
+            self.unusual_case(word, name);
+            return Some(*value);
+        }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let similar = names.iter().copied().find(|name| {
+            strsim::damerau_levenshtein(name, &text.to_lowercase()) == 1 && name.len() > 2
+        });
+        let diagnostic = self.invalid(word, what);
+        match similar {
+            Some(name) => diagnostic
+                .help(format!("did you mean `{name}`?"))
+                .replace_with(name),
+            None => diagnostic,
+        }
+        .help(format!("possible are {}", names.join(", ")));
+        None
+    }
+
+    fn unusual_case(&mut self, word: Word, name: &str) {
+        let span = word.span();
+        let text = shown(self.text(word));
+        self.report(Code::UnusualCase, format!("`{text}` is written `{name}`"))
+            .at(span, format!("taken for `{name}`"))
+            .help("keepalived does not take it in this case")
+            .replace_with(name);
+    }
+
+    fn out_of_range(&mut self, word: Word, range: &str) {
+        let text = shown(self.text(word));
+        let span = word.span();
+        self.report(Code::OutOfRange, format!("`{text}` is out of range"))
+            .at(span, format!("possible is {range}"));
+    }
+
+    fn not_a_number(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
+        let text = shown(self.text(word));
+        let span = word.span();
+        let trailing = self.text(word).ends_with([';', ',']);
+        let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not a number"));
+        diagnostic.at(span, format!("expected {wanted}"));
+        if trailing {
+            diagnostic.help("a statement ends with its line, without a `;` or `,`");
+        }
+        diagnostic
+    }
+
+    /// A value that is not what belongs here.
+    pub(super) fn invalid(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
+        let text = shown(self.text(word));
+        let span = word.span();
+        let no_break = self.text(word).contains('\u{a0}');
+        let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not {wanted}"));
+        diagnostic.at(span, format!("expected {wanted}"));
+        if no_break {
+            diagnostic.help(NO_BREAK_SPACE);
+        }
+        diagnostic
+    }
+}
+
+/// What is said about words that look like several.
+pub(super) const NO_BREAK_SPACE: &str =
+    "there is a no-break space (U+00A0) in it, which separates no words: type a space over it";
+
+fn switch(text: &str) -> Option<bool> {
+    match text {
+        "on" | "true" | "yes" => Some(true),
+        "off" | "false" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// A time as it is written.
+struct Timer {
+    value: Duration,
+    /// There were more than six decimal places.
+    cut: bool,
+}
+
+enum NotATimer {
+    NotANumber,
+    Negative,
+    TooLarge,
+}
+
+/// `3`, `+3`, `2.71828`, `.5`, `1.`: what keepalived takes.
+fn parse_seconds(text: &str) -> Result<Timer, NotATimer> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+        return Err(NotATimer::NotANumber);
+    }
+    if negative {
+        return Err(NotATimer::Negative);
+    }
+    let seconds: u64 = match whole {
+        "" => 0,
+        _ => whole.parse().map_err(|_| NotATimer::TooLarge)?,
+    };
+    let micros = fraction
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(6)
+        .fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'));
+    Ok(Timer {
+        value: Duration::new(seconds, micros * 1000),
+        cut: fraction.len() > 6,
+    })
+}
+
+/// The longest time that keepalived's 64 bits of microseconds hold.
+pub(super) const LONGEST: Duration = Duration::new(u64::MAX / MICROS, 551_614_000);
+/// The longest time that its 32 bits hold.
+pub(super) const LONGEST_TIMEOUT: Duration = Duration::new(4294, 967_295_000);
+/// The shortest time that is not none.
+pub(super) const SHORTEST: Duration = Duration::from_micros(1);
+
+/// What may have been meant by what is not an address.
+fn address_help(text: &str) -> Option<(String, Option<String>)> {
+    if let Ok(socket) = text.parse::<std::net::SocketAddr>() {
+        let words = format!("{} {}", socket.ip(), socket.port());
+        return Some((
+            format!("the port is a word of its own: `{words}`"),
+            Some(words),
+        ));
+    }
+    if let Some(inner) = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        && inner.parse::<IpAddr>().is_ok()
+    {
+        return Some((
+            format!("without brackets: `{inner}`"),
+            Some(inner.to_owned()),
+        ));
+    }
+    if text
+        .split_once('-')
+        .is_some_and(|(first, _)| first.parse::<IpAddr>().is_ok())
+    {
+        let help = "a range of addresses belongs in a `virtual_server_group`";
+        return Some((help.to_owned(), None));
+    }
+    if text.contains('%') {
+        let help = "an address has no zone here: the kernel's table does not know interfaces";
+        return Some((help.to_owned(), None));
+    }
+    if text
+        .chars()
+        .any(|character| character.is_ascii_alphabetic())
+        && !text.contains(':')
+    {
+        let help =
+            "names are not looked up: the table has to be right before any name server answers";
+        return Some((help.to_owned(), None));
+    }
+    None
+}

@@ -1,0 +1,363 @@
+//! `virtual_server`.
+
+use std::collections::HashMap;
+
+use super::server::{Around, Server};
+use super::timing::{TimingWords, said};
+use super::{Lower, Said};
+use crate::config::diagnostic::Code;
+use crate::config::keywords::VIRTUAL_SERVER;
+use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
+use crate::config::syntax::StatementId;
+use crate::lvs::{DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, ServiceKey};
+
+/// Seconds that a client stays with its server where the file says no number
+/// (keepalived.conf(5): 6 minutes).
+const PERSISTENCE_TIMEOUT: u32 = 360;
+/// 31 days; more is refused by keepalived.
+const MAX_PERSISTENCE_TIMEOUT: u32 = 2_678_400;
+
+/// What a virtual server's block says.
+#[derive(Default)]
+pub(super) struct VirtualServerWords<'a> {
+    pub(super) timing: TimingWords,
+    pub(super) inhibit_on_failure: Option<Said<bool>>,
+    pub(super) virtualhost: Option<Said<&'a str>>,
+    /// For real servers that say none.
+    pub(super) weight: Option<Said<Weight>>,
+    pub(super) method: Option<Said<ForwardingMethod>>,
+    scheduler: Option<Said<Scheduler>>,
+    protocol: Option<Said<Protocol>>,
+    persistence_timeout: Option<Said<u32>>,
+    quorum: Option<Said<u32>>,
+    hysteresis: Option<Said<u32>>,
+    sorry_server: Option<Said<Server>>,
+    sorry_server_method: Option<Said<ForwardingMethod>>,
+}
+
+impl<'s> Lower<'_, 's> {
+    pub(super) fn virtual_server(&mut self, id: StatementId) {
+        let ast = self.ast;
+        let arguments = ast.words(id).get(1..).unwrap_or(&[]);
+        let by_mark_or_group = arguments.len() > 1
+            && arguments
+                .first()
+                .is_some_and(|word| matches!(self.text(*word), "fwmark" | "group"));
+        if by_mark_or_group {
+            self.by_mark_or_group(id);
+            return;
+        }
+        let server = self.server(id, arguments);
+        if !self.has_block(id) {
+            return;
+        }
+        let mut words = VirtualServerWords::default();
+        let mut statements = Vec::new();
+        for id in ast.block(id) {
+            match ast.keyword(id) {
+                "real_server" => statements.push(id),
+                _ => self.virtual_server_word(&mut words, id),
+            }
+        }
+        if statements.is_empty() && words.sorry_server.is_none() {
+            self.no_real_servers(id);
+        }
+        let protocol = said(words.protocol).unwrap_or_else(|| self.default_protocol(id));
+        let around = server.map(|server| Around {
+            family: Family::of(server.address),
+            port: server.port.unwrap_or(0),
+            method: said(words.method).unwrap_or(ForwardingMethod::Nat),
+        });
+        // Looked at even where the virtual server is wrong: they may be, too.
+        let real_servers = self.real_servers(&words, around, &statements);
+        let sorry_server = self.sorry_server(&words, around);
+        let Some(server) = server else { return };
+        let port = server.port.unwrap_or(0);
+        let key = ServiceKey::Address {
+            protocol,
+            address: server.address,
+            port,
+        };
+        self.not_said_before(key, id);
+        if real_servers.len() < statements.len() {
+            // Those that are wrong have been told; nothing can be said of the sum.
+            return;
+        }
+        let (quorum, hysteresis) = self.quorum(&words, &real_servers);
+        let virtual_server = VirtualServer {
+            key,
+            scheduler: said(words.scheduler).unwrap_or(Scheduler::WeightedLeastConnection),
+            persistence_timeout: self.persistence(&words, port, id),
+            alpha: said(words.timing.alpha).unwrap_or(false),
+            quorum,
+            hysteresis,
+            sorry_server,
+            real_servers,
+            origin: self.origin(id),
+        };
+        self.model.virtual_servers.push(virtual_server);
+    }
+
+    fn virtual_server_word(&mut self, words: &mut VirtualServerWords<'s>, id: StatementId) {
+        match self.ast.keyword(id) {
+            "delay_loop" => self.delay_loop(&mut words.timing, id),
+            "connect_timeout" => self.connect_timeout(&mut words.timing, id),
+            "retry" => self.retry(&mut words.timing, id, 1),
+            "delay_before_retry" => self.delay_before_retry(&mut words.timing, id),
+            "warmup" => self.warmup(&mut words.timing, id),
+            "alpha" => {
+                let value = self.flag(id);
+                self.say(&mut words.timing.alpha, id, value);
+            }
+            "inhibit_on_failure" => {
+                let value = self.flag(id);
+                self.say(&mut words.inhibit_on_failure, id, value);
+            }
+            "virtualhost" => {
+                let value = self.host(id);
+                self.say(&mut words.virtualhost, id, value);
+            }
+            "lb_algo" | "lvs_sched" => {
+                let value = self.scheduler(id);
+                self.say(&mut words.scheduler, id, value);
+            }
+            "lb_kind" | "lvs_method" => {
+                let value = self.method(id);
+                self.say(&mut words.method, id, value);
+            }
+            "persistence_timeout" => self.persistence_timeout(words, id),
+            "protocol" => {
+                let value = self.protocol(id);
+                self.say(&mut words.protocol, id, value);
+            }
+            "quorum" => {
+                let word = self.value(id, "a sum of weights");
+                let value = word.and_then(|word| self.number(word, 1..=u32::MAX));
+                self.say(&mut words.quorum, id, value);
+            }
+            "hysteresis" => {
+                let word = self.value(id, "a sum of weights");
+                let value = word.and_then(|word| self.number(word, 0..=u32::MAX));
+                self.say(&mut words.hysteresis, id, value);
+            }
+            "weight" => {
+                let value = self.weight(id, 1);
+                self.say(&mut words.weight, id, value);
+            }
+            "sorry_server" => {
+                let arguments = self.values(id);
+                let value = self.server(id, arguments);
+                self.say(&mut words.sorry_server, id, value);
+            }
+            "sorry_server_lvs_method" => {
+                let value = self.method(id);
+                self.say(&mut words.sorry_server_method, id, value);
+            }
+            _ => self.other(VIRTUAL_SERVER, id),
+        }
+    }
+
+    /// `virtual_server fwmark N` and `virtual_server group NAME`.
+    fn by_mark_or_group(&mut self, id: StatementId) {
+        let span = self.span(id);
+        let subject = "virtual servers by fwmark or group";
+        if !self.diagnostics.fold(Code::NotServed, subject, span) {
+            self.diagnostics
+                .report_first(
+                    Code::NotServed,
+                    subject,
+                    format!("{subject} are not served yet"),
+                )
+                .at(span, "this block is skipped")
+                .help("this virtual server is not run");
+        }
+    }
+
+    fn scheduler(&mut self, id: StatementId) -> Option<Scheduler> {
+        let word = self.value(id, "a scheduler")?;
+        let choices = Scheduler::ALL.map(|scheduler| (scheduler.name(), scheduler));
+        self.choice(word, "a scheduler", &choices)
+    }
+
+    fn protocol(&mut self, id: StatementId) -> Option<Protocol> {
+        let word = self.value(id, "a protocol")?;
+        let choices = [
+            ("TCP", Protocol::Tcp),
+            ("UDP", Protocol::Udp),
+            ("SCTP", Protocol::Sctp),
+        ];
+        // In either case, as keepalived takes it.
+        let text = self.text(word);
+        let found = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
+        match found {
+            Some((_, protocol)) => Some(*protocol),
+            None => self.choice(word, "a protocol", &choices),
+        }
+    }
+
+    fn default_protocol(&mut self, id: StatementId) -> Protocol {
+        let span = self.span(id);
+        let subject = "protocol";
+        if !self.diagnostics.fold(Code::DefaultAssumed, subject, span) {
+            self.diagnostics
+                .report_first(
+                    Code::DefaultAssumed,
+                    subject,
+                    "this virtual server says no `protocol`",
+                )
+                .at(span, "taken to be UDP, as by keepalived")
+                .help("write `protocol TCP` in its block if that is meant");
+        }
+        Protocol::Udp
+    }
+
+    fn persistence_timeout(&mut self, words: &mut VirtualServerWords<'_>, id: StatementId) {
+        let value = match self.optional_value(id) {
+            Some(word) => self.number(word, 1..=MAX_PERSISTENCE_TIMEOUT),
+            None => {
+                let span = self.span(id);
+                self.report(Code::DefaultAssumed, "`persistence_timeout` without a time")
+                    .at(span, "360 seconds are used");
+                Some(PERSISTENCE_TIMEOUT)
+            }
+        };
+        self.say(&mut words.persistence_timeout, id, value);
+    }
+
+    /// A virtual server for every port has to be persistent: the kernel has no
+    /// other way to keep the connections of a client together.
+    fn persistence(
+        &mut self,
+        words: &VirtualServerWords<'_>,
+        port: u16,
+        id: StatementId,
+    ) -> Option<u32> {
+        if port != 0 || words.persistence_timeout.is_some() {
+            return said(words.persistence_timeout);
+        }
+        let span = self.span(id);
+        self.report(
+            Code::DefaultAssumed,
+            "a virtual server without a port is persistent",
+        )
+        .at(
+            span,
+            format!("`persistence_timeout {PERSISTENCE_TIMEOUT}` is added"),
+        )
+        .help("give the port, or say `persistence_timeout` in the block");
+        Some(PERSISTENCE_TIMEOUT)
+    }
+
+    fn no_real_servers(&mut self, id: StatementId) {
+        let span = self.span(id);
+        self.report(Code::NoRealServers, "a virtual server without real servers")
+            .at(span, "nothing could answer here")
+            .help("add a `real_server`, or a `sorry_server`");
+    }
+
+    fn not_said_before(&mut self, key: ServiceKey, id: StatementId) {
+        let Some(first) = self.services.insert(key, id) else {
+            return;
+        };
+        self.services.insert(key, first);
+        let (first, second) = (self.span(first), self.span(id));
+        self.report(
+            Code::Duplicate,
+            format!("the virtual server {key} is there twice"),
+        )
+        .at(second, "the same again")
+        .related(first, "first here")
+        .help("put the real servers into one block, or change address, port or protocol");
+    }
+
+    fn real_servers(
+        &mut self,
+        words: &VirtualServerWords<'s>,
+        around: Option<Around>,
+        statements: &[StatementId],
+    ) -> Vec<RealServer> {
+        let mut seen: HashMap<DestinationKey, StatementId> = HashMap::new();
+        let mut servers = Vec::with_capacity(statements.len());
+        for id in statements {
+            let Some(server) = self.real_server(words, around, *id) else {
+                continue;
+            };
+            if let Some(first) = seen.insert(server.key, *id) {
+                seen.insert(server.key, first);
+                self.same_real_server(server.key, first, *id);
+                continue;
+            }
+            servers.push(server);
+        }
+        servers
+    }
+
+    fn same_real_server(&mut self, key: DestinationKey, first: StatementId, second: StatementId) {
+        let (first, second) = (self.span(first), self.span(second));
+        self.report(
+            Code::Duplicate,
+            format!("the real server {key} is there twice in one virtual server"),
+        )
+        .at(second, "the same again")
+        .related(first, "first here");
+    }
+
+    fn sorry_server(
+        &mut self,
+        words: &VirtualServerWords<'_>,
+        around: Option<Around>,
+    ) -> Option<SorryServer> {
+        if let (None, Some(said)) = (words.sorry_server, words.sorry_server_method) {
+            let span = self.span(said.by);
+            self.report(
+                Code::NoEffect,
+                "`sorry_server_lvs_method` without a `sorry_server`",
+            )
+            .at(span, "this has no effect");
+        }
+        let (around, sorry) = (around?, words.sorry_server?);
+        let method = said(words.sorry_server_method).unwrap_or(around.method);
+        let key = self.destination("sorry server", sorry.value, around, method)?;
+        Some(SorryServer {
+            key,
+            method,
+            origin: self.origin(sorry.by),
+        })
+    }
+
+    /// Quorum and hysteresis as they can be reached, as keepalived cuts them down.
+    fn quorum(&mut self, words: &VirtualServerWords<'_>, servers: &[RealServer]) -> (u32, u32) {
+        let weights = servers.iter().map(|server| u32::from(server.weight.0));
+        let total = weights.fold(0, u32::saturating_add);
+        let mut quorum = said(words.quorum).unwrap_or(1);
+        if quorum > total.max(1)
+            && let Some(said) = words.quorum
+        {
+            quorum = total.max(1);
+            let span = self.span(said.by);
+            self.report(Code::ValueAdjusted, "a quorum that can never be met")
+                .at(
+                    span,
+                    format!("{quorum} is used: all weights together are {total}"),
+                );
+        }
+        let mut hysteresis = said(words.hysteresis).unwrap_or(0);
+        if hysteresis >= quorum
+            && let Some(said) = words.hysteresis
+        {
+            hysteresis = quorum - 1;
+            let span = self.span(said.by);
+            self.report(
+                Code::ValueAdjusted,
+                "the hysteresis has to be below the quorum",
+            )
+            .at(
+                span,
+                format!("{hysteresis} is used: the quorum is {quorum}"),
+            );
+        }
+        (quorum, hysteresis)
+    }
+}

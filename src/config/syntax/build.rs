@@ -1,0 +1,409 @@
+//! Tokens to statements.
+
+use pest::Parser;
+
+use super::super::diagnostic::{Code, Collector};
+use super::super::source::{Source, SourceId, Sources, Span};
+use super::bytes::BadBytes;
+use super::indent::{Indents, width};
+use super::{Ast, Braces, Layout, Statement, StatementId, Unclosed, Word};
+
+mod grammar {
+    /// The parser that is made from grammar/ipvsd.pest.
+    #[derive(pest_derive::Parser)]
+    #[grammar = "../grammar/ipvsd.pest"]
+    pub(super) struct Lexer;
+}
+
+use grammar::{Lexer, Rule};
+
+/// How much is handed to the grammar at a time, in bytes. A token takes some 80
+/// bytes, so a whole file would take many times its own size.
+const PIECE: usize = 64 << 10;
+
+/// The largest number of statements, so that a file of nothing but braces does not
+/// take all memory.
+const MAX_STATEMENTS: usize = 8 << 20;
+
+/// Reads all files.
+pub(super) fn build<'s>(
+    sources: &'s Sources,
+    layout: Layout,
+    diagnostics: &mut Collector,
+) -> Ast<'s> {
+    let mut ast = Ast {
+        sources,
+        words: Vec::new(),
+        statements: Vec::new(),
+        definitions: Vec::new(),
+        unclosed: Vec::new(),
+    };
+    for (id, source) in sources.iter() {
+        if layout == Layout::Indentation {
+            let mut builder = Builder::new(&mut ast, diagnostics, id, source);
+            builder.indents = Some(Indents::new(usize::MAX));
+            builder.build();
+            continue;
+        }
+        let (words, statements) = (ast.words.len(), ast.statements.len());
+        let missing = Builder::new(&mut ast, diagnostics, id, source).build();
+        if missing > 0 {
+            // Again, with an eye on the indentation, which shows where braces are
+            // missing. Everything else that is wrong has been said.
+            ast.words.truncate(words);
+            ast.statements.truncate(statements);
+            let mut said = Collector::default();
+            let mut builder = Builder::new(&mut ast, &mut said, id, source);
+            builder.indents = Some(Indents::new(missing));
+            builder.build();
+        }
+    }
+    ast.definitions.sort_unstable();
+    ast.definitions.dedup();
+    ast
+}
+
+/// Builds the statements of one file.
+struct Builder<'a, 's> {
+    ast: &'a mut Ast<'s>,
+    diagnostics: &'a mut Collector,
+    id: SourceId,
+    source: &'s Source,
+    /// The line that is being read, from 1.
+    line: u32,
+    /// The first word of the statement that is being read; the statement is empty
+    /// while there is no such word yet.
+    first_word: usize,
+    first_line: u32,
+    /// Blocks that are open, the outermost first.
+    open: Vec<StatementId>,
+    /// The statement just finished: a `{` on a line by itself belongs to it.
+    previous: Option<StatementId>,
+    /// Within a definition, which goes on where a line ends with a backslash.
+    definition: bool,
+    /// Where braces are missing, the indentation to find the place.
+    indents: Option<Indents>,
+    /// Where the current line begins, and the first thing on it with its column.
+    line_start: usize,
+    line_first: Option<(usize, usize)>,
+    /// The column of the line on which the latest statement begins.
+    statement_column: usize,
+}
+
+impl<'a, 's> Builder<'a, 's> {
+    fn new(
+        ast: &'a mut Ast<'s>,
+        diagnostics: &'a mut Collector,
+        id: SourceId,
+        source: &'s Source,
+    ) -> Self {
+        let first_word = ast.words.len();
+        Builder {
+            ast,
+            diagnostics,
+            id,
+            source,
+            line: 1,
+            first_word,
+            first_line: 1,
+            open: Vec::new(),
+            previous: None,
+            definition: false,
+            indents: None,
+            line_start: 0,
+            line_first: None,
+            statement_column: 0,
+        }
+    }
+
+    /// Reads the file, and returns how many blocks nothing closes.
+    fn build(mut self) -> usize {
+        let text = self.source.text();
+        let mut bad = BadBytes::new(self.source);
+        // A byte-order mark says nothing.
+        let mut start = text.len() - text.trim_start_matches('\u{feff}').len();
+        while start < text.len() {
+            let end = piece_end(text, start);
+            let tokens = Lexer::parse(Rule::tokens, &text[start..end]);
+            debug_assert!(tokens.is_ok(), "the grammar takes every input");
+            for token in tokens.into_iter().flatten() {
+                let range = token.as_span();
+                let (from, to) = (start + range.start(), start + range.end());
+                match token.as_rule() {
+                    Rule::text => self.text(from, to),
+                    Rule::open => self.open_brace(from),
+                    Rule::close => self.close_brace(from),
+                    Rule::quoted => self.word(from + 1, to - 1, true),
+                    Rule::unclosed => self.unclosed_quote(from, to),
+                    Rule::comment => bad.comment(from, to),
+                    _ => {}
+                }
+            }
+            start = end;
+            if self.ast.statements.len() > MAX_STATEMENTS {
+                let message = format!("this file has more than {MAX_STATEMENTS} statements");
+                self.diagnostics.report(Code::TooLarge, message);
+                break;
+            }
+        }
+        self.end_statement();
+        bad.report(self.id, self.diagnostics);
+        self.end_of_file()
+    }
+
+    /// Words with the blanks around them, and perhaps the end of the line.
+    fn text(&mut self, from: usize, to: usize) {
+        let text = &self.source.text()[from..to];
+        let (words, ends) = match text.strip_suffix('\n') {
+            Some(words) => (words, true),
+            None => (text, false),
+        };
+        if !self.definition {
+            self.words(from, words);
+        }
+        if ends {
+            self.definition = self.definition && words.trim_end().ends_with('\\');
+            self.end_statement();
+            self.line += 1;
+            self.line_start = to;
+            self.line_first = None;
+        }
+    }
+
+    fn words(&mut self, from: usize, text: &str) {
+        let mut rest = text;
+        loop {
+            rest = rest.trim_start_matches(is_blank);
+            if rest.is_empty() {
+                return;
+            }
+            let length = rest.find(is_blank).unwrap_or(rest.len());
+            let start = from + (text.len() - rest.len());
+            self.word(start, start + length, false);
+            if self.definition {
+                return;
+            }
+            rest = &rest[length..];
+        }
+    }
+
+    fn word(&mut self, start: usize, end: usize, quoted: bool) {
+        if self.definition {
+            return;
+        }
+        if self.ast.words.len() == self.first_word {
+            self.begin_statement(start, quoted);
+            if let Some(name) = definition(&self.source.text()[start..end]) {
+                self.ast.definitions.push(name);
+                self.definition = true;
+            }
+        }
+        self.ast.words.push(Word {
+            inner: self.span(start, end),
+            quoted,
+        });
+    }
+
+    fn begin_statement(&mut self, start: usize, quoted: bool) {
+        self.first_line = self.line;
+        let start = start - usize::from(quoted);
+        let (first, column) = self.line_first(start);
+        self.statement_column = column;
+        if first != start {
+            return;
+        }
+        while let Some(block) = self.open.last().copied()
+            && let Some(indents) = &mut self.indents
+            && indents.statement_is_outside(column)
+        {
+            let evidence = Some(self.span(start, start + 1));
+            self.close_without_brace(block, evidence);
+        }
+    }
+
+    /// The first thing on the current line and its column, which is told only where
+    /// indentation matters. There is something at `at`.
+    fn line_first(&mut self, at: usize) -> (usize, usize) {
+        if self.indents.is_none() {
+            return (at, 0);
+        }
+        let before = &self.source.text()[self.line_start..at];
+        *self.line_first.get_or_insert_with(|| (at, width(before)))
+    }
+
+    fn unclosed_quote(&mut self, from: usize, to: usize) {
+        if self.definition {
+            return;
+        }
+        let quote = self.span(from, from + 1);
+        self.diagnostics
+            .report(Code::UnclosedQuote, "this quote is not closed")
+            .at(quote, "begins here")
+            .help("a quoted word ends on the line that it begins on, with another `\"`");
+        let end = from + self.source.text()[from..to].trim_end().len();
+        self.word(from + 1, end.max(from + 1), false);
+    }
+
+    /// The words so far are a statement, if there are any.
+    fn end_statement(&mut self) -> Option<StatementId> {
+        if self.ast.words.len() == self.first_word {
+            return None;
+        }
+        let id = self.push_statement();
+        self.previous = Some(id);
+        Some(id)
+    }
+
+    fn push_statement(&mut self) -> StatementId {
+        let index = self.ast.statements.len() as u32;
+        self.ast.statements.push(Statement {
+            source: self.id,
+            line: self.first_line,
+            words: self.first_word as u32..self.ast.words.len() as u32,
+            parent: self.open.last().copied(),
+            end: index + 1,
+            block: None,
+        });
+        self.first_word = self.ast.words.len();
+        StatementId(index)
+    }
+
+    fn open_brace(&mut self, at: usize) {
+        if self.definition {
+            return;
+        }
+        let id = match self.end_statement().or(self.previous) {
+            Some(id) => id,
+            None => {
+                let brace = self.span(at, at + 1);
+                self.diagnostics
+                    .report(Code::UnexpectedBlock, "a block without a word before it")
+                    .at(brace, "nothing says what this is")
+                    .help(
+                        "write what the block is about before the `{`, or remove it with its `}`",
+                    );
+                self.first_line = self.line;
+                self.push_statement()
+            }
+        };
+        self.ast.statements[id.0 as usize].block = Some(Braces {
+            open: at as u32,
+            close: None,
+        });
+        self.line_first(at);
+        if let Some(indents) = &mut self.indents {
+            indents.open(self.statement_column);
+        }
+        self.open.push(id);
+        self.previous = None;
+    }
+
+    fn close_brace(&mut self, at: usize) {
+        if self.definition {
+            return;
+        }
+        self.end_statement();
+        self.previous = None;
+        let (first, column) = self.line_first(at);
+        while let Some(block) = self.open.last().copied()
+            && let Some(indents) = &self.indents
+            && first == at
+            && indents.brace_is_outside(column)
+        {
+            let evidence = Some(self.span(at, at + 1));
+            self.close_without_brace(block, evidence);
+        }
+        match self.open.pop() {
+            Some(block) => {
+                let end = self.ast.statements.len() as u32;
+                let statement = &mut self.ast.statements[block.0 as usize];
+                statement.end = end;
+                if let Some(braces) = &mut statement.block {
+                    braces.close = Some(at as u32);
+                }
+                if let Some(indents) = &mut self.indents {
+                    indents.close();
+                }
+            }
+            None => {
+                let brace = self.span(at, at + 1);
+                self.diagnostics
+                    .report(Code::ExtraBrace, "a `}` that closes nothing")
+                    .at(brace, "every block before it is closed already")
+                    .help("remove it, or look for the block above that was closed too early");
+            }
+        }
+    }
+
+    /// Ends a block as if its brace were there.
+    fn close_without_brace(&mut self, block: StatementId, evidence: Option<Span>) {
+        self.open.pop();
+        self.ast.statements[block.0 as usize].end = self.ast.statements.len() as u32;
+        self.ast.unclosed.push(Unclosed { block, evidence });
+        if let Some(indents) = &mut self.indents {
+            indents.close_missing();
+        }
+    }
+
+    /// Closes what is still open, and returns how many blocks that was.
+    fn end_of_file(mut self) -> usize {
+        let missing = self.open.len();
+        if self.indents.is_none() && missing > 0 {
+            return missing;
+        }
+        while let Some(block) = self.open.last().copied() {
+            self.close_without_brace(block, None);
+        }
+        missing
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span {
+            source: self.id,
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+}
+
+/// What separates words: C's isspace without the end of a line, which keepalived
+/// goes by. A no-break space is none of them.
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\x0b' | '\x0c')
+}
+
+/// The name that `$NAME=…` defines.
+fn definition(word: &str) -> Option<&str> {
+    let (name, _) = word.strip_prefix('$')?.split_once('=')?;
+    let named = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    named.then_some(name)
+}
+
+/// The end of the piece that begins at `start`: that of a line, unless a line is
+/// very long. Such a line is cut where no quote or comment is.
+fn piece_end(text: &str, start: usize) -> usize {
+    let rest = &text.as_bytes()[start..];
+    if rest.len() <= PIECE {
+        return text.len();
+    }
+    if let Some(newline) = rest[..PIECE].iter().rposition(|byte| *byte == b'\n') {
+        return start + newline + 1;
+    }
+    let mut quoted = false;
+    for (offset, byte) in rest.iter().enumerate() {
+        match byte {
+            b'\n' => return start + offset + 1,
+            b'"' => quoted = !quoted,
+            b'#' | b'!' if !quoted => {
+                let newline = rest[offset..].iter().position(|byte| *byte == b'\n');
+                return newline.map_or(text.len(), |length| start + offset + length + 1);
+            }
+            b' ' | b'{' | b'}' if !quoted && offset >= PIECE => return start + offset + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}

@@ -1,0 +1,287 @@
+//! All pools with all their checks: when each runs, what its outcome means, and
+//! what the kernel should hold. Pure; the process drives it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::alert::{Cause, What};
+use crate::check::schedule::When;
+use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition, Verdict};
+use crate::config::model::{Check, CheckSpec, Model};
+use crate::daemon::messages::{CheckRuns, LastRun, NewVerdict, Told};
+use crate::lvs::pool::{CheckSlot, Memory, Pool, PoolEvent, PoolState};
+use crate::lvs::{Entry, ServiceKey, Table};
+use crate::moment::Moment;
+
+/// The pools of one generation of the configuration.
+#[derive(Default)]
+pub struct Pools {
+    model: Model,
+    pools: Vec<Pool>,
+    checks: Vec<CheckRun>,
+    by_key: HashMap<CheckKey, u32>,
+    /// By index into `checks`.
+    schedule: Schedule<u32>,
+    /// Pools whose wanted entry may have changed since it was last asked for.
+    changed: HashSet<usize>,
+}
+
+/// One check and how it has been doing.
+struct CheckRun {
+    key: CheckKey,
+    /// Index into `pools`, and into the model's virtual servers.
+    pool: usize,
+    slot: CheckSlot,
+    state: CheckState,
+    runs: CheckRuns,
+    /// How late the run under way began.
+    late: Duration,
+    told_late: bool,
+}
+
+/// A check that is to be run now.
+pub struct Job {
+    pub key: CheckKey,
+    pub spec: CheckSpec,
+    pub timeout: Duration,
+    /// Set when the check begins so late that people should know.
+    pub alarmingly_late: Option<Duration>,
+}
+
+/// What the outcome of a check comes to.
+pub struct Ended {
+    /// Set when core must know: the verdict, or what it rests on, is new.
+    pub news: Option<Box<NewVerdict>>,
+    /// A failure that is forgiven, or one of a check that is down: for the log.
+    pub remark: Option<String>,
+}
+
+impl Pools {
+    /// Puts the pools of `model` in the place of these. What is known continues:
+    /// from `memory` where it is given (a new process), else from these pools.
+    /// Returns what is new about the pools that there are.
+    pub fn configure(
+        &mut self,
+        model: Model,
+        memory: Option<Memory>,
+        now: Moment,
+        mut random: impl FnMut() -> u64,
+    ) -> Vec<PoolEvent> {
+        let memory = memory.unwrap_or_else(|| self.memory());
+        let before = std::mem::take(self);
+        let mut events = Vec::new();
+        for (index, virtual_server) in model.virtual_servers.iter().enumerate() {
+            let (pool, news) = Pool::new(&model, virtual_server, &memory, now);
+            events.extend(news);
+            for (slot, key, verdict) in pool.checks() {
+                let Some(check) = check_at(&model, index, slot) else {
+                    continue;
+                };
+                let id = self.checks.len() as u32;
+                let old = before
+                    .by_key
+                    .get(&key)
+                    .map(|id| (*id, &before.checks[*id as usize]));
+                match old.and_then(|(id, _)| before.schedule.when(id)) {
+                    // A shorter interval holds from now on, not after the longer one.
+                    Some(When::Waiting(due)) => {
+                        self.schedule
+                            .add_at(id, due.min(now + check.timing.delay_loop));
+                    }
+                    Some(running) => self.schedule.adopt(id, running),
+                    None => self
+                        .schedule
+                        .add_first(id, check.timing.warmup, random(), now),
+                }
+                let state = match old {
+                    // With its retries, if the pool has not changed its mind.
+                    Some((_, old)) if old.state.verdict() == verdict => old.state.clone(),
+                    _ => CheckState::new(verdict.clone()),
+                };
+                self.by_key.insert(key, id);
+                self.checks.push(CheckRun {
+                    key,
+                    pool: index,
+                    slot,
+                    state,
+                    runs: old.map(|(_, old)| old.runs.clone()).unwrap_or_default(),
+                    late: old.map(|(_, old)| old.late).unwrap_or_default(),
+                    told_late: false,
+                });
+            }
+            self.pools.push(pool);
+        }
+        self.model = model;
+        events
+    }
+
+    /// Everything that is known.
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        self.pools
+            .iter()
+            .for_each(|pool| pool.remember(&mut memory));
+        memory
+    }
+
+    pub fn states(&self) -> Vec<(ServiceKey, PoolState)> {
+        self.pools
+            .iter()
+            .map(|pool| (pool.key(), pool.state()))
+            .collect()
+    }
+
+    /// The whole wanted table.
+    pub fn wanted(&mut self) -> Table {
+        self.changed.clear();
+        let services = self.pools.iter().map(|pool| (pool.key(), pool.wanted()));
+        Table {
+            services: services.collect(),
+        }
+    }
+
+    /// The entries that may have changed since they were last asked for. Many
+    /// verdicts on one pool are one change of its entry.
+    pub fn take_changed(&mut self) -> Vec<(ServiceKey, Entry)> {
+        let changed = std::mem::take(&mut self.changed);
+        let pools = changed
+            .into_iter()
+            .filter_map(|index| self.pools.get(index));
+        pools.map(|pool| (pool.key(), pool.wanted())).collect()
+    }
+
+    pub fn next_due(&mut self) -> Option<Moment> {
+        self.schedule.next_due()
+    }
+
+    /// The check that is to run now, if one is. It counts as running from now on.
+    pub fn pop_due(&mut self, now: Moment) -> Option<Job> {
+        let due = self.schedule.pop_due(now)?;
+        let run = &mut self.checks[due.id as usize];
+        run.late = due.late;
+        run.runs.latest = run.runs.latest.max(due.late);
+        let check = check_at(&self.model, run.pool, run.slot)?;
+        let late = due.late > check.timing.delay_loop * 2;
+        let alarmingly_late = (late && !run.told_late).then_some(due.late);
+        run.told_late = late;
+        Some(Job {
+            key: run.key,
+            spec: check.spec.clone(),
+            timeout: check.timing.timeout,
+            alarmingly_late,
+        })
+    }
+
+    /// Takes in what a check that took `took` came to at `now`. None where the check
+    /// is no longer there.
+    pub fn ended(
+        &mut self,
+        key: &CheckKey,
+        outcome: Outcome,
+        took: Duration,
+        now: Moment,
+    ) -> Option<Ended> {
+        let id = *self.by_key.get(key)?;
+        let run = &mut self.checks[id as usize];
+        let check = check_at(&self.model, run.pool, run.slot)?;
+        run.runs.runs += 1;
+        run.runs.failures += u64::from(!outcome.is_success());
+        run.runs.last = Some(LastRun {
+            ended: now,
+            took,
+            late: run.late,
+            outcome: outcome.clone(),
+        });
+        let ran_before = run.state.verdict().ever_ran;
+        let words = outcome.to_string();
+        let failure_before = run.state.verdict().failure.clone();
+        let step = run.state.on_outcome(&check.timing, outcome, now);
+        let verdict = run.state.verdict().clone();
+        self.schedule.finished(id, now + step.next_in);
+
+        let remark = remark(
+            check,
+            key,
+            &words,
+            &step.forgiven,
+            &verdict,
+            &failure_before,
+        );
+        let is_news = step.transition.is_some() || !ran_before || verdict.failure != failure_before;
+        if !is_news {
+            return Some(Ended { news: None, remark });
+        }
+        let pool = &mut self.pools[run.pool];
+        let events = pool.on_verdict(run.slot, verdict.clone());
+        if step.transition.is_some() {
+            self.changed.insert(run.pool);
+        }
+        let cause = Cause::Check {
+            keyword: check.spec.keyword().to_owned(),
+            outcome: words,
+        };
+        let told = |event| Told {
+            cause: cause.clone(),
+            what: What::Pool(event),
+        };
+        let news = pool.servers().nth(run.slot.server).map(|(_, server)| {
+            Box::new(NewVerdict {
+                key: *key,
+                verdict,
+                server,
+                quorum_up: pool.quorum_up(),
+                sorry: pool.sorry_in(),
+                told: events.into_iter().map(told).collect(),
+            })
+        });
+        debug_assert!(
+            !matches!(step.transition, Some(Transition::Up | Transition::Down)) || news.is_some()
+        );
+        Some(Ended { news, remark })
+    }
+
+    /// How each check has been running.
+    pub fn runs(&self) -> Vec<(CheckKey, CheckRuns)> {
+        self.checks
+            .iter()
+            .map(|run| (run.key, run.runs.clone()))
+            .collect()
+    }
+}
+
+fn check_at(model: &Model, pool: usize, slot: CheckSlot) -> Option<&Check> {
+    model
+        .virtual_servers
+        .get(pool)?
+        .real_servers
+        .get(slot.server)?
+        .checks
+        .get(slot.check)
+}
+
+/// A line for the log about a failure, where the pool's events do not tell it.
+fn remark(
+    check: &Check,
+    key: &CheckKey,
+    words: &str,
+    forgiven: &Option<u32>,
+    verdict: &Verdict,
+    failure_before: &Option<Box<crate::check::Failure>>,
+) -> Option<String> {
+    let keyword = check.spec.keyword();
+    if let Some(attempt) = forgiven {
+        let of = check.timing.retry + 1;
+        return Some(format!(
+            "{keyword} on service [{}]:{} of VS {} failed, attempt {attempt} of {of}: {words}",
+            key.server.address, key.server.port, key.service
+        ));
+    }
+    // A check that is down and fails for another reason than before.
+    let another = !verdict.up && failure_before.is_some() && verdict.failure != *failure_before;
+    another.then(|| {
+        format!(
+            "{keyword} on service [{}]:{} of VS {} still fails, now: {words}",
+            key.server.address, key.server.port, key.service
+        )
+    })
+}

@@ -1,0 +1,150 @@
+//! The control socket: a line of JSON asks, a line of JSON answers.
+//!
+//! Only root may connect: the socket has mode 0600 in a folder of ours.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+use super::report::{EventStatus, Status};
+
+/// The longest request, in bytes.
+const LONGEST_REQUEST: u64 = 64 * 1024;
+
+/// How long a client may take to ask, and to take the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many requests may wait for core.
+const WAITING: usize = 16;
+
+/// What may be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Request {
+    Status,
+    Events,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    Status(Box<Status>),
+    Events { events: Vec<EventStatus> },
+    Refused { why: String },
+}
+
+/// A request with the place for its answer.
+pub struct Asked {
+    pub request: Request,
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// The socket, removed when it is dropped.
+#[derive(Debug)]
+pub struct Control {
+    path: PathBuf,
+}
+
+impl Control {
+    /// Opens the socket, in the place of one that a killed core has left. Requests
+    /// arrive at the receiver. The caller has made sure that no other core runs.
+    ///
+    /// # Errors
+    /// Where the socket cannot be made.
+    pub fn open(path: &Path) -> io::Result<(Self, mpsc::Receiver<Asked>)> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(listen(listener, sender));
+        Ok((
+            Control {
+                path: path.to_owned(),
+            },
+            receiver,
+        ))
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn listen(listener: UnixListener, core: mpsc::Sender<Asked>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let core = core.clone();
+                tokio::spawn(async move {
+                    // A client that has gone is none of our business.
+                    let _ = tokio::time::timeout(PATIENCE, serve(stream, core)).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!("the control socket does not accept: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn serve(mut stream: UnixStream, core: mpsc::Sender<Asked>) -> io::Result<()> {
+    let mut line = String::new();
+    let (reading, mut writing) = stream.split();
+    BufReader::new(reading.take(LONGEST_REQUEST))
+        .read_line(&mut line)
+        .await?;
+    let answer = match serde_json::from_str::<Request>(&line) {
+        Ok(request) => {
+            let (sender, receiver) = oneshot::channel();
+            let asked = core
+                .send(Asked {
+                    request,
+                    answer: sender,
+                })
+                .await;
+            match (asked, receiver.await) {
+                (Ok(()), Ok(answer)) => answer,
+                _ => Answer::Refused {
+                    why: "ipvsd is ending".into(),
+                },
+            }
+        }
+        Err(error) => Answer::Refused {
+            why: format!("not a request: {error}"),
+        },
+    };
+    let mut bytes = serde_json::to_vec(&answer)?;
+    bytes.push(b'\n');
+    writing.write_all(&bytes).await?;
+    writing.shutdown().await
+}
+
+/// Asks the core that listens at `path`. For the command line.
+///
+/// # Errors
+/// Where nobody listens there, or what comes is no answer.
+pub fn ask(path: &Path, request: &Request) -> io::Result<Answer> {
+    use std::io::{Read, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut bytes = serde_json::to_vec(request)?;
+    bytes.push(b'\n');
+    stream.write_all(&bytes)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(serde_json::from_slice(&answer)?)
+}

@@ -1,0 +1,323 @@
+//! The status: what core knows, with what only the checker can tell where it
+//! answers.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Event;
+use crate::check::{self, CheckKey};
+use crate::config::model::{CheckSpec, Model};
+use crate::daemon::messages::{CheckRuns, Live};
+use crate::lvs::pool::Memory;
+use crate::lvs::{DestinationKey, Protocol, ServiceKey};
+use crate::moment::Moment;
+use crate::sys::ipvs::Counters;
+
+/// What `ipvsd status --json` prints. Times are in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    pub configuration: Configuration,
+    pub uptime: f64,
+    pub children: Vec<ChildStatus>,
+    pub table: TableStatus,
+    pub virtual_servers: Vec<VirtualServerStatus>,
+    /// How many events there have been; `ipvsd status --events` lists the latest.
+    pub events: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Configuration {
+    pub file: String,
+    /// Counts the configurations that were taken, from 1.
+    pub generation: u64,
+    /// What was wrong with the latest file, if it was refused.
+    pub refused: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChildStatus {
+    pub process: String,
+    pub pid: u32,
+    /// Whether it has answered just now. If not, what is told of it is what core
+    /// knew last.
+    pub answers: bool,
+    pub age: f64,
+    /// How often it had to be started again.
+    pub restarts: u64,
+}
+
+/// How the kernel's table stands to what is wanted. None where the checker does not
+/// answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TableStatus {
+    pub settled: Option<bool>,
+    pub counters: Option<Counters>,
+    pub refused: Vec<RefusedStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefusedStatus {
+    pub virtual_server: String,
+    pub real_server: Option<String>,
+    pub why: String,
+    pub retry_in: f64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VirtualServerStatus {
+    /// As in `ipvsadm -Ln`: `10.0.0.80:80`, `[fd00::80]:80`.
+    pub address: String,
+    pub protocol: String,
+    pub scheduler: String,
+    pub quorum: QuorumStatus,
+    /// The sorry server that is configured, and whether it stands in.
+    pub sorry_server: Option<SorryStatus>,
+    pub real_servers: Vec<RealServerStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QuorumStatus {
+    pub up: bool,
+    pub quorum: u32,
+    pub hysteresis: u32,
+    /// The sum of the weights of the real servers that are up.
+    pub weight_alive: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SorryStatus {
+    pub address: String,
+    pub in_use: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RealServerStatus {
+    pub address: String,
+    pub forwarding: String,
+    pub up: bool,
+    /// What the file says.
+    pub configured_weight: u16,
+    /// What the checks make of it, while the server is up.
+    pub weight: u16,
+    /// What the kernel has; None where it has no such real server, or where the
+    /// checker does not answer.
+    pub kernel_weight: Option<u32>,
+    pub checks: Vec<CheckStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CheckStatus {
+    pub check: String,
+    /// What is asked, in short.
+    pub target: String,
+    pub up: bool,
+    /// Whether it has ever run; before, `up` is an assumption.
+    pub checked: bool,
+    /// How long the verdict has stood.
+    pub age: f64,
+    /// Why it is down.
+    pub reason: Option<String>,
+    /// The stable name of that.
+    pub outcome: Option<String>,
+    pub runs: Option<RunsStatus>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunsStatus {
+    pub runs: u64,
+    pub failures: u64,
+    /// Since the end of the latest run.
+    pub last_age: Option<f64>,
+    pub last_took: Option<f64>,
+    pub last_late: Option<f64>,
+    pub last_outcome: Option<String>,
+    /// The latest that it ever started.
+    pub most_late: f64,
+}
+
+/// One event of the journal, for `--json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventStatus {
+    pub number: u64,
+    /// Seconds since 1970.
+    pub at: f64,
+    pub event: String,
+    pub text: String,
+    pub cause: String,
+    pub cause_text: String,
+}
+
+impl From<&Event> for EventStatus {
+    fn from(event: &Event) -> Self {
+        let since = event.at.duration_since(SystemTime::UNIX_EPOCH);
+        EventStatus {
+            number: event.number,
+            at: since.unwrap_or_default().as_secs_f64(),
+            event: event.what.name().to_owned(),
+            text: event.what.to_string(),
+            cause: event.cause.name().to_owned(),
+            cause_text: event.cause.to_string(),
+        }
+    }
+}
+
+/// The virtual servers of the status, from the model, what core knows, and what the
+/// checker tells.
+pub fn virtual_servers(
+    model: &Model,
+    memory: &Memory,
+    live: Option<&Live>,
+    now: Moment,
+) -> Vec<VirtualServerStatus> {
+    let runs: HashMap<&CheckKey, &CheckRuns> = live
+        .into_iter()
+        .flat_map(|live| live.checks.iter().map(|(key, runs)| (key, runs)))
+        .collect();
+    let kernel: HashMap<(ServiceKey, DestinationKey), u32> = live
+        .into_iter()
+        .flat_map(|live| &live.kernel)
+        .flat_map(|(key, servers)| {
+            servers
+                .iter()
+                .map(|(server, weight)| ((*key, *server), *weight))
+        })
+        .collect();
+    let statuses = model.virtual_servers.iter().map(|virtual_server| {
+        let pool = memory.pools.get(&virtual_server.key);
+        let real_servers: Vec<RealServerStatus> = virtual_server
+            .real_servers
+            .iter()
+            .map(|server| {
+                let state = pool.and_then(|pool| pool.servers.get(&server.key));
+                let keys = check::keys_of(model, virtual_server.key, server);
+                let checks = server.checks.iter().zip(&keys).map(|(check, key)| {
+                    let verdict = memory.verdicts.get(key);
+                    let failure = verdict.and_then(|verdict| verdict.failure.as_ref());
+                    CheckStatus {
+                        check: check.spec.keyword().to_owned(),
+                        target: target(model, &check.spec),
+                        up: verdict.map_or(!check.alpha, |verdict| verdict.up),
+                        checked: verdict.is_some_and(|verdict| verdict.ever_ran),
+                        age: verdict.map_or(0.0, |verdict| (now - verdict.since).as_secs_f64()),
+                        reason: failure.map(ToString::to_string),
+                        outcome: failure.map(|failure| failure.name().to_owned()),
+                        runs: runs.get(key).map(|runs| runs_status(runs, now)),
+                    }
+                });
+                RealServerStatus {
+                    address: server.key.to_string(),
+                    forwarding: server.method.name().to_owned(),
+                    up: state.is_none_or(|state| state.up),
+                    configured_weight: server.weight.0,
+                    weight: state.map_or(server.weight.0, |state| state.weight),
+                    kernel_weight: kernel.get(&(virtual_server.key, server.key)).copied(),
+                    checks: checks.collect(),
+                }
+            })
+            .collect();
+        let alive = real_servers.iter().filter(|server| server.up);
+        VirtualServerStatus {
+            address: address(&virtual_server.key),
+            protocol: protocol(&virtual_server.key).to_owned(),
+            scheduler: virtual_server.scheduler.name().to_owned(),
+            quorum: QuorumStatus {
+                up: pool.is_none_or(|pool| pool.quorum_up),
+                quorum: virtual_server.quorum,
+                hysteresis: virtual_server.hysteresis,
+                weight_alive: alive.map(|server| u64::from(server.weight)).sum(),
+            },
+            sorry_server: virtual_server
+                .sorry_server
+                .as_ref()
+                .map(|sorry| SorryStatus {
+                    address: sorry.key.to_string(),
+                    in_use: pool.is_some_and(|pool| pool.sorry == Some(sorry.key)),
+                }),
+            real_servers,
+        }
+    });
+    statuses.collect()
+}
+
+/// How the table stands, as the checker tells it.
+pub fn table(live: Option<&Live>, now: Moment) -> TableStatus {
+    let refused = live
+        .into_iter()
+        .flat_map(|live| &live.refused)
+        .map(|refused| RefusedStatus {
+            virtual_server: refused.service.to_string(),
+            real_server: refused.server.map(|server| server.to_string()),
+            why: refused.why.clone(),
+            retry_in: (refused.retry_at - now).as_secs_f64(),
+        });
+    TableStatus {
+        settled: live.map(|live| live.settled),
+        counters: live.map(|live| live.counters),
+        refused: refused.collect(),
+    }
+}
+
+fn runs_status(runs: &CheckRuns, now: Moment) -> RunsStatus {
+    let last = runs.last.as_ref();
+    RunsStatus {
+        runs: runs.runs,
+        failures: runs.failures,
+        last_age: last.map(|last| (now - last.ended).as_secs_f64()),
+        last_took: last.map(|last| last.took.as_secs_f64()),
+        last_late: last.map(|last| last.late.as_secs_f64()),
+        last_outcome: last.map(|last| last.outcome.name().to_owned()),
+        most_late: seconds(runs.latest),
+    }
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+fn address(key: &ServiceKey) -> String {
+    match key {
+        ServiceKey::Address { address, port, .. } => DestinationKey {
+            address: *address,
+            port: *port,
+        }
+        .to_string(),
+        ServiceKey::Fwmark { mark, .. } => format!("fwmark {mark}"),
+    }
+}
+
+fn protocol(key: &ServiceKey) -> &'static str {
+    match key {
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            ..
+        } => "TCP",
+        ServiceKey::Address {
+            protocol: Protocol::Udp,
+            ..
+        } => "UDP",
+        ServiceKey::Address {
+            protocol: Protocol::Sctp,
+            ..
+        } => "SCTP",
+        ServiceKey::Fwmark { .. } => "FWM",
+    }
+}
+
+fn target(model: &Model, spec: &CheckSpec) -> String {
+    match spec {
+        CheckSpec::Tcp(target) => target.address.to_string(),
+        CheckSpec::Http(check) => {
+            let paths: Vec<&str> = check.urls.iter().map(|url| url.path.as_str()).collect();
+            format!("{} {}", check.target.address, paths.join(" "))
+        }
+        CheckSpec::Misc(check) => model
+            .scripts
+            .get(check.script.0 as usize)
+            .map(|script| script.argv.join(" "))
+            .unwrap_or_default(),
+    }
+}

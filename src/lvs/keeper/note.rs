@@ -1,0 +1,190 @@
+//! What a keeper has to tell: values that are logged and kept in the journal.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lvs::refusal::OpError;
+use crate::lvs::table::{Entry, IpvsOp};
+use crate::lvs::types::{Destination, DestinationKey, Service, ServiceKey};
+use crate::moment::Moment;
+
+/// Something that happened to the table and that people may want to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// A wanted virtual server was in the kernel before we ever changed it.
+    Adopted {
+        key: ServiceKey,
+        /// Whether the record says that an earlier run of ours has left it there.
+        ours: bool,
+        /// How many operations it takes to make it as wanted; 0 where it is.
+        differences: usize,
+    },
+    /// Someone else had changed what is ours, and it was put back.
+    Repaired {
+        key: ServiceKey,
+        changes: Vec<Repair>,
+    },
+    /// The kernel refuses an operation. Told once until it takes it or refuses it
+    /// for another reason, however often it is tried.
+    Refused {
+        op: IpvsOp,
+        error: OpError,
+        /// When it is tried again.
+        retry_at: Moment,
+    },
+    /// What was [`Note::Refused`] went through at last.
+    Accepted { op: IpvsOp },
+    /// A virtual server is no longer ours and gone from the kernel.
+    Released {
+        key: ServiceKey,
+        /// False where someone else had taken it out already.
+        was_there: bool,
+    },
+    /// Nothing can be read or changed at all. Told once until it works again or
+    /// fails for another reason.
+    Unreachable { error: OpError, retry_at: Moment },
+    /// The table can be read and changed again.
+    Reachable,
+}
+
+/// How the table differed from what we had made of it, before it was put back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Repair {
+    /// With all of its real servers.
+    ServiceMissing,
+    ServiceChanged {
+        found: Service,
+        wanted: Service,
+    },
+    DestinationMissing(DestinationKey),
+    /// A real server that someone else had added.
+    DestinationAdded(DestinationKey),
+    DestinationChanged {
+        server: DestinationKey,
+        found: Destination,
+        wanted: Destination,
+    },
+}
+
+impl Repair {
+    /// What `op` repairs, given what was found in the kernel before it.
+    pub(super) fn by(op: &IpvsOp, found: Option<&Entry>) -> Option<Repair> {
+        let destination = |server| found.and_then(|entry| entry.destinations.get(server).copied());
+        match op {
+            IpvsOp::NewService(..) => Some(Repair::ServiceMissing),
+            IpvsOp::SetService(_, wanted) => found.map(|entry| Repair::ServiceChanged {
+                found: entry.service.clone(),
+                wanted: wanted.clone(),
+            }),
+            IpvsOp::NewDestination(_, server, _) => Some(Repair::DestinationMissing(*server)),
+            IpvsOp::SetDestination(_, server, wanted) => {
+                destination(server).map(|found| Repair::DestinationChanged {
+                    server: *server,
+                    found,
+                    wanted: *wanted,
+                })
+            }
+            IpvsOp::DeleteDestination(_, server) => Some(Repair::DestinationAdded(*server)),
+            IpvsOp::DeleteService(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Repair::ServiceMissing => f.write_str("it was missing"),
+            Repair::ServiceChanged { found, wanted } if found.scheduler != wanted.scheduler => {
+                write!(
+                    f,
+                    "its scheduler was {} instead of {}",
+                    found.scheduler, wanted.scheduler
+                )
+            }
+            Repair::ServiceChanged { .. } => {
+                f.write_str("its flags or its persistence were changed")
+            }
+            Repair::DestinationMissing(server) => write!(f, "real server {server} was missing"),
+            Repair::DestinationAdded(server) => write!(f, "real server {server} was not ours"),
+            Repair::DestinationChanged {
+                server,
+                found,
+                wanted,
+            } if found.weight != wanted.weight => {
+                write!(
+                    f,
+                    "real server {server} had weight {} instead of {}",
+                    found.weight, wanted.weight
+                )
+            }
+            Repair::DestinationChanged {
+                server,
+                found,
+                wanted,
+            } if found.method != wanted.method => {
+                write!(
+                    f,
+                    "real server {server} had {} instead of {}",
+                    found.method.name(),
+                    wanted.method.name()
+                )
+            }
+            Repair::DestinationChanged { server, .. } => {
+                write!(f, "real server {server} had other connection limits")
+            }
+        }
+    }
+}
+
+/// In words, for the log. Times are left to the reader of the value.
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Adopted {
+                key,
+                ours,
+                differences,
+            } => {
+                let whose = if *ours {
+                    "left there by us"
+                } else {
+                    "made by someone else"
+                };
+                write!(
+                    f,
+                    "virtual server {key} is in the kernel already, {whose}: "
+                )?;
+                match differences {
+                    0 => f.write_str("adopted as it is"),
+                    n => write!(f, "adopted, with {n} changes"),
+                }
+            }
+            Note::Repaired { key, changes } => {
+                write!(
+                    f,
+                    "virtual server {key} was changed by someone else and put right: "
+                )?;
+                for (i, change) in changes.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{change}")?;
+                }
+                Ok(())
+            }
+            Note::Refused { op, error, .. } => write!(f, "cannot {op}: {error}"),
+            Note::Accepted { op } => write!(f, "could {op} at last"),
+            Note::Released {
+                key,
+                was_there: true,
+            } => write!(f, "removed virtual server {key}"),
+            Note::Released {
+                key,
+                was_there: false,
+            } => {
+                write!(f, "virtual server {key} was gone from the kernel already")
+            }
+            Note::Unreachable { error, .. } => write!(f, "IPVS is out of reach: {error}"),
+            Note::Reachable => f.write_str("IPVS is within reach again"),
+        }
+    }
+}

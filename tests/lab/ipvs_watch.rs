@@ -1,0 +1,242 @@
+//! Counts the operations on the IPVS table of a namespace without touching who
+//! sends them: an `nlmon` device shows a copy of every netlink message.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::net::{Namespace, run};
+
+/// A request that changes the table, by the kernel's names in `linux/ip_vs.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Op {
+    NewService,
+    SetService,
+    DelService,
+    NewDest,
+    SetDest,
+    DelDest,
+    Flush,
+}
+
+impl Op {
+    fn from_command(command: u8) -> Option<Self> {
+        Some(match command {
+            1 => Self::NewService,
+            2 => Self::SetService,
+            3 => Self::DelService,
+            5 => Self::NewDest,
+            6 => Self::SetDest,
+            7 => Self::DelDest,
+            17 => Self::Flush,
+            _ => return None,
+        })
+    }
+}
+
+/// What was sent to the kernel since the watch began.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub ops: Vec<(Duration, Op)>,
+    /// Batches: how many `send` calls carried these operations.
+    pub sends: usize,
+}
+
+impl Seen {
+    pub fn counts(&self) -> BTreeMap<Op, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, op) in &self.ops {
+            *counts.entry(*op).or_default() += 1;
+        }
+        counts
+    }
+}
+
+pub struct IpvsWatch {
+    stop: Arc<AtomicBool>,
+    seen: Arc<Mutex<Seen>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+const GENL_ID_CTRL: u16 = 0x10;
+const CTRL_CMD_GETFAMILY: u8 = 3;
+const ETH_P_ALL: u16 = 3;
+
+impl IpvsWatch {
+    pub fn start(namespace: &Namespace, started: Instant) -> Self {
+        run(std::process::Command::new("modprobe").arg("nlmon"));
+        namespace.sh(
+            "ip link show nlmon0 >/dev/null 2>&1 || ip link add nlmon0 type nlmon; \
+             ip link set nlmon0 up",
+        );
+        let (tap, family) = namespace.enter(|| (open_tap().unwrap(), ipvs_family().unwrap()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let (stopped, tally) = (stop.clone(), seen.clone());
+        let thread = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            while !stopped.load(Ordering::Relaxed) {
+                if let Some(message) = receive(&tap, &mut buffer) {
+                    let ops = operations(message, family);
+                    if !ops.is_empty() {
+                        let mut seen = tally.lock().unwrap();
+                        seen.sends += 1;
+                        seen.ops
+                            .extend(ops.into_iter().map(|op| (started.elapsed(), op)));
+                    }
+                }
+            }
+            assert_eq!(
+                drops(&tap).unwrap(),
+                0,
+                "netlink messages that were not counted"
+            );
+        });
+        Self {
+            stop,
+            seen,
+            thread: Some(thread),
+        }
+    }
+
+    /// What was seen so far; the watch goes on.
+    pub fn so_far(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Ends the watch. What was sent before this call is counted: the tap
+    /// delivers in the sender's own system call.
+    pub fn stop(mut self) -> Seen {
+        // One receive time-out, so that the thread has drained the tap.
+        std::thread::sleep(RECEIVE_TIMEOUT * 2);
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+        self.so_far()
+    }
+}
+
+const RECEIVE_TIMEOUT: Duration = Duration::from_millis(50);
+
+fn open_tap() -> io::Result<OwnedFd> {
+    let protocol = ETH_P_ALL.to_be();
+    let raw = unsafe {
+        libc::socket(
+            libc::AF_PACKET,
+            libc::SOCK_RAW | libc::SOCK_CLOEXEC,
+            protocol.into(),
+        )
+    };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let tap = unsafe { OwnedFd::from_raw_fd(raw) };
+    setsockopt(&tap, sockopt::RcvBufForce, &(64 << 20))?;
+    let timeout = nix::sys::time::TimeVal::new(0, RECEIVE_TIMEOUT.as_micros() as i64);
+    setsockopt(&tap, sockopt::ReceiveTimeout, &timeout)?;
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol;
+    address.sll_ifindex = nix::net::if_::if_nametoindex("nlmon0")? as i32;
+    let size = size_of_val(&address) as libc::socklen_t;
+    let bound = unsafe { libc::bind(raw, (&raw const address).cast(), size) };
+    if bound < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(tap)
+    }
+}
+
+/// The next message, to or from the kernel: the tap does not say which way.
+fn receive<'a>(tap: &OwnedFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let length =
+        unsafe { libc::recv(tap.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    (length > 0).then(|| &buffer[..length as usize])
+}
+
+/// The operations in one `send`: netlink messages, one after the other.
+fn operations(mut bytes: &[u8], family: u16) -> Vec<Op> {
+    let mut ops = Vec::new();
+    while bytes.len() >= 20 {
+        let length = u32::from_ne_bytes(bytes[..4].try_into().unwrap()) as usize;
+        let kind = u16::from_ne_bytes(bytes[4..6].try_into().unwrap());
+        let flags = u16::from_ne_bytes(bytes[6..8].try_into().unwrap());
+        // The kernel's answers carry the same commands, without this flag.
+        if kind == family && flags & libc::NLM_F_REQUEST as u16 != 0 {
+            ops.extend(Op::from_command(bytes[16]));
+        }
+        if length < 16 {
+            break;
+        }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    ops
+}
+
+fn drops(tap: &OwnedFd) -> io::Result<u32> {
+    let mut statistics = [0_u32; 2];
+    let mut size = size_of_val(&statistics) as libc::socklen_t;
+    let result = unsafe {
+        libc::getsockopt(
+            tap.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            statistics.as_mut_ptr().cast(),
+            &mut size,
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(statistics[1])
+    }
+}
+
+/// Asks the kernel which message type IPVS has; it is given out at load time.
+/// By hand, so that the lab does not count with the library it checks.
+fn ipvs_family() -> io::Result<u16> {
+    let raw = unsafe {
+        libc::socket(
+            libc::AF_NETLINK,
+            libc::SOCK_RAW | libc::SOCK_CLOEXEC,
+            libc::NETLINK_GENERIC,
+        )
+    };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let mut request = Vec::new();
+    request.extend(32_u32.to_ne_bytes());
+    request.extend(GENL_ID_CTRL.to_ne_bytes());
+    request.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
+    request.extend([0; 8]);
+    request.extend([CTRL_CMD_GETFAMILY, 1, 0, 0]);
+    request.extend(9_u16.to_ne_bytes());
+    request.extend(2_u16.to_ne_bytes());
+    request.extend(b"IPVS\0\0\0\0");
+    let mut reply = [0; 4096];
+    let fd = socket.as_raw_fd();
+    let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
+    let got = unsafe { libc::recv(fd, reply.as_mut_ptr().cast(), reply.len(), 0) };
+    if sent < 0 || got < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // After the two headers, attributes: the family's number is number 1.
+    let mut attributes = &reply[20..got as usize];
+    while attributes.len() >= 6 {
+        let length = u16::from_ne_bytes([attributes[0], attributes[1]]) as usize;
+        if u16::from_ne_bytes([attributes[2], attributes[3]]) == 1 {
+            return Ok(u16::from_ne_bytes([attributes[4], attributes[5]]));
+        }
+        attributes = attributes
+            .get(length.max(4).next_multiple_of(4)..)
+            .unwrap_or_default();
+    }
+    Err(io::Error::other("the kernel knows no IPVS"))
+}

@@ -1,0 +1,201 @@
+//! The kernel's IPVS table as text, its comparison, and its sampling over time.
+
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::net::Namespace;
+
+/// Lines as `ipvsadm -Sn` prints them, without trailing blanks.
+pub fn normalise(text: &str) -> Vec<String> {
+    text.lines()
+        .map(|line| line.trim_end().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+pub fn sorted(mut lines: Vec<String>) -> Vec<String> {
+    lines.sort();
+    lines
+}
+
+/// What is missing (`-`) and what is too much (`+`), for two sorted lists.
+pub fn difference(wanted: &[String], actual: &[String]) -> String {
+    let mut text = String::new();
+    let (mut w, mut a) = (wanted.iter().peekable(), actual.iter().peekable());
+    loop {
+        let (sign, line) = match (w.peek(), a.peek()) {
+            (Some(x), Some(y)) if x == y => {
+                a.next();
+                (' ', w.next())
+            }
+            (Some(x), Some(y)) if x < y => ('-', w.next()),
+            (Some(_), None) => ('-', w.next()),
+            (_, Some(_)) => ('+', a.next()),
+            (None, None) => return text,
+        };
+        text += &format!("  {sign} {}\n", line.unwrap());
+    }
+}
+
+/// The table as the kernel prints it in /proc, turned into the words of
+/// `ipvsadm -Sn`. It costs no process, so it can be read every 20 ms. It lacks
+/// only what that file lacks: the options of a service (`-p`, `-o`, `-b`).
+pub fn read_proc() -> Vec<String> {
+    let text = fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap_or_default();
+    let mut lines = Vec::new();
+    let mut service = String::new();
+    for line in text.lines().skip(3) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["->", address, forward, weight, ..] => {
+                let method = match *forward {
+                    "Route" => "-g",
+                    "Tunnel" => "-i",
+                    "Masq" => "-m",
+                    other => other,
+                };
+                // The file does not tell the kind of tunnel; here it is always this.
+                let tunnel = if method == "-i" {
+                    " --tun-type ipip"
+                } else {
+                    ""
+                };
+                let address = endpoint(address);
+                lines.push(format!(
+                    "-a {service} -r {address} {method} -w {weight}{tunnel}"
+                ));
+            }
+            ["FWM", mark, scheduler, ..] => {
+                service = format!("-f {}", u32::from_str_radix(mark, 16).unwrap_or(0));
+                lines.push(format!("-A {service} -s {scheduler}"));
+            }
+            [protocol, address, scheduler, ..] => {
+                let letter = if *protocol == "TCP" { "-t" } else { "-u" };
+                service = format!("{letter} {}", endpoint(address));
+                lines.push(format!("-A {service} -s {scheduler}"));
+            }
+            _ => {}
+        }
+    }
+    sorted(lines)
+}
+
+/// `0A000050:0050` or `[fd00:…:0080]:0050`, as an ordinary address and port.
+fn endpoint(text: &str) -> String {
+    let (address, port) = text.rsplit_once(':').unwrap_or((text, "0"));
+    let port = u16::from_str_radix(port, 16).unwrap_or(0);
+    if let Some(inner) = address.strip_prefix('[') {
+        let v6: Ipv6Addr = inner
+            .trim_end_matches(']')
+            .parse()
+            .unwrap_or(Ipv6Addr::UNSPECIFIED);
+        SocketAddr::from((v6, port)).to_string()
+    } else {
+        let v4 = Ipv4Addr::from(u32::from_str_radix(address, 16).unwrap_or(0));
+        SocketAddr::from((v4, port)).to_string()
+    }
+}
+
+/// The table during an interval in which it did not change.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When it was first seen so, on the scenario's clock.
+    pub at: Duration,
+    pub lines: Vec<String>,
+}
+
+/// Looks at the table of a namespace every 20 ms in a thread of its own and
+/// keeps each table that differs from the one before it.
+pub struct TableSampler {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Samples>>,
+}
+
+pub struct Samples {
+    pub samples: Vec<Sample>,
+    /// How often was looked, and the longest time between two looks: a test
+    /// that relies on the sampling should check that it took place.
+    pub looks: usize,
+    pub longest_gap: Duration,
+}
+
+impl TableSampler {
+    pub const EVERY: Duration = Duration::from_millis(20);
+
+    pub fn start(namespace: &Namespace, started: Instant) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = namespace.spawn(move || {
+            let mut seen = Samples {
+                samples: Vec::new(),
+                looks: 0,
+                longest_gap: Duration::ZERO,
+            };
+            let mut last = Instant::now();
+            while !stopped.load(Ordering::Relaxed) {
+                let lines = read_proc();
+                seen.looks += 1;
+                seen.longest_gap = seen.longest_gap.max(last.elapsed());
+                last = Instant::now();
+                if seen
+                    .samples
+                    .last()
+                    .is_none_or(|sample| sample.lines != lines)
+                {
+                    seen.samples.push(Sample {
+                        at: started.elapsed(),
+                        lines,
+                    });
+                }
+                std::thread::sleep(Self::EVERY.saturating_sub(last.elapsed()));
+            }
+            seen
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    pub fn stop(mut self) -> Samples {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Samples {
+    /// Fails when any sample lacks one of these lines (in the form of
+    /// `read_proc`, that is without the services' options).
+    #[track_caller]
+    pub fn assert_never_lacked(&self, lines: &[&str]) {
+        for sample in &self.samples {
+            for line in lines {
+                assert!(
+                    sample.lines.iter().any(|have| have == line),
+                    "at {:?} the table lacked {line:?}; it was {:#?}",
+                    sample.at,
+                    sample.lines,
+                );
+            }
+        }
+    }
+
+    /// Fails when any sample has one of these lines.
+    #[track_caller]
+    pub fn assert_never_had(&self, lines: &[&str]) {
+        for sample in &self.samples {
+            for line in lines {
+                assert!(
+                    !sample.lines.iter().any(|have| have == line),
+                    "at {:?} the table had {line:?}; it was {:#?}",
+                    sample.at,
+                    sample.lines,
+                );
+            }
+        }
+    }
+}

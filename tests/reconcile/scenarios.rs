@@ -1,0 +1,385 @@
+//! What a reader can follow step by step.
+
+use std::time::Duration;
+
+use ipvsd::lvs::keeper::{BATCH, Repair};
+use ipvsd::lvs::types::{DestinationKey, ServiceKey};
+use ipvsd::lvs::{Entry, IpvsOp, Keeper, Note, OpError, Step, Table};
+use ipvsd::moment::Moment;
+
+use crate::kernel::Kernel;
+use crate::values::{entry, server, service, tcp, weight};
+use crate::world::{AUDIT_INTERVAL, Faults, OpFault, World};
+
+const EPERM: i32 = 1;
+
+fn web() -> ServiceKey {
+    tcp("192.0.2.1", 80)
+}
+
+fn one(key: ServiceKey, entry: Entry) -> Table {
+    Table {
+        services: [(key, entry)].into(),
+    }
+}
+
+/// `services` virtual servers with 20 real servers each.
+fn many(services: u16) -> Table {
+    let weights = [1; 20];
+    Table {
+        services: (1..=services)
+            .map(|port| (tcp("192.0.2.1", port), entry(&weights)))
+            .collect(),
+    }
+}
+
+fn settled(table: Table) -> World {
+    let mut world = World::new(Kernel::default(), table);
+    world.run(Duration::from_secs(1));
+    assert!(world.keeper.is_settled());
+    world.notes.clear();
+    world.sent.clear();
+    world
+}
+
+fn step(world: &mut World) {
+    assert_eq!(world.step(Faults::default()), None, "nothing to do");
+}
+
+#[test]
+fn a_start_looks_first_and_adds_in_the_order_of_the_file() {
+    let mut keeper = Keeper::new([], AUDIT_INTERVAL);
+    let now = Moment::default();
+    keeper.want_all(one(web(), entry(&[3, 1, 2])));
+    assert_eq!(keeper.next(now), Step::Dump([web()].into()));
+    assert_eq!(keeper.next(now), Step::Wait(None), "the dump is under way");
+    assert_eq!(keeper.dumped(now, Ok(Table::default())), []);
+    let added = |number, w| IpvsOp::NewDestination(web(), server(number), weight(w));
+    let ops = vec![
+        IpvsOp::NewService(web(), service("rr")),
+        added(1, 3),
+        added(2, 1),
+        added(3, 2),
+    ];
+    assert_eq!(keeper.next(now), Step::Execute(ops.clone()));
+    assert!(!keeper.is_settled());
+    let results = ops.into_iter().map(|op| (op, Ok(()))).collect();
+    assert_eq!(keeper.executed(now, results), []);
+    assert_eq!(keeper.next(now), Step::Wait(Some(now + AUDIT_INTERVAL)));
+    assert!(keeper.is_settled());
+}
+
+#[test]
+fn nothing_is_removed_before_it_is_known_what_is_wanted() {
+    let mut keeper = Keeper::new([web()], AUDIT_INTERVAL);
+    assert_eq!(keeper.next(Moment::default()), Step::Wait(None));
+}
+
+#[test]
+fn what_an_earlier_run_left_is_adopted_or_removed() {
+    let left = tcp("192.0.2.1", 81);
+    let foreign = tcp("192.0.2.1", 82);
+    let mut kernel = Kernel::default();
+    for key in [web(), left, foreign] {
+        kernel
+            .apply(&IpvsOp::NewService(key, service("rr")))
+            .unwrap();
+    }
+    let mut keeper = Keeper::new([web(), left], AUDIT_INTERVAL);
+    let now = Moment::default();
+    keeper.want_all(one(web(), entry(&[])));
+    assert_eq!(keeper.next(now), Step::Dump([web(), left].into()));
+    let table = kernel.dump(|_| true, |_| ());
+    let notes = keeper.dumped(now, Ok(table));
+    assert_eq!(
+        notes,
+        [Note::Adopted {
+            key: web(),
+            ours: true,
+            differences: 0
+        }]
+    );
+    let ops = vec![IpvsOp::DeleteService(left)];
+    assert_eq!(keeper.next(now), Step::Execute(ops));
+    let notes = keeper.executed(now, vec![(IpvsOp::DeleteService(left), Ok(()))]);
+    assert_eq!(
+        notes,
+        [Note::Released {
+            key: left,
+            was_there: true
+        }]
+    );
+    assert_eq!(keeper.owned().collect::<Vec<_>>(), [&web()]);
+}
+
+#[test]
+fn one_verdict_among_20000_servers_is_one_operation() {
+    let mut world = settled(many(1000));
+    let key = tcp("192.0.2.1", 500);
+    let mut changed = entry(&[1; 20]);
+    changed.destinations.insert(server(7), weight(0));
+    world.want(key, Some(changed));
+    let ops = vec![IpvsOp::SetDestination(key, server(7), weight(0))];
+    assert_eq!(world.keeper.next(world.now), Step::Execute(ops));
+}
+
+#[test]
+fn a_reload_without_changes_sends_nothing_and_looks() {
+    let mut world = settled(many(10));
+    world.want_all(many(10));
+    let keys = world.keeper.owned().copied().collect();
+    assert_eq!(world.keeper.next(world.now), Step::Dump(keys));
+}
+
+#[test]
+fn a_reload_changes_first_and_looks_then() {
+    let mut world = settled(many(10));
+    let mut table = many(10);
+    table.services[3].destinations[4].weight = 9;
+    world.want_all(table.clone());
+    step(&mut world);
+    let key = tcp("192.0.2.1", 4);
+    assert_eq!(
+        world.sent,
+        [IpvsOp::SetDestination(key, server(5), weight(9))]
+    );
+    let keys = table.services.keys().copied().collect();
+    assert_eq!(world.keeper.next(world.now), Step::Dump(keys));
+}
+
+#[test]
+fn a_verdict_goes_ahead_of_a_long_list() {
+    let mut world = World::new(Kernel::default(), many(100));
+    step(&mut world);
+    for _ in 0..3 {
+        step(&mut world);
+    }
+    let first = tcp("192.0.2.1", 1);
+    world.want(first, Some(entry(&[0; 20])));
+    world.sent.clear();
+    step(&mut world);
+    let sets = world
+        .sent
+        .iter()
+        .filter(|op| matches!(op, IpvsOp::SetDestination(..)));
+    assert_eq!(sets.count(), 20, "{:?}", world.sent);
+    assert_eq!(world.sent.len(), BATCH);
+}
+
+/// What keeps being refused is told once, tried again after 1, 2, 4 … 60 seconds,
+/// and does not keep the rest from being right.
+#[test]
+fn a_hopeless_entry_is_tried_ever_less_often() {
+    let hopeless = tcp("192.0.2.1", 81);
+    let mut table = one(web(), entry(&[1, 1]));
+    let mut wrong = entry(&[1, 1]);
+    wrong.service.scheduler = "nosuch".to_owned();
+    table.services.insert(hopeless, wrong.clone());
+    let mut world = World::new(Kernel::default(), table);
+    let start = world.now;
+    let mut tried = Vec::new();
+    while world.now < start + Duration::from_secs(200) {
+        let sent = world.sent.len();
+        if let Some(until) = world.step(Faults::default()) {
+            world.now = until.unwrap();
+        }
+        let ops = &world.sent[sent..];
+        if ops.contains(&IpvsOp::NewService(hopeless, wrong.service.clone())) {
+            tried.push((world.now - start).as_secs());
+        }
+    }
+    assert_eq!(tried, [0, 1, 3, 7, 15, 31, 63, 123, 183]);
+    assert_eq!(world.kernel.services[&web()].1.len(), 2);
+    assert_eq!(
+        world.notes,
+        [Note::Refused {
+            op: IpvsOp::NewService(hopeless, wrong.service.clone()),
+            error: OpError::UnknownScheduler("nosuch".to_owned()),
+            retry_at: start + Duration::from_secs(1),
+        }]
+    );
+    assert_eq!(world.keeper.refused().count(), 1);
+
+    // A changed configuration is tried at once.
+    let mut right = wrong;
+    right.service.scheduler = "wlc".to_owned();
+    world.want(hopeless, Some(right.clone()));
+    step(&mut world);
+    let accepted = IpvsOp::NewService(hopeless, right.service);
+    assert_eq!(world.notes[1..], [Note::Accepted { op: accepted }]);
+    world.run(Duration::from_secs(1));
+    world.assert_as_wanted();
+    assert!(world.keeper.is_settled());
+}
+
+#[test]
+fn a_refused_real_server_does_not_hold_up_the_others() {
+    let mut wanted = entry(&[1, 1, 1]);
+    wanted.destinations[1].lower_threshold = 5;
+    let mut world = World::new(Kernel::default(), one(web(), wanted));
+    world.run(Duration::from_secs(100));
+    world.assert_as_wanted();
+    assert_eq!(world.kernel.services[&web()].1.len(), 2);
+    assert_eq!(world.notes.len(), 1, "{:?}", world.notes);
+}
+
+#[test]
+fn a_table_that_was_emptied_is_put_back_at_the_next_audit() {
+    let mut world = settled(many(3));
+    world.kernel.services.clear();
+    let ops = world.run(AUDIT_INTERVAL);
+    assert_eq!(ops.len(), 3 * 21);
+    world.assert_as_wanted();
+    let repaired = |port| Note::Repaired {
+        key: tcp("192.0.2.1", port),
+        changes: vec![Repair::ServiceMissing],
+    };
+    assert_eq!(world.notes, [repaired(1), repaired(2), repaired(3)]);
+}
+
+#[test]
+fn a_repair_tells_what_was_different() {
+    let mut world = settled(one(web(), entry(&[1, 1, 1])));
+    for op in [
+        IpvsOp::SetService(web(), service("wlc")),
+        IpvsOp::SetDestination(web(), server(1), weight(7)),
+        IpvsOp::DeleteDestination(web(), server(2)),
+        IpvsOp::NewDestination(web(), server(9), weight(1)),
+    ] {
+        world.foreign(&op);
+    }
+    world.run(AUDIT_INTERVAL);
+    let [Note::Repaired { changes, .. }] = &world.notes[..] else {
+        panic!("{:?}", world.notes);
+    };
+    assert_eq!(
+        changes[..],
+        [
+            Repair::ServiceChanged {
+                found: changes_found("wlc"),
+                wanted: service("rr")
+            },
+            Repair::DestinationMissing(server(2)),
+            Repair::DestinationChanged {
+                server: server(1),
+                found: weight(7),
+                wanted: weight(1)
+            },
+            Repair::DestinationAdded(server(9)),
+        ]
+    );
+    assert_eq!(
+        world.notes[0].to_string(),
+        "virtual server [192.0.2.1]:tcp:80 was changed by someone else and put right: \
+         its scheduler was wlc instead of rr, real server 10.0.0.2:80 was missing, \
+         real server 10.0.0.1:80 had weight 7 instead of 1, real server 10.0.0.9:80 was not ours"
+    );
+}
+
+/// As the kernel reports it, with the flag that it sets by itself.
+fn changes_found(scheduler: &str) -> ipvsd::lvs::Service {
+    let mut found = service(scheduler);
+    found.flags.0 |= 0x2;
+    found
+}
+
+#[test]
+fn a_contradiction_is_looked_into_at_once() {
+    let mut world = settled(one(web(), entry(&[1])));
+    // Someone has added what we are about to add.
+    world.foreign(&IpvsOp::NewDestination(web(), server(2), weight(5)));
+    world.want(web(), Some(entry(&[1, 1])));
+    step(&mut world);
+    assert_eq!(world.keeper.next(world.now), Step::Dump([web()].into()));
+    let table = world.kernel.dump(|_| true, |_| ());
+    assert_eq!(world.keeper.dumped(world.now, Ok(table)), []);
+    world.run(Duration::ZERO);
+    world.assert_as_wanted();
+}
+
+#[test]
+fn all_is_released_without_a_look() {
+    let mut world = settled(many(1000));
+    world.keeper.release_all();
+    world.wanted = Table::default();
+    let mut steps = 0;
+    while world.step(Faults::default()).is_none() {
+        steps += 1;
+    }
+    assert_eq!(steps, 1000usize.div_ceil(BATCH));
+    assert_eq!(world.sent.len(), 1000);
+    assert!(world.kernel.services.is_empty());
+    assert_eq!(world.keeper.owned().count(), 0);
+    assert!(world.keeper.is_settled());
+    assert_eq!(world.keeper.next(world.now), Step::Wait(None));
+}
+
+#[test]
+fn without_a_right_all_waits_and_is_told_once() {
+    let mut world = World::new(Kernel::default(), many(20));
+    step(&mut world);
+    let start = world.now;
+    let mut tried = Vec::new();
+    for _ in 0..8 {
+        let ops = vec![OpFault::Refused(EPERM); BATCH];
+        match world.step(Faults {
+            ops,
+            ..Faults::default()
+        }) {
+            None => tried.push((world.now - start).as_secs()),
+            Some(until) => world.now = until.unwrap(),
+        }
+    }
+    assert_eq!(tried, [0, 1, 3, 7]);
+    assert_eq!(
+        world.notes,
+        [Note::Unreachable {
+            error: OpError::NotPermitted,
+            retry_at: start + Duration::from_secs(1),
+        }]
+    );
+    world.notes.clear();
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.notes, [Note::Reachable]);
+    world.assert_as_wanted();
+}
+
+/// A virtual server that is wanted for a moment and then not is left to whom it
+/// belongs.
+#[test]
+fn what_was_never_looked_at_is_not_removed() {
+    let mut kernel = Kernel::default();
+    kernel
+        .apply(&IpvsOp::NewService(web(), service("rr")))
+        .unwrap();
+    let mut world = World::new(kernel, Table::default());
+    world.want(web(), Some(entry(&[1])));
+    world.want(web(), None);
+    world.run(Duration::from_secs(100));
+    assert!(world.sent.is_empty());
+}
+
+#[test]
+fn other_virtual_servers_in_a_dump_are_ignored() {
+    let mut keeper = Keeper::new([], AUDIT_INTERVAL);
+    let now = Moment::default();
+    keeper.want_all(one(web(), entry(&[1])));
+    keeper.next(now);
+    let mut table = one(web(), entry(&[1]));
+    table.services.insert(tcp("192.0.2.9", 80), entry(&[1]));
+    keeper.dumped(now, Ok(table));
+    assert_eq!(keeper.next(now), Step::Wait(Some(now + AUDIT_INTERVAL)));
+    assert_eq!(keeper.owned().collect::<Vec<_>>(), [&web()]);
+    let unknown = DestinationKey {
+        port: 81,
+        ..server(1)
+    };
+    assert!(
+        keeper
+            .believed(&web())
+            .unwrap()
+            .destinations
+            .get(&unknown)
+            .is_none()
+    );
+}

@@ -1,0 +1,202 @@
+//! Random tables, operations and events, small enough to collide often.
+
+use ipvsd::lvs::types::{
+    Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Service,
+    ServiceFlags, ServiceKey, TunnelType,
+};
+use ipvsd::lvs::{Entry, IpvsOp, Table};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use crate::world::{Event, Faults, OpFault};
+
+/// Virtual servers that may be wanted.
+pub fn wantable() -> Vec<ServiceKey> {
+    vec![
+        tcp("192.0.2.1", 80),
+        tcp("192.0.2.1", 443),
+        tcp("2001:db8::1", 80),
+        mark(1),
+    ]
+}
+
+/// Virtual servers that are never wanted.
+fn others() -> Vec<ServiceKey> {
+    vec![tcp("192.0.2.9", 80), mark(9)]
+}
+
+pub fn tcp(address: &str, port: u16) -> ServiceKey {
+    ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address: address.parse().unwrap(),
+        port,
+    }
+}
+
+fn mark(mark: u32) -> ServiceKey {
+    ServiceKey::Fwmark {
+        mark,
+        family: Family::V4,
+    }
+}
+
+pub fn server(number: u8) -> DestinationKey {
+    DestinationKey {
+        address: [10, 0, 0, number].into(),
+        port: 80,
+    }
+}
+
+pub fn service(scheduler: &str) -> Service {
+    Service {
+        scheduler: scheduler.to_owned(),
+        flags: ServiceFlags::default(),
+        persistence: None,
+    }
+}
+
+pub fn weight(weight: u32) -> Destination {
+    Destination {
+        method: ForwardingMethod::DirectRouting,
+        weight,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    }
+}
+
+/// A virtual server with real servers 1, 2, … of these weights.
+pub fn entry(weights: &[u32]) -> Entry {
+    let numbered = weights.iter().zip(1..);
+    Entry {
+        service: service("rr"),
+        destinations: numbered
+            .map(|(w, number)| (server(number), weight(*w)))
+            .collect(),
+    }
+}
+
+fn services() -> impl Strategy<Value = Service> {
+    let scheduler = prop_oneof![8 => select(vec!["rr", "wlc", "sh"]), 1 => Just("nosuch")];
+    let persistence = option::weighted(0.3, select(vec![(60, 32), (300, 24)]));
+    (scheduler, persistence).prop_map(|(scheduler, persistence)| Service {
+        persistence: persistence.map(|(timeout, prefix)| Persistence {
+            timeout,
+            prefix,
+            engine: None,
+        }),
+        ..service(scheduler)
+    })
+}
+
+fn destinations() -> impl Strategy<Value = Destination> {
+    let method = select(vec![
+        ForwardingMethod::Nat,
+        ForwardingMethod::DirectRouting,
+        ForwardingMethod::Tunnel(TunnelType::Ipip),
+    ]);
+    // The kernel does not take the last.
+    let limits = prop_oneof![8 => Just((0, 0)), 2 => Just((9, 5)), 1 => Just((5, 9))];
+    (method, 0..4u32, limits).prop_map(|(method, weight, (upper, lower))| Destination {
+        method,
+        weight,
+        upper_threshold: upper,
+        lower_threshold: lower,
+    })
+}
+
+fn servers() -> impl Strategy<Value = DestinationKey> {
+    (1..6u8).prop_map(server)
+}
+
+pub fn entries() -> impl Strategy<Value = Entry> {
+    let destinations = vec((servers(), destinations()), 0..5);
+    (services(), destinations).prop_map(|(service, destinations)| Entry {
+        service,
+        destinations: destinations.into_iter().collect(),
+    })
+}
+
+pub fn tables() -> impl Strategy<Value = Table> {
+    tables_of(wantable())
+}
+
+/// Tables with the virtual servers that may be wanted and those that never are.
+pub fn any_tables() -> impl Strategy<Value = Table> {
+    tables_of([wantable(), others()].concat())
+}
+
+fn tables_of(keys: Vec<ServiceKey>) -> impl Strategy<Value = Table> {
+    let most = keys.len();
+    subsequence(keys, 0..=most).prop_flat_map(|keys| {
+        let count = keys.len();
+        (Just(keys), vec(entries(), count)).prop_map(|(keys, entries)| Table {
+            services: keys.into_iter().zip(entries).collect(),
+        })
+    })
+}
+
+/// What someone else may do.
+pub fn ops() -> impl Strategy<Value = IpvsOp> {
+    let key = || select([wantable(), others()].concat());
+    prop_oneof![
+        2 => (key(), services()).prop_map(|(k, s)| IpvsOp::NewService(k, s)),
+        1 => (key(), services()).prop_map(|(k, s)| IpvsOp::SetService(k, s)),
+        1 => key().prop_map(IpvsOp::DeleteService),
+        3 => (key(), servers(), destinations()).prop_map(|(k, s, d)| IpvsOp::NewDestination(k, s, d)),
+        2 => (key(), servers(), destinations()).prop_map(|(k, s, d)| IpvsOp::SetDestination(k, s, d)),
+        2 => (key(), servers()).prop_map(|(k, s)| IpvsOp::DeleteDestination(k, s)),
+    ]
+}
+
+fn wants() -> impl Strategy<Value = (ServiceKey, Option<Entry>)> {
+    (select(wantable()), option::weighted(0.8, entries()))
+}
+
+/// `foreign` is whether others interfere.
+fn faults(foreign: bool) -> impl Strategy<Value = Faults> {
+    // EEXIST, ENOENT, ESRCH, EINVAL, ENOMEM, EPERM, ENOBUFS as such
+    let errno = || select(vec![17, 2, 3, 22, 12, 1, 105]);
+    let op_fault = prop_oneof![
+        6 => Just(OpFault::None),
+        1 => Just(OpFault::LostDone),
+        1 => Just(OpFault::LostUndone),
+        1 => errno().prop_map(OpFault::Refused),
+    ];
+    let most = if foreign { 4 } else { 0 };
+    (
+        option::weighted(0.2, select(vec![1, 12, 105])),
+        vec(op_fault, 0..8),
+        vec(ops(), 0..=most),
+        option::weighted(0.2, wants()),
+        option::weighted(0.1, 0..6u8),
+    )
+        .prop_map(|(dump, ops, foreign, want, crash_after)| Faults {
+            dump,
+            ops,
+            foreign,
+            want,
+            crash_after,
+        })
+}
+
+pub fn events(foreign: bool) -> impl Strategy<Value = Event> {
+    let interference = prop_oneof![
+        4 => ops().prop_map(Event::Foreign),
+        1 => Just(Event::Flush),
+    ];
+    let interference = interference.prop_map(move |event| match event {
+        event if foreign => event,
+        _ => Event::Sleep(1),
+    });
+    prop_oneof![
+        3 => wants().prop_map(|(key, entry)| Event::Want(key, entry)),
+        1 => tables().prop_map(Event::WantAll),
+        5 => interference,
+        8 => faults(foreign).prop_map(Event::Step),
+        6 => Just(Event::Step(Faults::default())),
+        1 => Just(Event::Crash),
+        2 => (0..20_000u16).prop_map(Event::Sleep),
+    ]
+}
