@@ -203,7 +203,7 @@ impl Pools {
             check,
             key,
             &words,
-            &step.forgiven,
+            step.forgiven.then_some(step.retries + 1),
             &verdict,
             &failure_before,
         );
@@ -264,7 +264,7 @@ fn remark(
     check: &Check,
     key: &CheckKey,
     words: &str,
-    forgiven: &Option<u32>,
+    forgiven: Option<u32>,
     verdict: &Verdict,
     failure_before: &Option<Box<crate::check::Failure>>,
 ) -> Option<String> {
