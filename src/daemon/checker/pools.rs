@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::alert::{Cause, What};
 use crate::check::schedule::When;
-use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition, Verdict};
+use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition, wording};
 use crate::config::model::{Check, CheckSpec, Model};
 use crate::daemon::messages::{CheckRuns, LastRun, NewVerdict, Told};
 use crate::lvs::pool::{CheckSlot, Memory, Pool, PoolEvent, PoolState};
@@ -52,7 +52,7 @@ pub struct Job {
 pub struct Ended {
     /// Set when core must know: the verdict, or what it rests on, is new.
     pub news: Option<Box<NewVerdict>>,
-    /// A failure that is forgiven, or one of a check that is down: for the log.
+    /// What the log says of it, if anything.
     pub remark: Option<String>,
 }
 
@@ -195,18 +195,21 @@ impl Pools {
         let ran_before = run.state.verdict().ever_ran;
         let words = outcome.to_string();
         let failure_before = run.state.verdict().failure.clone();
-        let step = run.state.on_outcome(&check.timing, outcome, now);
+        let step = run.state.on_outcome(&check.timing, outcome.clone(), now);
         let verdict = run.state.verdict().clone();
         self.schedule.finished(id, now + step.next_in);
 
-        let remark = remark(
-            check,
-            key,
-            &words,
-            step.forgiven.then_some(step.retries + 1),
-            &verdict,
-            &failure_before,
-        );
+        let script = match &check.spec {
+            CheckSpec::Misc(misc) => self.model.scripts.get(misc.script.0 as usize),
+            _ => None,
+        };
+        let named = wording::Named {
+            service: key.service,
+            server: key.server,
+            spec: &check.spec,
+            script,
+        };
+        let remark = named.line(&step, failure_before.as_deref(), &outcome);
         let is_news = step.transition.is_some() || !ran_before || verdict.failure != failure_before;
         if !is_news {
             return Some(Ended { news: None, remark });
@@ -257,31 +260,4 @@ fn check_at(model: &Model, pool: usize, slot: CheckSlot) -> Option<&Check> {
         .get(slot.server)?
         .checks
         .get(slot.check)
-}
-
-/// A line for the log about a failure, where the pool's events do not tell it.
-fn remark(
-    check: &Check,
-    key: &CheckKey,
-    words: &str,
-    forgiven: Option<u32>,
-    verdict: &Verdict,
-    failure_before: &Option<Box<crate::check::Failure>>,
-) -> Option<String> {
-    let keyword = check.spec.keyword();
-    if let Some(attempt) = forgiven {
-        let of = check.timing.retry + 1;
-        return Some(format!(
-            "{keyword} on service [{}]:{} of VS {} failed, attempt {attempt} of {of}: {words}",
-            key.server.address, key.server.port, key.service
-        ));
-    }
-    // A check that is down and fails for another reason than before.
-    let another = !verdict.up && failure_before.is_some() && verdict.failure != *failure_before;
-    another.then(|| {
-        format!(
-            "{keyword} on service [{}]:{} of VS {} still fails, now: {words}",
-            key.server.address, key.server.port, key.service
-        )
-    })
 }
