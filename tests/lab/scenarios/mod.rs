@@ -3,9 +3,10 @@
 
 mod harness;
 mod processes;
+mod reload;
 
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
-    [harness::ALL, processes::ALL].concat()
+    [harness::ALL, processes::ALL, reload::ALL].concat()
 }
