@@ -1,6 +1,7 @@
 //! The scenarios, a file for each subject. A scenario's name on the command
 //! line is its module and its function.
 
+mod compare;
 mod harness;
 mod processes;
 mod reload;
@@ -8,5 +9,11 @@ mod reload;
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
-    [harness::ALL, processes::ALL, reload::ALL].concat()
+    [
+        compare::ALL,
+        harness::ALL,
+        processes::ALL,
+        reload::ALL,
+    ]
+    .concat()
 }
