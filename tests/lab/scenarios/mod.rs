@@ -2,10 +2,11 @@
 //! line is its module and its function.
 
 mod harness;
+mod ipvs;
 mod processes;
 
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
-    [harness::ALL, processes::ALL].concat()
+    [harness::ALL, ipvs::ALL, processes::ALL].concat()
 }
