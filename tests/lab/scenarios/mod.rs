@@ -3,6 +3,7 @@
 
 mod compare;
 mod harness;
+mod ipvs;
 mod processes;
 mod reload;
 
@@ -12,6 +13,7 @@ pub fn all() -> Vec<Scenario> {
     [
         compare::ALL,
         harness::ALL,
+        ipvs::ALL,
         processes::ALL,
         reload::ALL,
     ]
