@@ -222,9 +222,7 @@ impl Pools {
         self.schedule.finished(id, now + step.next_in);
 
         let named = named(&self.model, key, &check.spec);
-        let remark = named
-            .news(&step, &outcome)
-            .or_else(|| named.forgiven(&step, &outcome));
+        let remark = named.line(&step, failure_before.as_deref(), &outcome);
         // Of a check that is down the latest failure is the one that is told.
         let is_news = step.first || step.transition.is_some() || verdict.failure != failure_before;
         if !is_news {
