@@ -1,7 +1,7 @@
 //! What the log says of a check, in keepalived's words where people search for
 //! them, and with the reason, which keepalived keeps to itself.
 
-use super::outcome::Outcome;
+use super::outcome::{Failure, FailureKind, Outcome};
 use super::state::Step;
 use crate::config::model::{CheckSpec, Script};
 use crate::lvs::pool::ServerName;
@@ -18,28 +18,38 @@ pub struct Named<'a> {
 }
 
 impl Named<'_> {
-    /// The line about an attempt that came to `outcome`, if it is news
-    /// ([`Step::is_news`]).
-    pub fn news(&self, step: &Step, outcome: &Outcome) -> Option<String> {
-        if !step.is_news() {
-            return None;
-        }
-        Some(match outcome {
-            Outcome::Success | Outcome::Dynamic(_) => self.success(),
-            Outcome::Failure(failure) => {
-                format!("{}: {failure}", self.failed(step.retries))
+    /// The line about an attempt that came to `outcome`, if it is worth one: because
+    /// the check has changed sides or speaks for the first time ([`Step::is_news`]),
+    /// because a failure is forgiven for now, or because a check that is down fails in
+    /// another way than `before`.
+    pub fn line(&self, step: &Step, before: Option<&Failure>, outcome: &Outcome) -> Option<String> {
+        match outcome {
+            Outcome::Success | Outcome::Dynamic(_) => step.is_news().then(|| self.success()),
+            Outcome::Failure(failure) if step.is_news() => {
+                let timed_out = matches!(failure.kind, FailureKind::ScriptTimeout(_));
+                let failed = self.failed(step.retries, timed_out);
+                Some(format!("{failed}: {failure}"))
             }
-        })
-    }
-
-    /// The line about a failed attempt that is forgiven for now.
-    pub fn forgiven(&self, step: &Step, outcome: &Outcome) -> Option<String> {
-        let server = ServerName(self.service, self.server);
-        let number = step.retries + 1;
-        let keyword = self.spec.keyword();
-        step.forgiven.then(|| {
-            format!("{keyword} on service {server} failed, retry {number} follows: {outcome}")
-        })
+            Outcome::Failure(failure) if step.forgiven => Some(format!(
+                "{} on service {} failed, retry {} follows: {failure}",
+                self.spec.keyword(),
+                ServerName(self.service, self.server),
+                step.retries + 1
+            )),
+            Outcome::Failure(failure) => {
+                let another = |before: &Failure| {
+                    // Not for a few bytes more or less.
+                    before.name() != failure.name() || before.url != failure.url
+                };
+                before.is_some_and(another).then(|| {
+                    format!(
+                        "{} on service {} still fails, now: {failure}",
+                        self.spec.keyword(),
+                        ServerName(self.service, self.server)
+                    )
+                })
+            }
+        }
     }
 
     fn success(&self) -> String {
@@ -51,15 +61,18 @@ impl Named<'_> {
         }
     }
 
-    fn failed(&self, retries: u32) -> String {
+    fn failed(&self, retries: u32, timed_out: bool) -> String {
         let server = ServerName(self.service, self.server);
-        let after = match retries {
-            0 => String::new(),
+        // keepalived has a singular for scripts only.
+        let after = match (retries, self.spec) {
+            (0, _) => String::new(),
+            (1, CheckSpec::Misc(_)) => " after 1 retry".to_owned(),
             _ => format!(" after {retries} retries"),
         };
         match self.spec {
             CheckSpec::Tcp(_) => format!("TCP_CHECK on service {server} failed{after}"),
             CheckSpec::Http(_) => format!("HTTP_CHECK on service {server} failed{after}"),
+            CheckSpec::Misc(_) if timed_out => format!("{} timed out{after}", self.misc()),
             CheckSpec::Misc(_) => format!("{} failed{after}", self.misc()),
         }
     }
@@ -78,7 +91,7 @@ impl Named<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{CheckState, FailureKind, Verdict};
+    use crate::check::{CheckState, Verdict};
     use crate::config::model::{CheckTarget, MiscCheck, ScriptId, Timing};
     use crate::lvs::Protocol;
     use crate::moment::Moment;
@@ -125,10 +138,12 @@ mod tests {
             let now = Moment::default();
             let mut state = CheckState::new(Verdict::assumed(true, now));
             let bad = Outcome::from(failure);
-            for outcome in [&Outcome::Success, &bad, &bad, &bad, &Outcome::Success] {
+            let worse = Outcome::from(FailureKind::NoRoute);
+            let good = Outcome::Success;
+            for outcome in [&good, &good, &bad, &bad, &bad, &worse, &good] {
+                let before = state.verdict().failure.clone();
                 let step = state.on_outcome(&timing, outcome.clone(), now);
-                lines.extend(named.news(&step, outcome));
-                lines.extend(named.forgiven(&step, outcome));
+                lines.extend(named.line(&step, before.as_deref(), outcome));
             }
         }
         assert_eq!(
@@ -137,10 +152,12 @@ mod tests {
                 "TCP connection to [10.0.0.11]:tcp:80 success.",
                 "TCP_CHECK on service [10.0.0.11]:tcp:80 failed, retry 1 follows: connection refused",
                 "TCP_CHECK on service [10.0.0.11]:tcp:80 failed after 1 retries: connection refused",
+                "TCP_CHECK on service [10.0.0.11]:tcp:80 still fails, now: no route to host",
                 "TCP connection to [10.0.0.11]:tcp:80 success.",
                 "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] succeeded.",
                 "MISC_CHECK on service [10.0.0.11]:tcp:80 failed, retry 1 follows: script ended with status 1",
-                "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] failed after 1 retries: script ended with status 1",
+                "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] failed after 1 retry: script ended with status 1",
+                "MISC_CHECK on service [10.0.0.11]:tcp:80 still fails, now: no route to host",
                 "Misc check for [[10.0.0.11]:tcp:80 VS [10.0.0.80]:tcp:80] by [/usr/bin/check] succeeded.",
             ]
         );

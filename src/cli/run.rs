@@ -79,11 +79,32 @@ pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
     log::init(target, *detail, "checker");
     crate::sys::sandbox::name_process("ipvsd-checker");
     crate::sys::sandbox::die_with_parent();
+    ignore_signals();
     match std::io::stdin().as_fd().try_clone_to_owned() {
         Ok(socket) => main(socket),
         Err(error) => {
             tracing::error!("no socket to core: {error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// A child ends by core's word only. Who ends everything at once (a terminal's
+/// Ctrl-C, systemd, `pkill`) means core, which must find its children alive to take
+/// the virtual servers out.
+fn ignore_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    let ignored = [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+    ];
+    for ignored in ignored {
+        // SAFETY: ignoring runs no code of ours in a signal's context.
+        if let Err(error) = unsafe { signal(ignored, SigHandler::SigIgn) } {
+            tracing::warn!("cannot ignore {ignored}: {error}");
         }
     }
 }

@@ -117,8 +117,7 @@ async fn exchange(
     let mut open = true;
     std::future::poll_fn(|cx| {
         // The connection does the work; what comes of it, errors too, arrives in the
-        // answer. It is dropped with the answer, which closes it without a shutdown
-        // before.
+        // answer. It is dropped, and closed, with the answer.
         if open && connection.as_mut().poll(cx).is_ready() {
             open = false;
         }
@@ -203,7 +202,9 @@ impl AsyncWrite for Counted<'_> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    /// Nothing: the stream is closed right after, which says the same to the server in
+    /// one system call less.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

@@ -3,6 +3,7 @@
 //! looked at twice.
 
 mod check;
+mod dump;
 
 use std::time::Duration;
 

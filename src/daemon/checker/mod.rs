@@ -325,6 +325,7 @@ impl Checker {
                 let now = clock::now();
                 self.running.abort_all();
                 if release {
+                    self.pools.log_shutdown();
                     self.table.keeper.release_all();
                     self.stopping = Some(now + RELEASE_LIMIT);
                 } else {

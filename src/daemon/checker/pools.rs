@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crate::alert::{Cause, What};
 use crate::check::schedule::When;
-use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition, Verdict};
+use crate::check::wording::Named;
+use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition};
 use crate::config::model::{Check, CheckSpec, Model};
 use crate::daemon::messages::{CheckRuns, LastRun, NewVerdict, Told};
-use crate::lvs::pool::{CheckSlot, Memory, Pool, PoolEvent, PoolState};
+use crate::lvs::pool::{CheckSlot, Memory, Pool, PoolEvent, PoolState, ServerName};
 use crate::lvs::{Entry, ServiceKey, Table};
 use crate::moment::Moment;
 
@@ -52,7 +53,7 @@ pub struct Job {
 pub struct Ended {
     /// Set when core must know: the verdict, or what it rests on, is new.
     pub news: Option<Box<NewVerdict>>,
-    /// A failure that is forgiven, or one of a check that is down: for the log.
+    /// What the log says of the attempt, if it is worth a line.
     pub remark: Option<String>,
 }
 
@@ -89,9 +90,15 @@ impl Pools {
                             .add_at(id, due.min(now + check.timing.delay_loop));
                     }
                     Some(running) => self.schedule.adopt(id, running),
-                    None => self
-                        .schedule
-                        .add_first(id, check.timing.warmup, random(), now),
+                    None => {
+                        let server = ServerName(key.service, key.server);
+                        tracing::debug!(
+                            "Activating healthchecker for service {server} for VS {}",
+                            key.service
+                        );
+                        self.schedule
+                            .add_first(id, check.timing.warmup, random(), now);
+                    }
                 }
                 let state = match old {
                     // With its retries, if the pool has not changed its mind.
@@ -150,6 +157,23 @@ impl Pools {
         pools.map(|pool| (pool.key(), pool.wanted())).collect()
     }
 
+    /// Says in the log which real servers clients lose when everything ends. Of very
+    /// many only how many: the end must not wait for a log.
+    pub fn log_shutdown(&self) {
+        const MANY: usize = 500;
+        let count: usize = self.pools.iter().map(|pool| pool.servers().count()).sum();
+        if count > MANY {
+            tracing::debug!("Shutting down {count} services");
+            return;
+        }
+        for pool in &self.pools {
+            for (server, _) in pool.servers().filter(|(_, state)| state.up) {
+                let (server, service) = (ServerName(pool.key(), server), pool.key());
+                tracing::debug!("Shutting down service {server} from VS {service}");
+            }
+        }
+    }
+
     pub fn next_due(&mut self) -> Option<Moment> {
         self.schedule.next_due()
     }
@@ -192,22 +216,15 @@ impl Pools {
             late: run.late,
             outcome: outcome.clone(),
         });
-        let ran_before = run.state.verdict().ever_ran;
-        let words = outcome.to_string();
         let failure_before = run.state.verdict().failure.clone();
-        let step = run.state.on_outcome(&check.timing, outcome, now);
+        let step = run.state.on_outcome(&check.timing, outcome.clone(), now);
         let verdict = run.state.verdict().clone();
         self.schedule.finished(id, now + step.next_in);
 
-        let remark = remark(
-            check,
-            key,
-            &words,
-            &step.forgiven,
-            &verdict,
-            &failure_before,
-        );
-        let is_news = step.transition.is_some() || !ran_before || verdict.failure != failure_before;
+        let named = named(&self.model, key, &check.spec);
+        let remark = named.line(&step, failure_before.as_deref(), &outcome);
+        // Of a check that is down the latest failure is the one that is told.
+        let is_news = step.first || step.transition.is_some() || verdict.failure != failure_before;
         if !is_news {
             return Some(Ended { news: None, remark });
         }
@@ -218,7 +235,7 @@ impl Pools {
         }
         let cause = Cause::Check {
             keyword: check.spec.keyword().to_owned(),
-            outcome: words,
+            outcome: outcome.to_string(),
         };
         let told = |event| Told {
             cause: cause.clone(),
@@ -259,29 +276,16 @@ fn check_at(model: &Model, pool: usize, slot: CheckSlot) -> Option<&Check> {
         .get(slot.check)
 }
 
-/// A line for the log about a failure, where the pool's events do not tell it.
-fn remark(
-    check: &Check,
-    key: &CheckKey,
-    words: &str,
-    forgiven: &Option<u32>,
-    verdict: &Verdict,
-    failure_before: &Option<Box<crate::check::Failure>>,
-) -> Option<String> {
-    let keyword = check.spec.keyword();
-    if let Some(attempt) = forgiven {
-        let of = check.timing.retry + 1;
-        return Some(format!(
-            "{keyword} on service [{}]:{} of VS {} failed, attempt {attempt} of {of}: {words}",
-            key.server.address, key.server.port, key.service
-        ));
+/// A check as the log names it.
+fn named<'a>(model: &'a Model, key: &CheckKey, spec: &'a CheckSpec) -> Named<'a> {
+    let script = match spec {
+        CheckSpec::Misc(misc) => model.scripts.get(misc.script.0 as usize),
+        CheckSpec::Tcp(_) | CheckSpec::Http(_) => None,
+    };
+    Named {
+        service: key.service,
+        server: key.server,
+        spec,
+        script,
     }
-    // A check that is down and fails for another reason than before.
-    let another = !verdict.up && failure_before.is_some() && verdict.failure != *failure_before;
-    another.then(|| {
-        format!(
-            "{keyword} on service [{}]:{} of VS {} still fails, now: {words}",
-            key.server.address, key.server.port, key.service
-        )
-    })
 }

@@ -3,11 +3,17 @@
 //!
 //! It parses nothing that comes from the network.
 
+mod answer;
 mod child;
 pub mod control;
+mod hear;
 mod journal;
+mod life;
 mod record;
+mod reload;
 pub mod report;
+mod signals;
+mod stop;
 
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +29,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::child::{CheckerChild, ChildNews, Ending};
 use self::control::{Answer, Asked, Control, Request};
 use self::journal::Journal;
+use self::life::news_of;
 use self::record::OwnedRecord;
+pub use self::reload::log_diagnostics;
 use self::report::{ChildStatus, Configuration, Status};
 use super::messages::{FromChecker, Live, NewVerdict, Start, ToChecker, Told};
 use super::scripts::Runner;
@@ -122,12 +130,16 @@ struct Core {
     short_lives: u32,
     /// Whether the first configuration is in the kernel.
     started_up: bool,
+    /// The generation whose arrival in the kernel is still to be told.
+    reloading: Option<u64>,
     scripts: JoinSet<Ran>,
     asked: Vec<StatusAsked>,
     next_request: u64,
     ending: Option<End>,
     checkers_pid_file: PathBuf,
+    run_dir: PathBuf,
     // Held for their whole life, removed at the end.
+    lock: PidFile,
     pid_file: PidFile,
     control: Control,
     requests: mpsc::Receiver<Asked>,
@@ -159,12 +171,16 @@ struct End {
     until: Moment,
     /// A second checker has been started to take out what a first one could not.
     second: bool,
+    /// The checker has said that it is done.
+    released: bool,
 }
 
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// With which keepalived dumps its state.
+    dump: [Signal; 2],
 }
 
 impl Core {
@@ -182,7 +198,6 @@ impl Core {
             .unwrap_or_else(|| in_run_dir("ipvsd.pid"));
         // Two cores with pid files of their own would still share one table.
         let lock = PidFile::create(&in_run_dir("lock"))?;
-        std::mem::forget(lock);
         let pid_file = PidFile::create(&pid_path)?;
         if let Some(pid) = host::running_keepalived() {
             return Err(StartError::KeepalivedRuns(pid));
@@ -215,14 +230,17 @@ impl Core {
             restart_at: None,
             short_lives: 0,
             started_up: false,
+            reloading: None,
             scripts: JoinSet::new(),
             asked: Vec::new(),
             next_request: 0,
             ending: None,
             checkers_pid_file,
+            lock,
             pid_file,
             control,
             requests,
+            run_dir,
             options,
         })
     }
@@ -242,6 +260,12 @@ impl Core {
                 return ExitCode::FAILURE;
             }
         };
+        if self.options.dump {
+            self.model
+                .dump()
+                .lines()
+                .for_each(|line| tracing::info!("{line}"));
+        }
         self.tell_script_problems(&self.model.clone());
         if let Err(code) = self.start_checker(Cause::Start) {
             return code;
@@ -265,9 +289,7 @@ impl Core {
                         return code;
                     }
                 }
-                _ = signals.terminate.recv() => self.stop("SIGTERM"),
-                _ = signals.interrupt.recv() => self.stop("SIGINT"),
-                _ = signals.hangup.recv() => self.reload(),
+                signal = signals.next() => self.on_signal(signal),
                 Some(asked) = self.requests.recv() => self.on_request(asked),
                 Some(ran) = self.scripts.join_next() => self.on_script_end(ran),
                 _ = watchdog.tick() => self.watch().await,
@@ -305,526 +327,6 @@ impl Core {
         }
         if self.ending.as_ref().is_some_and(|end| end.until <= now) {
             self.give_up_waiting().await;
-        }
-    }
-}
-
-/// The checker's life.
-impl Core {
-    /// Whether there is anything for a checker to do.
-    fn needs_checker(&self) -> bool {
-        !self.model.virtual_servers.is_empty() || !self.record.is_empty()
-    }
-
-    /// Starts a checker with the present configuration and everything known. Fails
-    /// only while starting up.
-    fn start_checker(&mut self, cause: Cause) -> Result<(), ExitCode> {
-        if !self.needs_checker() {
-            tracing::info!(
-                "There is no virtual server in {}",
-                self.options.file.display()
-            );
-            self.started_up = true;
-            return Ok(());
-        }
-        if let Err(error) = self
-            .record
-            .add(self.model.virtual_servers.iter().map(|vs| vs.key))
-        {
-            tracing::error!(
-                "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
-            );
-            return self.cannot_start();
-        }
-        let mut child = match CheckerChild::start() {
-            Ok(child) => child,
-            Err(error) => {
-                tracing::error!("cannot start the checker process: {error}");
-                return self.cannot_start();
-            }
-        };
-        let started = What::ProcessStarted {
-            process: "checker".into(),
-            pid: child.pid,
-        };
-        self.journal.tell(Told {
-            cause: cause.clone(),
-            what: started,
-        });
-        if let Err(error) = std::fs::write(&self.checkers_pid_file, format!("{}\n", child.pid)) {
-            tracing::warn!("cannot write {}: {error}", self.checkers_pid_file.display());
-        }
-        child.send(&ToChecker::Start(Box::new(Start {
-            generation: self.generation,
-            model: Model::clone(&self.model),
-            owned: self.record.services().collect(),
-            memory: self.memory.clone(),
-            cause,
-        })));
-        self.checker = Some(Running {
-            child,
-            since: clock::now(),
-        });
-        Ok(())
-    }
-
-    fn cannot_start(&mut self) -> Result<(), ExitCode> {
-        if !self.started_up {
-            return Err(ExitCode::FAILURE);
-        }
-        self.pause_before_restart();
-        Ok(())
-    }
-
-    fn pause_before_restart(&mut self) {
-        let pause = match self.short_lives {
-            0 => Duration::ZERO,
-            n => Duration::from_secs(1 << (n - 1).min(10)).min(LONGEST_PAUSE),
-        };
-        self.restart_at = Some(clock::now() + pause);
-        self.short_lives += 1;
-    }
-
-    async fn on_news(&mut self, news: ChildNews) -> Option<ExitCode> {
-        match news {
-            ChildNews::Said(message) => {
-                self.on_message(*message);
-                None
-            }
-            ChildNews::Ended(ending) => self.on_checker_ended(ending).await,
-        }
-    }
-
-    async fn on_checker_ended(&mut self, ending: Ending) -> Option<ExitCode> {
-        let mut running = self.checker.take()?;
-        // Reaped before another is started: two checkers must never keep one table.
-        running.child.kill().await;
-        let _ = std::fs::remove_file(&self.checkers_pid_file);
-        if self.ending.is_some() {
-            return None;
-        }
-        let gave_up = running.child.gave_up.take();
-        if !self.started_up {
-            match gave_up {
-                Some(why) => tracing::error!("{why}"),
-                None => tracing::error!(
-                    "the checker process ended during the start: {}",
-                    Ended(&ending)
-                ),
-            }
-            return Some(ExitCode::FAILURE);
-        }
-        let how = match gave_up {
-            Some(why) => why,
-            None => Ended(&ending).to_string(),
-        };
-        self.checker_lost(
-            running.child.pid,
-            running.since,
-            What::ProcessDied {
-                process: "checker".into(),
-                pid: running.child.pid,
-                how,
-            },
-        );
-        None
-    }
-
-    fn checker_lost(&mut self, pid: u32, since: Moment, what: What) {
-        self.journal.tell(Told {
-            cause: Cause::Process,
-            what,
-        });
-        if clock::now() - since >= SHORT_LIFE {
-            self.short_lives = 0;
-        }
-        self.restarts += 1;
-        tracing::debug!("what checker {pid} asked for is dropped");
-        // With it go the scripts that it waited for, so that its successor's are the
-        // only ones.
-        self.scripts.abort_all();
-        self.pause_before_restart();
-    }
-
-    /// A round of the watchdog.
-    async fn watch(&mut self) {
-        let Some(running) = &mut self.checker else {
-            return;
-        };
-        if self.ending.is_some() {
-            return;
-        }
-        let Some(rounds) = running.child.watch() else {
-            return;
-        };
-        let pid = running.child.pid;
-        let since = running.since;
-        let hung = What::ProcessHung {
-            process: "checker".into(),
-            pid,
-            silent_seconds: (WATCHDOG_ROUND * rounds).as_secs(),
-        };
-        running.child.kill().await;
-        self.checker = None;
-        self.checker_lost(pid, since, hung);
-    }
-
-    fn on_message(&mut self, message: FromChecker) {
-        match message {
-            FromChecker::Alive => {}
-            FromChecker::Failed(why) => {
-                if let Some(running) = &mut self.checker {
-                    running.child.gave_up = Some(why);
-                }
-            }
-            FromChecker::Pools { pools, told } => {
-                self.memory.pools = pools.into_iter().collect();
-                self.memory.keep_only(&self.model);
-                self.tell_all(told);
-            }
-            FromChecker::Verdict(news) => {
-                let NewVerdict {
-                    key,
-                    verdict,
-                    server,
-                    quorum_up,
-                    sorry,
-                    told,
-                } = *news;
-                self.memory.verdicts.insert(key, verdict);
-                if let Some(pool) = self.memory.pools.get_mut(&key.service) {
-                    pool.quorum_up = quorum_up;
-                    pool.sorry = sorry;
-                    pool.servers.insert(key.server, server);
-                }
-                self.tell_all(told);
-            }
-            FromChecker::Table(told) => self.tell_all(told),
-            FromChecker::Settled {
-                generation,
-                operations,
-                owned,
-            } => {
-                self.on_settled(generation, operations, owned);
-            }
-            FromChecker::RunScript {
-                request,
-                script,
-                generation,
-                timeout,
-            } => {
-                let Some(running) = &self.checker else { return };
-                let pid = running.child.pid;
-                if generation != self.generation {
-                    // Its number means another script now.
-                    let end = ScriptEnd::NotRun("the configuration has just changed".into());
-                    self.send(&ToChecker::ScriptEnded { request, end });
-                    return;
-                }
-                let runner = self.runner.clone();
-                self.scripts.spawn(async move {
-                    let end = runner.run(script, &[], timeout).await;
-                    Ran { pid, request, end }
-                });
-            }
-            FromChecker::Status { request, live } => {
-                let asked = self.asked.iter().position(|asked| asked.request == request);
-                if let Some(index) = asked {
-                    let asked = self.asked.swap_remove(index);
-                    let status = self.status(Some(&live));
-                    let _ = asked.answer.send(Answer::Status(Box::new(status)));
-                }
-            }
-            FromChecker::Released { left } => {
-                for key in &left {
-                    tracing::error!(
-                        "virtual server {key} could not be taken out of the kernel: `ipvsadm -D` does it"
-                    );
-                }
-                self.write_record(left);
-            }
-        }
-    }
-
-    fn on_settled(&mut self, generation: u64, operations: u64, owned: Vec<ServiceKey>) {
-        if generation != self.generation {
-            return;
-        }
-        let wanted: Vec<_> = self.model.virtual_servers.iter().map(|vs| vs.key).collect();
-        self.write_record(owned.into_iter().chain(wanted));
-        if !self.started_up {
-            self.started_up = true;
-            let servers = self
-                .model
-                .virtual_servers
-                .iter()
-                .map(|vs| vs.real_servers.len())
-                .sum();
-            let what = What::StartupComplete {
-                virtual_servers: self.model.virtual_servers.len(),
-                real_servers: servers,
-            };
-            self.journal.tell(Told {
-                cause: Cause::Start,
-                what,
-            });
-        } else if self.generation > 1 {
-            let what = What::ReloadComplete {
-                generation,
-                operations,
-            };
-            self.journal.tell(Told {
-                cause: Cause::Reload { generation },
-                what,
-            });
-        }
-    }
-
-    fn write_record(&mut self, services: impl IntoIterator<Item = ServiceKey>) {
-        if let Err(error) = self.record.replace(services) {
-            tracing::error!("cannot write down which virtual servers are ours: {error}");
-        }
-    }
-
-    fn on_script_end(&mut self, ran: Result<Ran, tokio::task::JoinError>) {
-        let Ok(Ran { pid, request, end }) = ran else {
-            return;
-        };
-        if self
-            .checker
-            .as_ref()
-            .is_some_and(|running| running.child.pid == pid)
-        {
-            self.send(&ToChecker::ScriptEnded { request, end });
-        }
-    }
-
-    fn send(&mut self, message: &ToChecker) {
-        if let Some(running) = &mut self.checker {
-            running.child.send(message);
-        }
-    }
-
-    fn tell_all(&mut self, told: Vec<Told>) {
-        for told in told {
-            self.journal.tell(told);
-        }
-    }
-}
-
-/// Reload.
-impl Core {
-    fn reload(&mut self) {
-        if self.ending.is_some() {
-            return;
-        }
-        tracing::info!("Reloading {}", self.options.file.display());
-        crate::sys::systemd::reloading();
-        let loaded = config::load(&self.options.file);
-        log_diagnostics(&loaded.diagnostics);
-        match loaded.model {
-            Some(model) => self.take(model),
-            None => {
-                let errors = loaded.diagnostics.errors();
-                let file = self.options.file.display().to_string();
-                self.refused = Some(format!("{errors} errors in {file}"));
-                let cause = Cause::Signal("SIGHUP".into());
-                self.journal.tell(Told {
-                    cause,
-                    what: What::ReloadRefused { file, errors },
-                });
-            }
-        }
-        crate::sys::systemd::ready();
-    }
-
-    fn take(&mut self, model: Model) {
-        if let Err(error) = self
-            .record
-            .add(model.virtual_servers.iter().map(|vs| vs.key))
-        {
-            tracing::error!(
-                "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
-            );
-            self.refused = Some(error.to_string());
-            return;
-        }
-        self.refused = None;
-        self.tell_script_problems(&model);
-        self.runner = Arc::new(Runner::new(&model));
-        self.model = Arc::new(model);
-        self.generation += 1;
-        let generation = self.generation;
-        match &mut self.checker {
-            Some(running) => {
-                let model = Box::new(Model::clone(&self.model));
-                running.child.send(&ToChecker::Reload { generation, model });
-            }
-            // Otherwise the next checker begins with it.
-            None if self.restart_at.is_none() => {
-                let _ = self.start_checker(Cause::Reload { generation });
-            }
-            None => {}
-        }
-    }
-
-    fn tell_script_problems(&self, model: &Model) {
-        for problem in super::scripts::inspect(model) {
-            tracing::warn!("{problem}");
-        }
-    }
-}
-
-/// The end.
-impl Core {
-    fn stop(&mut self, signal: &str) {
-        if self.ending.is_some() {
-            return;
-        }
-        self.journal.tell(Told {
-            cause: Cause::Signal(signal.to_owned()),
-            what: What::Stopping,
-        });
-        crate::sys::systemd::stopping();
-        self.restart_at = None;
-        self.ending = Some(End {
-            until: clock::now() + STOP_PATIENCE,
-            second: false,
-        });
-        if self.checker.is_none() {
-            if self.options.keep_ipvs || self.record.is_empty() {
-                return;
-            }
-            // It has died just now: another one takes out what it has left.
-            let _ = self.start_checker(Cause::Process);
-        }
-        self.send(&ToChecker::Stop {
-            release: !self.options.keep_ipvs,
-        });
-    }
-
-    /// The checker does not end by itself.
-    async fn give_up_waiting(&mut self) {
-        let Some(mut running) = self.checker.take() else {
-            return;
-        };
-        tracing::error!(
-            "checker process({}) has not ended within {} s: killing it",
-            running.child.pid,
-            STOP_PATIENCE.as_secs()
-        );
-        running.child.kill().await;
-        let Some(end) = &mut self.ending else { return };
-        let again = !end.second && !self.options.keep_ipvs;
-        end.second = true;
-        end.until = clock::now() + STOP_PATIENCE;
-        if again && self.start_checker(Cause::Process).is_ok() {
-            self.send(&ToChecker::Stop { release: true });
-        }
-    }
-
-    fn finish(self) -> ExitCode {
-        let _ = std::fs::remove_file(&self.checkers_pid_file);
-        drop(self.control);
-        self.pid_file.remove();
-        tracing::info!("Stopped ipvsd v{}", env!("CARGO_PKG_VERSION"));
-        match self.options.keep_ipvs || self.record.is_empty() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        }
-    }
-}
-
-/// What is asked at the control socket.
-impl Core {
-    fn on_request(&mut self, asked: Asked) {
-        match asked.request {
-            Request::Events => {
-                let events = self.journal.events().map(Into::into).collect();
-                let _ = asked.answer.send(Answer::Events { events });
-            }
-            Request::Status if self.checker.is_some() => {
-                self.next_request += 1;
-                let request = self.next_request;
-                self.send(&ToChecker::Status { request });
-                let until = clock::now() + STATUS_PATIENCE;
-                self.asked.push(StatusAsked {
-                    request,
-                    until,
-                    answer: asked.answer,
-                });
-            }
-            Request::Status => {
-                let status = Box::new(self.status(None));
-                let _ = asked.answer.send(Answer::Status(status));
-            }
-        }
-    }
-
-    fn status(&self, live: Option<&Live>) -> Status {
-        let now = clock::now();
-        // What a checker of an older generation says is about other servers.
-        let live = live.filter(|live| live.generation == self.generation);
-        let children = self.checker.iter().map(|running| ChildStatus {
-            process: "checker".into(),
-            pid: running.child.pid,
-            answers: live.is_some(),
-            age: (now - running.since).as_secs_f64(),
-            restarts: self.restarts,
-        });
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: std::process::id(),
-            configuration: Configuration {
-                file: self.options.file.display().to_string(),
-                generation: self.generation,
-                refused: self.refused.clone(),
-            },
-            uptime: (now - self.started).as_secs_f64(),
-            children: children.collect(),
-            table: report::table(live, now),
-            virtual_servers: report::virtual_servers(&self.model, &self.memory, live, now),
-            events: self.journal.count(),
-        }
-    }
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-}
-
-/// News of the checker; never, if there is none.
-async fn news_of(checker: &mut Option<Running>) -> ChildNews {
-    match checker {
-        Some(running) => running.child.news().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// In words, how a child ended.
-struct Ended<'a>(&'a Ending);
-
-impl std::fmt::Display for Ended<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Ending::Exited(status) => status.fmt(f),
-            Ending::Talk(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Every diagnostic as lines of the log.
-pub fn log_diagnostics(diagnostics: &Diagnostics) {
-    for diagnostic in diagnostics.lines() {
-        match diagnostic.severity {
-            config::Severity::Error => tracing::error!("{}", diagnostic.text),
-            config::Severity::Warning => tracing::warn!("{}", diagnostic.text),
         }
     }
 }

@@ -90,6 +90,11 @@ impl OwnedRecord {
         self.set(services.into_iter().collect())
     }
 
+    /// Removes the file.
+    pub fn remove(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+
     fn set(&mut self, services: BTreeSet<ServiceKey>) -> io::Result<()> {
         if services == self.content.services {
             return Ok(());

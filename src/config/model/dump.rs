@@ -1,0 +1,220 @@
+//! The model as text: the configuration as it was understood, with every default
+//! and everything inherited in its place. It reads as a configuration, and is one.
+
+use std::fmt::{self, Display, Write};
+use std::time::Duration;
+
+use super::{
+    Check, CheckSpec, CheckTarget, HttpUrl, Model, RealServer, Script, UserSpec, VirtualServer,
+};
+use crate::lvs::{DestinationKey, ServiceKey};
+
+impl Model {
+    /// The configuration as it was understood.
+    pub fn dump(&self) -> String {
+        let mut text = Text::default();
+        text.block("global_defs", |text| {
+            text.some("router_id", self.global.router_id.as_deref().map(Quoted));
+            text.some("script_user", self.global.script_user.as_ref());
+            text.flag("enable_script_security", self.global.enable_script_security);
+            text.say("lvs_audit_interval", Seconds(self.global.audit_interval));
+        });
+        for virtual_server in &self.virtual_servers {
+            text.virtual_server(self, virtual_server);
+        }
+        text.out
+    }
+}
+
+/// Lines, indented by the depth of the blocks.
+#[derive(Default)]
+struct Text {
+    out: String,
+    depth: usize,
+}
+
+impl Text {
+    fn line(&mut self, line: impl Display) {
+        let indent = self.depth * 4;
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.out, "{:indent$}{line}", "");
+    }
+
+    fn say(&mut self, word: &str, value: impl Display) {
+        self.line(format_args!("{word} {value}"));
+    }
+
+    fn some(&mut self, word: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.say(word, value);
+        }
+    }
+
+    fn flag(&mut self, word: &str, is_set: bool) {
+        if is_set {
+            self.line(word);
+        }
+    }
+
+    fn block(&mut self, head: impl Display, inside: impl FnOnce(&mut Self)) {
+        self.line(format_args!("{head} {{"));
+        self.depth += 1;
+        inside(self);
+        self.depth -= 1;
+        self.line("}");
+    }
+
+    fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
+        let head = match virtual_server.key {
+            ServiceKey::Address { address, port, .. } => format!("virtual_server {address} {port}"),
+            ServiceKey::Fwmark { mark, .. } => format!("virtual_server fwmark {mark}"),
+        };
+        self.block(head, |text| {
+            if let ServiceKey::Address { protocol, .. } = virtual_server.key {
+                text.say("protocol", protocol.name().to_uppercase());
+            }
+            text.say("lvs_sched", virtual_server.scheduler.name());
+            text.some("persistence_timeout", virtual_server.persistence_timeout);
+            text.flag("alpha", virtual_server.alpha);
+            text.say("quorum", virtual_server.quorum);
+            text.say("hysteresis", virtual_server.hysteresis);
+            if let Some(sorry) = &virtual_server.sorry_server {
+                text.say("sorry_server", Place(sorry.key));
+                text.say("sorry_server_lvs_method", sorry.method.name());
+            }
+            for server in &virtual_server.real_servers {
+                text.real_server(model, server);
+            }
+        });
+    }
+
+    fn real_server(&mut self, model: &Model, server: &RealServer) {
+        self.block(format_args!("real_server {}", Place(server.key)), |text| {
+            text.say("weight", server.weight.0);
+            text.say("lvs_method", server.method.name());
+            text.flag("inhibit_on_failure", server.inhibit_on_failure);
+            for check in &server.checks {
+                text.check(model, check);
+            }
+        });
+    }
+
+    fn check(&mut self, model: &Model, check: &Check) {
+        self.block(check.spec.keyword(), |text| {
+            let timing = &check.timing;
+            match &check.spec {
+                CheckSpec::Tcp(target) => text.target(target, timing.timeout),
+                CheckSpec::Http(http) => {
+                    text.target(&http.target, timing.timeout);
+                    http.urls.iter().for_each(|url| text.url(url));
+                }
+                CheckSpec::Misc(misc) => {
+                    let script = model.scripts.get(misc.script.0 as usize);
+                    text.some("misc_path", script.map(CommandLine));
+                    text.some("user", script.and_then(|script| script.user.as_ref()));
+                    text.say("misc_timeout", Seconds(timing.timeout));
+                    text.flag("misc_dynamic", misc.dynamic);
+                }
+            }
+            text.say("delay_loop", Seconds(timing.delay_loop));
+            text.say("retry", timing.retry);
+            text.say("delay_before_retry", Seconds(timing.delay_before_retry));
+            text.say("warmup", Seconds(timing.warmup));
+            text.flag("alpha", check.alpha);
+        });
+    }
+
+    fn target(&mut self, target: &CheckTarget, timeout: Duration) {
+        self.say("connect_ip", target.address.ip());
+        self.say("connect_port", target.address.port());
+        self.say("connect_timeout", Seconds(timeout));
+    }
+
+    fn url(&mut self, url: &HttpUrl) {
+        self.block("url", |text| {
+            text.say("path", Quoted(&url.path));
+            text.some("virtualhost", url.virtual_host.as_deref().map(Quoted));
+            text.some("digest", url.digest.map(Hex));
+            let codes = url
+                .status_codes
+                .0
+                .iter()
+                .map(|range| match range.start() == range.end() {
+                    true => range.start().to_string(),
+                    false => format!("{}-{}", range.start(), range.end()),
+                });
+            text.say("status_code", codes.collect::<Vec<_>>().join(" "));
+        });
+    }
+}
+
+/// Address and port, apart from each other.
+struct Place(DestinationKey);
+
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0.address, self.0.port)
+    }
+}
+
+/// Seconds, with a fraction where there is one.
+struct Seconds(Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_micros() {
+            0 => write!(f, "{}", self.0.as_secs()),
+            micros => {
+                let fraction = format!("{micros:06}");
+                write!(f, "{}.{}", self.0.as_secs(), fraction.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
+/// A word that may have blanks and quotes in it.
+struct Quoted<'a>(&'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for character in self.0.chars() {
+            if matches!(character, '"' | '\\') {
+                f.write_char('\\')?;
+            }
+            f.write_char(character)?;
+        }
+        f.write_char('"')
+    }
+}
+
+struct Hex([u8; 16]);
+
+impl Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+struct CommandLine<'a>(&'a Script);
+
+impl Display for CommandLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self
+            .0
+            .argv
+            .iter()
+            .map(|word| format!("'{}'", word.replace('\'', "\\'")))
+            .collect();
+        write!(f, "{}", Quoted(&words.join(" ")))
+    }
+}
+
+impl Display for UserSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{} {group}", self.user),
+            None => f.write_str(&self.user),
+        }
+    }
+}

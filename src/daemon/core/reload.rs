@@ -1,0 +1,76 @@
+//! Another configuration takes the place of the running one, or is refused.
+
+use super::*;
+
+impl Core {
+    pub(super) fn reload(&mut self) {
+        if self.ending.is_some() {
+            return;
+        }
+        tracing::info!("Reloading {}", self.options.file.display());
+        crate::sys::systemd::reloading();
+        let loaded = config::load(&self.options.file);
+        log_diagnostics(&loaded.diagnostics);
+        match loaded.model {
+            Some(model) => self.take(model),
+            None => {
+                let errors = loaded.diagnostics.errors();
+                let file = self.options.file.display().to_string();
+                self.refused = Some(format!("{errors} errors in {file}"));
+                let cause = Cause::Signal("SIGHUP".into());
+                self.journal.tell(Told {
+                    cause,
+                    what: What::ReloadRefused { file, errors },
+                });
+            }
+        }
+        crate::sys::systemd::ready();
+    }
+
+    pub(super) fn take(&mut self, model: Model) {
+        if let Err(error) = self
+            .record
+            .add(model.virtual_servers.iter().map(|vs| vs.key))
+        {
+            tracing::error!(
+                "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
+            );
+            self.refused = Some(error.to_string());
+            return;
+        }
+        self.refused = None;
+        self.tell_script_problems(&model);
+        self.runner = Arc::new(Runner::new(&model));
+        self.model = Arc::new(model);
+        self.generation += 1;
+        let generation = self.generation;
+        self.reloading = Some(generation);
+        match &mut self.checker {
+            Some(running) => {
+                let model = Box::new(Model::clone(&self.model));
+                running.child.send(&ToChecker::Reload { generation, model });
+            }
+            // Otherwise the next checker begins with it.
+            None if self.restart_at.is_none() => {
+                let _ = self.start_checker(Cause::Reload { generation });
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn tell_script_problems(&self, model: &Model) {
+        for problem in crate::daemon::scripts::inspect(model) {
+            tracing::warn!("{problem}");
+        }
+    }
+}
+
+/// Every diagnostic as lines of the log.
+pub fn log_diagnostics(diagnostics: &Diagnostics) {
+    for diagnostic in diagnostics.lines() {
+        match diagnostic.severity {
+            config::Severity::Error => tracing::error!("{}", diagnostic.text),
+            config::Severity::Warning => tracing::warn!("{}", diagnostic.text),
+        }
+    }
+}
