@@ -206,6 +206,15 @@ impl Collector {
         self.errors
     }
 
+    /// Whether another one with this code would only be counted, so that it is not
+    /// worth the time to find out more about it.
+    pub(super) fn is_full(&self, code: Code) -> bool {
+        match code.severity() {
+            Severity::Error => self.errors >= KEPT,
+            Severity::Warning => self.warnings >= KEPT,
+        }
+    }
+
     /// Takes in one more; the caller goes on to say where and what to do.
     pub(super) fn report(&mut self, code: Code, message: impl Into<String>) -> &mut Diagnostic {
         let count = match code.severity() {

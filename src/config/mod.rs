@@ -66,6 +66,10 @@ pub fn parse(sources: Sources) -> Loaded {
 fn read(sources: &Sources, layout: Layout) -> (Model, Collector, bool) {
     let mut diagnostics = Collector::default();
     let ast = syntax::parse(sources, layout, &mut diagnostics);
+    if !ast.is_usable() {
+        // Whatever else would be said, this is why.
+        return (Model::default(), diagnostics, false);
+    }
     let (model, misplaced) = lower::lower(&ast, &mut diagnostics);
     (model, diagnostics, misplaced)
 }

@@ -24,6 +24,8 @@ pub(super) struct Ast<'s> {
     /// Names that `$NAME=` defines somewhere, sorted.
     definitions: Vec<&'s str>,
     unclosed: Vec<Unclosed>,
+    /// There is no reason to stop here: the files are text, and not too much of it.
+    usable: bool,
 }
 
 /// A block that nothing closes.
@@ -44,16 +46,30 @@ pub(super) struct StatementId(u32);
 pub(super) struct Word {
     /// Without the quotes.
     inner: Span,
-    pub quoted: bool,
+    pub quote: Quote,
+}
+
+/// What stands around a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quote {
+    None,
+    /// Quotes on both sides.
+    Closed,
+    /// A quote that the end of the line ends. It has been told.
+    Open,
 }
 
 impl Word {
     /// With the quotes.
     pub fn span(self) -> Span {
-        let quote = u32::from(self.quoted);
+        let (before, after) = match self.quote {
+            Quote::None => (0, 0),
+            Quote::Closed => (1, 1),
+            Quote::Open => (1, 0),
+        };
         Span {
-            start: self.inner.start - quote,
-            end: self.inner.end + quote,
+            start: self.inner.start - before,
+            end: self.inner.end + after,
             ..self.inner
         }
     }
@@ -148,6 +164,11 @@ impl<'s> Ast<'s> {
         (statement.source, statement.line)
     }
 
+    /// The line of a place, from 1.
+    pub fn line_at(&self, span: Span) -> u32 {
+        self.sources.place(span).line
+    }
+
     /// All words of the statement, or its opening brace where it has none.
     pub fn span(&self, id: StatementId) -> Span {
         match self.words(id) {
@@ -188,6 +209,18 @@ impl<'s> Ast<'s> {
     /// Blocks that nothing closes.
     pub fn unclosed(&self) -> &[Unclosed] {
         &self.unclosed
+    }
+
+    /// The name of the first file.
+    pub fn file_name(&self) -> &'s str {
+        let mut files = self.sources.iter();
+        files.next().map_or("", |(_, file)| &file.name)
+    }
+
+    /// Whether there is a point in looking for a meaning. If not, the reason has been
+    /// told.
+    pub fn is_usable(&self) -> bool {
+        self.usable
     }
 
     /// Whether there is a `$` anywhere.

@@ -77,7 +77,15 @@ impl<Out: Serialize, In: DeserializeOwned> Connection<Out, In> {
             // Only types that postcard cannot say at all fail here.
             Err(error) => tracing::error!("a message to another process is lost: {error}"),
         }
-        let _ = self.write();
+        // Past the runtime, which has to look around once before it lets anything
+        // through a new socket.
+        while !self.unsent.is_empty() {
+            match nix::unistd::write(&self.stream, &self.unsent) {
+                Ok(count) => self.unsent.advance(count),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(_) => break,
+            }
+        }
     }
 
     /// Whether everything has gone out.

@@ -2,7 +2,8 @@
 //!
 //! | host | address (IPv4, and IPv6 alike) |
 //! | --- | --- |
-//! | director1, director2 | 10.0.0.1, 10.0.0.2; fd00::1, fd00::2 |
+//! | director1, director2, … director9 | 10.0.0.1 …; fd00::1 … |
+//! | director10 and further | 10.0.0.210 …; fd00::210 … |
 //! | web1, web2, … | 10.0.0.11, 10.0.0.12, …; fd00::11, fd00::12, … |
 //! | client | 10.0.0.100; fd00::100 |
 //! | the virtual address | 10.0.0.80; fd00::80 |
@@ -110,9 +111,10 @@ impl Plan {
         let directors: Vec<_> = (1..=self.directors)
             .map(|n| {
                 let host = Namespace::create(&format!("director{n}"));
-                attach(&host, "front", "eth0", &[self.front(n)]);
+                let number = if n < 10 { n } else { 200 + n };
+                attach(&host, "front", "eth0", &[self.front(number)]);
                 if nat {
-                    attach(&host, "back", "eth1", &[self.back(n)]);
+                    attach(&host, "back", "eth1", &[self.back(number)]);
                     host.sysctl("net/ipv4/ip_forward", "1");
                     host.sysctl("net/ipv6/conf/all/forwarding", "1");
                     // Routing back to the client must not tell real servers to

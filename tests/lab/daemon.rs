@@ -108,6 +108,11 @@ impl<'lab> Daemon<'lab> {
         }
     }
 
+    /// For messages: which program where.
+    pub fn name(&self) -> String {
+        format!("{} of {}", self.program.name(), self.host.name())
+    }
+
     pub fn pid(&self) -> i32 {
         self.child.borrow().id() as i32
     }
@@ -141,8 +146,9 @@ impl<'lab> Daemon<'lab> {
     pub fn signal(&self, signal: Signal) {
         assert!(
             self.is_running(),
-            "{} has ended: {:?}",
+            "{} of {} has ended by itself: {:?}",
             self.program.name(),
+            self.host.name(),
             self.status.get()
         );
         signal::kill(Pid::from_raw(self.pid()), signal).unwrap();

@@ -52,7 +52,15 @@ impl<'lab> Director<'lab> {
 
     /// Starts the `ipvsd` under test with this configuration.
     pub fn start(&self, conf: &str) -> Daemon<'lab> {
-        self.start_program(Program::Ipvsd, conf)
+        let stand_in = self.lab.has_stand_in();
+        self.start_program(
+            if stand_in {
+                Program::Keepalived
+            } else {
+                Program::Ipvsd
+            },
+            conf,
+        )
     }
 
     /// Starts keepalived with this configuration.

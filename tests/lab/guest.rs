@@ -24,6 +24,9 @@ pub const SCENARIO: &str = "LAB_SCENARIO";
 pub const OUT_DIR: &str = "LAB_OUT";
 pub const BIN_DIR: &str = "LAB_BIN";
 pub const SOURCE_DIR: &str = "LAB_SOURCE";
+/// Set to `keepalived`, it runs that wherever a scenario starts ipvsd: what a
+/// scenario expects can be tried on the reference first.
+pub const STAND_IN: &str = "LAB_STAND_IN";
 const ROLE: &str = "LAB_ROLE";
 
 /// The file by which the host knows how it went; absent when the guest died.
@@ -145,7 +148,8 @@ pub fn run_scenario(all: &[Scenario]) -> ExitCode {
             let _ = fs::write(&panic_note, format!("{info}"));
         }
     }));
-    let lab = Lab::new(PathBuf::from(BIN).join("ipvsd"));
+    let stand_in = std::env::var(STAND_IN).is_ok_and(|name| name == "keepalived");
+    let lab = Lab::new(PathBuf::from(BIN).join("ipvsd"), stand_in);
     let run = || {
         crate::net::prepare();
         (scenario.run)(&lab);

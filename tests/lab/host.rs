@@ -99,6 +99,7 @@ fn start(kernel: &Path, scenario: &Scenario, out: &Path, console: &Path) -> std:
             guest::SOURCE_DIR,
             Path::new(env!("CARGO_MANIFEST_DIR")),
         ))
+        .args(std::env::var(guest::STAND_IN).map(|name| format!("{}={name}", guest::STAND_IN)))
         .stdin(Stdio::null())
         // A group of its own: a guest is many processes, and all must end with it.
         .process_group(0);

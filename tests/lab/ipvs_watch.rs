@@ -81,15 +81,21 @@ impl IpvsWatch {
         let (stopped, tally) = (stop.clone(), seen.clone());
         let thread = std::thread::spawn(move || {
             let mut buffer = vec![0; 1 << 20];
-            while !stopped.load(Ordering::Relaxed) {
-                if let Some(message) = receive(&tap, &mut buffer) {
-                    let ops = operations(message, family);
-                    if !ops.is_empty() {
-                        let mut seen = tally.lock().unwrap();
-                        seen.sends += 1;
-                        seen.ops
-                            .extend(ops.into_iter().map(|op| (started.elapsed(), op)));
+            loop {
+                // Read before the tap: what was sent before the stop is in it then.
+                let last = stopped.load(Ordering::Relaxed);
+                let Some(message) = receive(&tap, &mut buffer) else {
+                    if last {
+                        break;
                     }
+                    continue;
+                };
+                let ops = operations(message, family);
+                if !ops.is_empty() {
+                    let mut seen = tally.lock().unwrap();
+                    seen.sends += 1;
+                    seen.ops
+                        .extend(ops.into_iter().map(|op| (started.elapsed(), op)));
                 }
             }
             assert_eq!(
@@ -113,8 +119,7 @@ impl IpvsWatch {
     /// Ends the watch. What was sent before this call is counted: the tap
     /// delivers in the sender's own system call.
     pub fn stop(mut self) -> Seen {
-        // One receive time-out, so that the thread has drained the tap.
-        std::thread::sleep(RECEIVE_TIMEOUT * 2);
+        // The thread ends when it finds the tap empty; on a busy machine it may lag.
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap();
         self.so_far()

@@ -16,13 +16,15 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub struct Lab {
     started: Instant,
     ipvsd: PathBuf,
+    stand_in: bool,
 }
 
 impl Lab {
-    pub fn new(ipvsd: PathBuf) -> Self {
+    pub fn new(ipvsd: PathBuf, stand_in: bool) -> Self {
         Self {
             started: Instant::now(),
             ipvsd,
+            stand_in,
         }
     }
 
@@ -38,6 +40,11 @@ impl Lab {
     /// Says on the guest's console what happens, for whoever reads a failure.
     pub fn note(&self, text: impl AsRef<str>) {
         println!("[{:8.3}] {}", self.now().as_secs_f64(), text.as_ref());
+    }
+
+    /// Whether keepalived runs in the place of the `ipvsd` under test.
+    pub fn has_stand_in(&self) -> bool {
+        self.stand_in
     }
 
     /// The `ipvsd` under test.

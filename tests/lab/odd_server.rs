@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::lab::{Lab, poll};
@@ -41,6 +42,7 @@ pub struct OddServer {
     visits: Arc<Mutex<Vec<Visit>>>,
     sent: Arc<Mutex<u64>>,
     stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl OddServer {
@@ -49,16 +51,17 @@ impl OddServer {
             .enter(|| TcpListener::bind(at))
             .unwrap_or_else(|e| panic!("{at}: {e}"));
         listener.set_nonblocking(true).unwrap();
-        let server = Self {
+        let mut server = Self {
             manner: Arc::new(Mutex::new(manner)),
             visits: Arc::default(),
             sent: Arc::default(),
             stop: Arc::default(),
+            thread: None,
         };
         let (manner, visits) = (server.manner.clone(), server.visits.clone());
         let (sent, stop) = (server.sent.clone(), server.stop.clone());
         let started = lab.started();
-        std::thread::spawn(move || {
+        server.thread = Some(std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 let Ok((stream, from)) = listener.accept() else {
                     std::thread::sleep(Duration::from_millis(5));
@@ -75,7 +78,7 @@ impl OddServer {
                     serve(stream, visit, &manner, &visits, &sent, &stop);
                 });
             }
-        });
+        }));
         server
     }
 
@@ -106,6 +109,10 @@ impl OddServer {
 impl Drop for OddServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        // The port is free once the thread has dropped its listener.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

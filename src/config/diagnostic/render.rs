@@ -155,13 +155,19 @@ fn excerpt(text: &str, span: Span) -> Range<usize> {
 
 /// Where else the same is wrong, by line.
 fn further_places(sources: &Sources, diagnostic: &Diagnostic) -> Option<String> {
-    let (first, rest) = diagnostic.more.split_first()?;
-    let mut text = format!("also on line {}", sources.place(*first).line);
-    for span in rest.iter().take(PLACES - 1) {
-        text.push_str(&format!(", {}", sources.place(*span).line));
-    }
-    if diagnostic.more_count > PLACES {
-        text.push_str(&format!(" and {} more", diagnostic.more_count - PLACES));
-    }
-    Some(text)
+    let mut lines: Vec<_> = diagnostic
+        .more
+        .iter()
+        .map(|span| sources.place(*span).line)
+        .collect();
+    lines.dedup();
+    let kept = lines.len();
+    let more = diagnostic.more_count - diagnostic.more.len() + kept.saturating_sub(PLACES);
+    let lines: Vec<_> = lines.iter().take(PLACES).map(u32::to_string).collect();
+    let plural = if kept == 1 { "" } else { "s" };
+    let and_more = match more {
+        0 => String::new(),
+        _ => format!(" and {more} more"),
+    };
+    (kept > 0).then(|| format!("also on line{plural} {}{and_more}", lines.join(", ")))
 }

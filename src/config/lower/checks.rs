@@ -59,7 +59,7 @@ impl<'s> Lower<'_, 's> {
             }
         }
         let checked = checked?;
-        let spec = CheckSpec::Tcp(target(&words, checked));
+        let spec = CheckSpec::Tcp(self.target(&words, checked, block)?);
         Some(self.check(spec, words.timing, checked, TCP_DEFAULTS, block))
     }
 
@@ -98,7 +98,7 @@ impl<'s> Lower<'_, 's> {
         let urls: Vec<_> = urls.collect();
         let checked = checked?;
         let spec = CheckSpec::Http(HttpCheck {
-            target: target(&words, checked),
+            target: self.target(&words, checked, block)?,
             urls,
         });
         Some(self.check(spec, words.timing, checked, HTTP_DEFAULTS, block))
@@ -225,6 +225,30 @@ impl<'s> Lower<'_, 's> {
             alpha: said(timing.alpha).unwrap_or(false),
             origin: self.origin(block),
         }
+    }
+
+    /// Where a check connects to.
+    fn target(
+        &mut self,
+        words: &ConnectionWords,
+        checked: &Checked<'_>,
+        block: StatementId,
+    ) -> Option<CheckTarget> {
+        let address = said(words.address).unwrap_or(checked.server.address);
+        let port = said(words.port).unwrap_or(checked.port);
+        if port == 0 {
+            let span = self.span(block);
+            let word = self.ast.keyword(block);
+            self.report(Code::MissingValue, format!("`{word}` needs a port"))
+                .at(
+                    span,
+                    "neither the real server nor the virtual server has one",
+                )
+                .help("say `connect_port` in this block");
+            return None;
+        }
+        let address = SocketAddr::new(address, port);
+        Some(CheckTarget { address })
     }
 
     /// Words that every check has. False where it is none of them.
@@ -364,14 +388,5 @@ impl<'s> Lower<'_, 's> {
                 None
             }
         }
-    }
-}
-
-/// Where a check connects to.
-fn target(words: &ConnectionWords, checked: &Checked<'_>) -> CheckTarget {
-    let address = said(words.address).unwrap_or(checked.server.address);
-    let port = said(words.port).unwrap_or(checked.port);
-    CheckTarget {
-        address: SocketAddr::new(address, port),
     }
 }

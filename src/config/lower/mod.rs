@@ -1,8 +1,10 @@
 //! Statements to [`Model`]: what the words mean. All diagnostics about meaning arise
 //! here, and only here is a keyword known by more than its name.
 
+mod blocks;
 mod checks;
 mod globals;
+mod language;
 mod real_server;
 mod script;
 mod server;
@@ -82,8 +84,8 @@ impl<'s> Lower<'_, 's> {
         }
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
-            self.diagnostics
-                .report(Code::Empty, "there is nothing in this file")
+            let message = format!("{}: there is nothing in this file", ast.file_name());
+            self.report(Code::Empty, message)
                 .help("blanks and comments do not say anything to be run");
         }
     }

@@ -5,7 +5,7 @@ use std::str::Chars;
 
 use super::Lower;
 use crate::config::diagnostic::Code;
-use crate::config::syntax::StatementId;
+use crate::config::syntax::{Quote, StatementId};
 
 impl Lower<'_, '_> {
     /// The program and its arguments that a statement names.
@@ -19,6 +19,9 @@ impl Lower<'_, '_> {
             self.missing_value(id, "a command");
             return None;
         };
+        if words.iter().any(|word| word.quote == Quote::Open) {
+            return None;
+        }
         let substituted = words.iter().filter(|word| self.is_substituted(**word));
         if substituted.count() > 0 {
             return None;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Lower;
 use crate::config::diagnostic::{Code, Diagnostic, shown};
+use crate::config::keywords;
 use crate::config::syntax::{StatementId, Word};
 
 /// Microseconds in a second, the resolution of times.
@@ -54,8 +55,12 @@ impl<'a> Lower<'a, '_> {
             [_] => format!("a word too many after `{word}`"),
             _ => format!("{} words too many after `{word}`", extra.len()),
         };
-        self.report(Code::NoEffect, message)
-            .at(span, "this has no effect");
+        let another = !keywords::blocks(self.text(*first)).is_empty();
+        let diagnostic = self.report(Code::NoEffect, message);
+        diagnostic.at(span, "this has no effect");
+        if another {
+            diagnostic.help("every statement begins on a line of its own");
+        }
     }
 
     /// A word that stands by itself and so switches something on.
@@ -125,9 +130,11 @@ impl<'a> Lower<'a, '_> {
         let text = self.text(word).trim_start();
         let wanted = || {
             let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
-            match range.start().is_zero() {
-                true => format!("0 to {high} seconds"),
-                false => format!("{low} to {high} seconds"),
+            match (range.start().is_zero(), *range.end() == LONGEST) {
+                (true, true) => "0 seconds or more".to_owned(),
+                (false, true) => format!("{low:.6} seconds or more"),
+                (true, false) => format!("0 to {high} seconds"),
+                (false, false) => format!("{low:.6} to {high} seconds"),
             }
         };
         match parse_seconds(text) {
@@ -233,7 +240,7 @@ impl<'a> Lower<'a, '_> {
                 .replace_with(name),
             None => diagnostic,
         }
-        .help(format!("possible are {}", names.join(", ")));
+        .help(format!("it is one of {}", names.join(", ")));
         None
     }
 

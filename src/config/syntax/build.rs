@@ -6,7 +6,7 @@ use super::super::diagnostic::{Code, Collector};
 use super::super::source::{Source, SourceId, Sources, Span};
 use super::bytes::BadBytes;
 use super::indent::{Indents, width};
-use super::{Ast, Braces, Layout, Statement, StatementId, Unclosed, Word};
+use super::{Ast, Braces, Layout, Quote, Statement, StatementId, Unclosed, Word};
 
 mod grammar {
     /// The parser that is made from grammar/ipvsd.pest.
@@ -21,9 +21,10 @@ use grammar::{Lexer, Rule};
 /// bytes, so a whole file would take many times its own size.
 const PIECE: usize = 64 << 10;
 
-/// The largest number of statements, so that a file of nothing but braces does not
-/// take all memory.
-const MAX_STATEMENTS: usize = 8 << 20;
+/// The largest numbers of statements and words, so that a file of nothing but braces
+/// does not take all memory.
+const MAX_STATEMENTS: usize = 4_000_000;
+const MAX_WORDS: usize = 12_000_000;
 
 /// Reads all files.
 pub(super) fn build<'s>(
@@ -37,6 +38,7 @@ pub(super) fn build<'s>(
         statements: Vec::new(),
         definitions: Vec::new(),
         unclosed: Vec::new(),
+        usable: true,
     };
     for (id, source) in sources.iter() {
         if layout == Layout::Indentation {
@@ -133,66 +135,65 @@ impl<'a, 's> Builder<'a, 's> {
                     Rule::text => self.text(from, to),
                     Rule::open => self.open_brace(from),
                     Rule::close => self.close_brace(from),
-                    Rule::quoted => self.word(from + 1, to - 1, true),
+                    Rule::quoted => self.word(from + 1, to - 1, Quote::Closed),
                     Rule::unclosed => self.unclosed_quote(from, to),
                     Rule::comment => bad.comment(from, to),
                     _ => {}
                 }
             }
             start = end;
-            if self.ast.statements.len() > MAX_STATEMENTS {
-                let message = format!("this file has more than {MAX_STATEMENTS} statements");
+            if self.ast.statements.len() > MAX_STATEMENTS || self.ast.words.len() > MAX_WORDS {
+                let message = format!(
+                    "more than {MAX_STATEMENTS} statements or {MAX_WORDS} words in one file"
+                );
                 self.diagnostics.report(Code::TooLarge, message);
-                break;
+                self.ast.usable = false;
+                return 0;
             }
         }
         self.end_statement();
-        bad.report(self.id, self.diagnostics);
+        self.ast.usable &= bad.report(self.id, self.diagnostics);
         self.end_of_file()
     }
 
-    /// Words with the blanks around them, and perhaps the end of the line.
+    /// Words, with the blanks and the ends of lines between them.
     fn text(&mut self, from: usize, to: usize) {
-        let text = &self.source.text()[from..to];
-        let (words, ends) = match text.strip_suffix('\n') {
-            Some(words) => (words, true),
-            None => (text, false),
-        };
-        if !self.definition {
-            self.words(from, words);
-        }
-        if ends {
-            self.definition = self.definition && words.trim_end().ends_with('\\');
-            self.end_statement();
-            self.line += 1;
-            self.line_start = to;
-            self.line_first = None;
+        let bytes = &self.source.text().as_bytes()[..to];
+        let mut at = from;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'\n' => self.end_line(at),
+                _ if is_blank(*byte) => {}
+                _ => {
+                    let word = &bytes[at..];
+                    let ends = |byte: &u8| *byte == b'\n' || is_blank(*byte);
+                    let length = word.iter().position(ends).unwrap_or(word.len());
+                    self.word(at, at + length, Quote::None);
+                    at += length;
+                    continue;
+                }
+            }
+            at += 1;
         }
     }
 
-    fn words(&mut self, from: usize, text: &str) {
-        let mut rest = text;
-        loop {
-            rest = rest.trim_start_matches(is_blank);
-            if rest.is_empty() {
-                return;
-            }
-            let length = rest.find(is_blank).unwrap_or(rest.len());
-            let start = from + (text.len() - rest.len());
-            self.word(start, start + length, false);
-            if self.definition {
-                return;
-            }
-            rest = &rest[length..];
+    fn end_line(&mut self, newline: usize) {
+        if self.definition {
+            let line = &self.source.text()[self.line_start..newline];
+            self.definition = line.trim_end().ends_with('\\');
         }
+        self.end_statement();
+        self.line += 1;
+        self.line_start = newline + 1;
+        self.line_first = None;
     }
 
-    fn word(&mut self, start: usize, end: usize, quoted: bool) {
+    fn word(&mut self, start: usize, end: usize, quote: Quote) {
         if self.definition {
             return;
         }
         if self.ast.words.len() == self.first_word {
-            self.begin_statement(start, quoted);
+            self.begin_statement(start - usize::from(quote != Quote::None));
             if let Some(name) = definition(&self.source.text()[start..end]) {
                 self.ast.definitions.push(name);
                 self.definition = true;
@@ -200,13 +201,12 @@ impl<'a, 's> Builder<'a, 's> {
         }
         self.ast.words.push(Word {
             inner: self.span(start, end),
-            quoted,
+            quote,
         });
     }
 
-    fn begin_statement(&mut self, start: usize, quoted: bool) {
+    fn begin_statement(&mut self, start: usize) {
         self.first_line = self.line;
-        let start = start - usize::from(quoted);
         let (first, column) = self.line_first(start);
         self.statement_column = column;
         if first != start {
@@ -216,7 +216,9 @@ impl<'a, 's> Builder<'a, 's> {
             && let Some(indents) = &mut self.indents
             && indents.statement_is_outside(column)
         {
-            let evidence = Some(self.span(start, start + 1));
+            let first = self.source.text()[start..].chars().next();
+            let end = start + first.map_or(0, char::len_utf8);
+            let evidence = Some(self.span(start, end));
             self.close_without_brace(block, evidence);
         }
     }
@@ -241,7 +243,7 @@ impl<'a, 's> Builder<'a, 's> {
             .at(quote, "begins here")
             .help("a quoted word ends on the line that it begins on, with another `\"`");
         let end = from + self.source.text()[from..to].trim_end().len();
-        self.word(from + 1, end.max(from + 1), false);
+        self.word(from + 1, end.max(from + 1), Quote::Open);
     }
 
     /// The words so far are a statement, if there are any.
@@ -276,12 +278,16 @@ impl<'a, 's> Builder<'a, 's> {
             Some(id) => id,
             None => {
                 let brace = self.span(at, at + 1);
-                self.diagnostics
-                    .report(Code::UnexpectedBlock, "a block without a word before it")
-                    .at(brace, "nothing says what this is")
-                    .help(
-                        "write what the block is about before the `{`, or remove it with its `}`",
-                    );
+                let subject = "anonymous";
+                if !self.diagnostics.fold(Code::UnexpectedBlock, subject, brace) {
+                    let message = "a block without a word before it";
+                    self.diagnostics
+                        .report_first(Code::UnexpectedBlock, subject, message)
+                        .at(brace, "nothing says what this is")
+                        .help(
+                            "write what the block is about before its `{`, or remove it with its `}`",
+                        );
+                }
                 self.first_line = self.line;
                 self.push_statement()
             }
@@ -368,8 +374,8 @@ impl<'a, 's> Builder<'a, 's> {
 
 /// What separates words: C's isspace without the end of a line, which keepalived
 /// goes by. A no-break space is none of them.
-fn is_blank(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\r' | '\x0b' | '\x0c')
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c')
 }
 
 /// The name that `$NAME=…` defines.
@@ -383,7 +389,7 @@ fn definition(word: &str) -> Option<&str> {
 }
 
 /// The end of the piece that begins at `start`: that of a line, unless a line is
-/// very long. Such a line is cut where no quote or comment is.
+/// very long. Such a line is cut between two tokens or words.
 fn piece_end(text: &str, start: usize) -> usize {
     let rest = &text.as_bytes()[start..];
     if rest.len() <= PIECE {
@@ -392,7 +398,7 @@ fn piece_end(text: &str, start: usize) -> usize {
     if let Some(newline) = rest[..PIECE].iter().rposition(|byte| *byte == b'\n') {
         return start + newline + 1;
     }
-    let mut quoted = false;
+    let (mut quoted, mut reference) = (false, false);
     for (offset, byte) in rest.iter().enumerate() {
         match byte {
             b'\n' => return start + offset + 1,
@@ -401,8 +407,20 @@ fn piece_end(text: &str, start: usize) -> usize {
                 let newline = rest[offset..].iter().position(|byte| *byte == b'\n');
                 return newline.map_or(text.len(), |length| start + offset + length + 1);
             }
-            b' ' | b'{' | b'}' if !quoted && offset >= PIECE => return start + offset + 1,
-            _ => {}
+            b'{' => reference = offset > 0 && rest[offset - 1] == b'$',
+            b'}' => reference = false,
+            b'$' => {
+                reference = false;
+                if offset >= PIECE && !quoted && rest[offset - 1] == b'{' {
+                    return start + offset;
+                }
+                continue;
+            }
+            b' ' => {}
+            _ => continue,
+        }
+        if offset >= PIECE && !quoted && !reference {
+            return start + offset + 1;
         }
     }
     text.len()

@@ -39,14 +39,21 @@ impl<'s> BadBytes<'s> {
         self.pending = &self.pending[before..];
     }
 
-    /// Says what was found.
-    pub(super) fn report(mut self, source: SourceId, diagnostics: &mut Collector) {
+    /// Says what was found. False if it is no text at all.
+    pub(super) fn report(mut self, source: SourceId, diagnostics: &mut Collector) -> bool {
         self.take_until(usize::MAX);
         let span = |start: u32| Span {
             source,
             start,
             end: start + 1,
         };
+        if let Some(first) = self.text.find('\0') {
+            diagnostics
+                .report(Code::NulByte, "a NUL byte")
+                .at(span(first as u32), "this is no text")
+                .help("the file may be damaged, or be UTF-16: save it as UTF-8");
+            return false;
+        }
         if let Some(first) = self.first {
             let message = match self.count {
                 1 => "a byte that is not UTF-8".to_owned(),
@@ -57,11 +64,6 @@ impl<'s> BadBytes<'s> {
                 .at(span(first), "the first one")
                 .help("a configuration is UTF-8; only comments may hold other bytes");
         }
-        if let Some(first) = self.text.find('\0') {
-            diagnostics
-                .report(Code::NulByte, "a NUL byte")
-                .at(span(first as u32), "this is no text")
-                .help("the file may be damaged, or be UTF-16: save it as UTF-8");
-        }
+        true
     }
 }

@@ -135,11 +135,7 @@ fn serves(cluster: &Cluster, kind: &str, web: [&str; 2], vip: &str, forward: &st
     let samples = samples.stop();
     samples.assert_never_lacked(&[&service, &second]);
     assert_eq!(samples.samples.len(), 3, "{:#?}", samples.samples);
-    assert!(
-        samples.longest_gap < millis(500),
-        "{:?}",
-        samples.longest_gap
-    );
+    assert!(samples.longest_gap < secs(2), "{:?}", samples.longest_gap);
 
     let stopped = keepalived.sigterm(secs(10));
     assert!(stopped.status.success(), "{stopped:?}");

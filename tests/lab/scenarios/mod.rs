@@ -1,12 +1,21 @@
 //! The scenarios, a file for each subject. A scenario's name on the command
 //! line is its module and its function.
 
+mod compare;
 mod harness;
+mod ipvs;
 mod processes;
 mod reload;
 
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
-    [harness::ALL, processes::ALL, reload::ALL].concat()
+    [
+        compare::ALL,
+        harness::ALL,
+        ipvs::ALL,
+        processes::ALL,
+        reload::ALL,
+    ]
+    .concat()
 }

@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 
 use crate::cluster::{Cluster, Family};
 use crate::daemon::Daemon;
-use crate::lab::{Lab, millis, secs, wait_until};
+use crate::lab::{Lab, secs, wait_until};
 use crate::scenario::{Scenario, scenarios};
 
 pub const ALL: &[Scenario] = scenarios!(processes:
@@ -89,11 +89,7 @@ fn a_checker_that_dies_or_hangs_is_replaced(lab: &Lab) {
     let samples = samples.stop();
     samples.assert_never_lacked(&[WEB, SECOND, OTHER, SORRY]);
     samples.assert_never_had(&[FIRST, DEAD]);
-    assert!(
-        samples.longest_gap < millis(500),
-        "{:?}",
-        samples.longest_gap
-    );
+    assert!(samples.looks > 300, "{} looks", samples.looks);
     assert_eq!(watch.stop().ops, [], "operations on the table");
 
     // A server that was down comes back by the new checker's word.

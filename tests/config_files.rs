@@ -1,0 +1,149 @@
+//! Files that are not there, cannot be read, or are enormous.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ipvsd::cli::check::{CheckOutcome, Format, run};
+use ipvsd::config::diagnostic::Style;
+use ipvsd::config::{self, Code, Loaded, Sources};
+
+/// The codes of what is wrong, and no model.
+fn refused(loaded: &Loaded) -> Vec<Code> {
+    assert!(loaded.model.is_none());
+    let list = loaded.diagnostics.list();
+    list.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let loaded = config::load(Path::new("/nonexistent/ipvsd.conf"));
+    assert_eq!(refused(&loaded), [Code::Unreadable]);
+    let told = loaded.diagnostics.render(Style::Plain);
+    assert!(
+        told.contains("/nonexistent/ipvsd.conf: there is no such file"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_directory() {
+    let loaded = config::load(Path::new("/"));
+    assert_eq!(refused(&loaded), [Code::Unreadable]);
+}
+
+#[test]
+fn a_file_that_never_ends() {
+    let loaded = config::load(Path::new("/dev/zero"));
+    assert_eq!(refused(&loaded), [Code::TooLarge]);
+}
+
+#[test]
+fn the_command_prints_and_returns_a_status() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let check = |text: &str, format| {
+        fs::write(&path, text).expect("to write");
+        let mut out = Vec::new();
+        let outcome = run(&path, format, &mut out).expect("to print");
+        (outcome, String::from_utf8(out).expect("text"))
+    };
+    let good = "virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n }\n}\n";
+
+    let (outcome, told) = check(good, Format::Text(Style::Plain));
+    assert_eq!((outcome, outcome.exit_code()), (CheckOutcome::Fine, 0));
+    let summary = "fine: 1 virtual server, 1 real server, 0 checks";
+    assert_eq!(told, format!("{}: {summary}\n", path.display()));
+
+    let (outcome, told) = check("bogus\n", Format::Text(Style::Coloured));
+    assert_eq!((outcome, outcome.exit_code()), (CheckOutcome::Refused, 1));
+    assert!(told.contains("\u{1b}["), "{told}");
+
+    let (_, told) = check("bogus\n", Format::Json);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told["fine"], false);
+    assert_eq!(told["errors"], 1);
+    let entry = &told["diagnostics"][0];
+    assert_eq!(entry["code"], "unknown-word");
+    assert_eq!((&entry["line"], &entry["column"]), (&1.into(), &1.into()));
+
+    let (_, told) = check(good, Format::Json);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(
+        (&told["fine"], &told["real_servers"]),
+        (&true.into(), &1.into())
+    );
+}
+
+/// Reads a text that is out of all proportion. The limit is far above what it takes,
+/// and far below what anything quadratic would.
+fn enormous(text: String) -> Loaded {
+    let start = Instant::now();
+    let loaded = config::parse(Sources::from_text("big.conf", text));
+    assert_eq!(loaded.model.is_some(), loaded.diagnostics.errors() == 0);
+    loaded.diagnostics.render(Style::Plain);
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+    loaded
+}
+
+#[test]
+fn nesting_100_000_deep() {
+    let open = "a {\n".repeat(100_000);
+    enormous(open.clone());
+    enormous(format!("{open}{}", "}\n".repeat(100_000)));
+    enormous("{".repeat(100_000));
+    enormous("}".repeat(100_000));
+    let indented: String = (0..2000)
+        .map(|depth| format!("{}a {{\n", " ".repeat(depth)))
+        .collect();
+    enormous(indented);
+}
+
+#[test]
+fn lines_of_10_megabytes() {
+    let length = 10 << 20;
+    let tokens = 1 << 18;
+    enormous("a".repeat(length));
+    enormous("a ".repeat(tokens / 2));
+    enormous(format!(
+        "global_defs {{\nrouter_id \"{}\"\n}}",
+        "a".repeat(length)
+    ));
+    enormous(format!(
+        "global_defs {{\nrouter_id \"{}\n}}",
+        "a".repeat(length)
+    ));
+    enormous(format!("# {}\nbogus", "{".repeat(length)));
+    enormous("{".repeat(tokens));
+    enormous("{}".repeat(tokens / 2));
+    enormous("a{".repeat(tokens / 2));
+    enormous("\"".repeat(tokens));
+    enormous("$".repeat(tokens));
+    enormous("${".repeat(tokens / 2));
+    enormous(" ".repeat(length));
+    enormous("\n".repeat(length));
+    enormous("é".repeat(length / 2));
+}
+
+#[test]
+fn very_many_faults() {
+    let loaded = enormous("bogus\n".repeat(200_000));
+    assert_eq!(loaded.diagnostics.errors(), 200_000);
+    assert!(loaded.diagnostics.list().len() <= 1000);
+    let loaded = enormous("vrrp_instance x {\n}\n".repeat(200_000));
+    assert!(loaded.model.is_some());
+    let server = "virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n }\n}\n";
+    let loaded = enormous(server.repeat(50_000));
+    assert_eq!(loaded.diagnostics.errors(), 49_999);
+}
+
+#[test]
+fn bytes_of_every_kind() {
+    let all: Vec<u8> = (0..=u8::MAX).cycle().take(1 << 20).collect();
+    let loaded = config::parse(Sources::from_text("bytes.conf", all));
+    assert!(loaded.model.is_none());
+    let text: Vec<u8> = (1..=u8::MAX).cycle().take(1 << 20).collect();
+    let loaded = config::parse(Sources::from_text("bytes.conf", text));
+    loaded.diagnostics.render(Style::Plain);
+}

@@ -1,0 +1,338 @@
+//! Every word of keepalived is known in its block, and only there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipvsd::config::{self, Code, Loaded, Sources};
+
+const TOP_LEVEL: &str = "(top)";
+
+/// Words that mean something now, and a value that is right. All others are told to
+/// be not served yet.
+const SERVED: &[(&str, &str)] = &[
+    ("global_defs", "router_id lvs1"),
+    ("global_defs", "script_user nobody nogroup"),
+    ("global_defs", "enable_script_security"),
+    ("global_defs", "lvs_audit_interval 5"),
+    ("virtual_server", "delay_loop 1.5"),
+    ("virtual_server", "connect_timeout 2"),
+    ("virtual_server", "retry 3"),
+    ("virtual_server", "delay_before_retry 0"),
+    ("virtual_server", "warmup 0"),
+    ("virtual_server", "alpha"),
+    ("virtual_server", "inhibit_on_failure"),
+    ("virtual_server", "virtualhost www.example.org"),
+    ("virtual_server", "lb_algo mh"),
+    ("virtual_server", "lvs_sched twos"),
+    ("virtual_server", "lb_kind TUN type ipip"),
+    ("virtual_server", "lvs_method NAT"),
+    ("virtual_server", "persistence_timeout 2678400"),
+    ("virtual_server", "protocol sctp"),
+    ("virtual_server", "quorum 1"),
+    ("virtual_server", "hysteresis 0"),
+    ("virtual_server", "weight 7"),
+    ("virtual_server", "sorry_server 10.0.0.9"),
+    ("virtual_server", "sorry_server_lvs_method DR"),
+    ("virtual_server/real_server", "weight 0"),
+    ("virtual_server/real_server", "lvs_method DR"),
+    ("virtual_server/real_server", "inhibit_on_failure off"),
+    ("virtual_server/real_server", "alpha yes"),
+    ("virtual_server/real_server", "retry 1"),
+    ("virtual_server/real_server", "delay_before_retry .5"),
+    ("virtual_server/real_server", "warmup 1."),
+    ("virtual_server/real_server", "connect_timeout +3"),
+    ("virtual_server/real_server", "delay_loop 0.000001"),
+    ("virtual_server/real_server", "virtualhost a"),
+    ("virtual_server/real_server", "TCP_CHECK { }"),
+    (
+        "virtual_server/real_server",
+        "HTTP_GET { url { path /\n } }",
+    ),
+    (
+        "virtual_server/real_server",
+        "MISC_CHECK { misc_path /bin/true\n }",
+    ),
+    ("virtual_server/real_server/TCP_CHECK", "connect_ip fd00::1"),
+    ("virtual_server/real_server/TCP_CHECK", "connect_port 65535"),
+    (
+        "virtual_server/real_server/TCP_CHECK",
+        "connect_timeout 4294.967295",
+    ),
+    ("virtual_server/real_server/TCP_CHECK", "retry 0"),
+    (
+        "virtual_server/real_server/TCP_CHECK",
+        "delay_before_retry 1",
+    ),
+    ("virtual_server/real_server/TCP_CHECK", "warmup 1"),
+    ("virtual_server/real_server/TCP_CHECK", "delay_loop 1"),
+    ("virtual_server/real_server/TCP_CHECK", "alpha false"),
+    ("virtual_server/real_server/HTTP_GET", "connect_ip 10.0.0.1"),
+    ("virtual_server/real_server/HTTP_GET", "connect_port 1"),
+    ("virtual_server/real_server/HTTP_GET", "connect_timeout 1"),
+    ("virtual_server/real_server/HTTP_GET", "retry 4294967295"),
+    (
+        "virtual_server/real_server/HTTP_GET",
+        "delay_before_retry 1",
+    ),
+    ("virtual_server/real_server/HTTP_GET", "warmup 1"),
+    ("virtual_server/real_server/HTTP_GET", "delay_loop 1"),
+    ("virtual_server/real_server/HTTP_GET", "alpha true"),
+    ("virtual_server/real_server/HTTP_GET", "virtualhost a"),
+    ("virtual_server/real_server/HTTP_GET", "url { path /b\n }"),
+    ("virtual_server/real_server/HTTP_GET/url", "path /a?b=c"),
+    (
+        "virtual_server/real_server/HTTP_GET/url",
+        "digest 9B3A0c85a887a256d6939da88aabd8cd",
+    ),
+    (
+        "virtual_server/real_server/HTTP_GET/url",
+        "status_code 100 200-299 599",
+    ),
+    ("virtual_server/real_server/HTTP_GET/url", "virtualhost a"),
+    (
+        "virtual_server/real_server/MISC_CHECK",
+        "misc_path \"/bin/check 'a b'\"",
+    ),
+    ("virtual_server/real_server/MISC_CHECK", "misc_timeout 4294"),
+    ("virtual_server/real_server/MISC_CHECK", "misc_dynamic"),
+    ("virtual_server/real_server/MISC_CHECK", "user nobody"),
+    ("virtual_server/real_server/MISC_CHECK", "retry 0"),
+    (
+        "virtual_server/real_server/MISC_CHECK",
+        "delay_before_retry 1",
+    ),
+    ("virtual_server/real_server/MISC_CHECK", "warmup 1"),
+    ("virtual_server/real_server/MISC_CHECK", "delay_loop 1"),
+    ("virtual_server/real_server/MISC_CHECK", "alpha no"),
+];
+
+/// The table, by block.
+fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let mut blocks: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let lines = include_str!("../src/config/keywords.tsv").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let (block, word) = line.split_once('\t').expect("a block and a word");
+        blocks.entry(block).or_default().insert(word);
+    }
+    blocks
+}
+
+/// A configuration with a statement in a block, complete but for what the statement
+/// may add.
+fn within(block: &str, statement: &str) -> String {
+    let (mut before, mut after) = (String::new(), String::new());
+    let (mut servers, mut url, mut path, mut script) = ("", "", "", "");
+    for name in block.split('/').filter(|name| *name != TOP_LEVEL) {
+        let open = match name {
+            "virtual_server" => "virtual_server 10.0.0.1 80 {\nprotocol TCP\n",
+            "real_server" => "real_server 10.0.0.2 80 {\n",
+            "global_defs" => "global_defs {\n",
+            _ => &format!("{name} {{\n"),
+        };
+        before.push_str(open);
+        after.push_str("}\n");
+        match name {
+            "virtual_server" => servers = "real_server 10.0.0.3 80 {\n}\n",
+            "real_server" => servers = "",
+            "HTTP_GET" | "SSL_GET" => url = "url {\npath /\n}\n",
+            "url" => (url, path) = ("", "path /\n"),
+            "MISC_CHECK" => script = "misc_path /bin/true\n",
+            _ => {}
+        }
+    }
+    // What the statement says itself need not be there.
+    if statement.starts_with("path") {
+        path = "";
+    }
+    if statement.starts_with("misc_path") {
+        script = "";
+    }
+    format!("{before}{servers}{url}{path}{script}{statement}\n{after}")
+}
+
+fn read(text: &str) -> Loaded {
+    config::parse(Sources::from_text("words.conf", text))
+}
+
+fn codes(loaded: &Loaded) -> Vec<Code> {
+    let list = loaded.diagnostics.list();
+    list.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+/// Blocks into which the reader looks; others are skipped as a whole.
+fn is_read(block: &str) -> bool {
+    let served = SERVED.iter().any(|(served, _)| *served == block);
+    served || block == TOP_LEVEL
+}
+
+#[test]
+fn served_words_are_taken_as_they_are() {
+    for (block, statement) in SERVED {
+        let loaded = read(&within(block, statement));
+        let mut codes = codes(&loaded);
+        // The sentence around it says a protocol already, and the method of a sorry
+        // server takes one.
+        codes.retain(|code| !matches!(code, Code::Repeated | Code::NoEffect));
+        assert_eq!(codes, [], "{block}: {statement}");
+        assert!(loaded.model.is_some(), "{block}: {statement}");
+    }
+}
+
+#[test]
+fn all_others_are_known_and_not_served() {
+    for (block, words) in table() {
+        for word in words {
+            let served = SERVED.iter().any(|(served, statement)| {
+                let keyword = statement.split(' ').next();
+                *served == block && keyword == Some(word)
+            });
+            if served || ["virtual_server", "real_server", "global_defs"].contains(&word) {
+                continue;
+            }
+            let loaded = read(&within(block, word));
+            let codes = codes(&loaded);
+            let told = match word {
+                _ if word.starts_with("include") && block == TOP_LEVEL => Code::LanguageNotServed,
+                // Taken under its name of today, which needs a value.
+                "nb_get_retry" => Code::OlderSpelling,
+                _ => Code::NotServed,
+            };
+            if block == TOP_LEVEL || is_read(block) {
+                assert!(codes.contains(&told), "{block}: {word}: {codes:?}");
+            }
+            let odd = [Code::UnknownWord, Code::WrongBlock, Code::UnclosedBlock];
+            assert!(
+                !codes.iter().any(|code| odd.contains(code)),
+                "{block}: {word}: {codes:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn words_in_a_wrong_block_are_told() {
+    let table = table();
+    let all: BTreeSet<_> = table.values().flatten().copied().collect();
+    for (block, words) in table.iter().filter(|(block, _)| is_read(block)) {
+        for word in all.difference(words) {
+            if word.starts_with("include") || *word == "nb_get_retry" {
+                continue;
+            }
+            let codes = codes(&read(&within(block, &format!("{word} x {{\n}}"))));
+            assert!(
+                codes.contains(&Code::WrongBlock),
+                "{block}: {word}: {codes:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn words_that_nobody_knows_are_told_in_every_block() {
+    for block in table().keys().filter(|block| is_read(block)) {
+        for word in [
+            "banana",
+            "Weight",
+            "weigth",
+            "virtual-server",
+            "TCP_CHECK;",
+            "=",
+            "é",
+        ] {
+            let codes = codes(&read(&within(block, word)));
+            assert!(
+                codes.contains(&Code::UnknownWord),
+                "{block}: {word}: {codes:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn values_of_a_wrong_kind_are_told_at_every_word() {
+    for (block, statement) in SERVED
+        .iter()
+        .filter(|(_, statement)| !statement.contains('{'))
+    {
+        let (word, value) = statement.split_once(' ').unwrap_or((statement, ""));
+        let errors = |value: &str| {
+            let loaded = read(&within(block, &format!("{word} {value}")));
+            loaded.diagnostics.errors()
+        };
+        let free_text = [
+            "router_id",
+            "script_user",
+            "user",
+            "misc_path",
+            "virtualhost",
+        ];
+        let switches = [
+            "alpha",
+            "inhibit_on_failure",
+            "enable_script_security",
+            "misc_dynamic",
+        ];
+        if !value.is_empty() && !free_text.contains(&word) {
+            assert_eq!(errors("banana"), 1, "{block}: {word}");
+        }
+        if !switches.contains(&word) && word != "persistence_timeout" {
+            assert_eq!(errors(""), 1, "{block}: {word}");
+        }
+        assert_eq!(errors(&format!("{value} {{\n}}")), 1, "{block}: {word}");
+    }
+}
+
+/// The part of a page from a heading to the next.
+fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
+    let start = page.find(&format!("\n## {heading}\n"))? + 4;
+    let length = page[start..].find("\n## ").unwrap_or(page.len() - start);
+    Some(&page[start..start + length])
+}
+
+#[test]
+fn the_reference_has_every_word_in_its_block() {
+    let page = include_str!("../docs/configuration.md");
+    let others = section(page, "Words in other blocks").expect("a list of other blocks");
+    for (block, words) in table() {
+        let name = block.rsplit('/').next().unwrap_or(block);
+        let heading = if block == TOP_LEVEL {
+            "Top level"
+        } else {
+            name
+        };
+        for word in words {
+            let quoted = [format!("`{word}`"), format!("`{word} ")];
+            let mentions = |line: &str| quoted.iter().any(|word| line.contains(word));
+            let Some(text) = section(page, heading).filter(|_| is_read(block)) else {
+                let line = others
+                    .lines()
+                    .find(|line| line.starts_with(&format!("- `{block}`:")));
+                assert!(line.is_some_and(mentions), "{block}: {word}");
+                continue;
+            };
+            let in_table = text
+                .lines()
+                .any(|line| line.starts_with('|') && mentions(line));
+            let in_list = text
+                .lines()
+                .any(|line| line.starts_with("Not served") && mentions(line));
+            let blocks = ["virtual_server", "real_server", "global_defs"];
+            let served = SERVED.iter().any(|(served, statement)| {
+                *served == block && statement.split(' ').next() == Some(word)
+            });
+            let served = served || word == "nb_get_retry" || blocks.contains(&word);
+            assert_eq!((in_table, in_list), (served, !served), "{block}: {word}");
+        }
+    }
+}
+
+#[test]
+fn the_reference_has_every_code() {
+    let page = include_str!("../docs/configuration.md");
+    let codes = section(page, "What `check` tells").expect("a table of codes");
+    for code in Code::ALL {
+        let row = format!("| `{}` | {} |", code.name(), code.severity().name());
+        assert!(codes.contains(&row), "{row}");
+    }
+    let rows = codes.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), Code::ALL.len());
+}
