@@ -4,20 +4,19 @@
 //! Nothing waits for a log and nothing ends because of one: a line for which there is
 //! no room is dropped, and the next that goes out says how many were.
 
+mod outlet;
+
 use std::fmt::{self, Write as _};
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+
+use self::outlet::Outlet;
 
 /// Where the log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +30,12 @@ pub enum Target {
 /// How the log was begun, for the children.
 static BEGUN: OnceLock<(Target, bool)> = OnceLock::new();
 
-/// A line longer than this is cut off: so much goes into a pipe at once
-/// (pipe(7), PIPE_BUF).
-const LONGEST_LINE: usize = 4096;
-
-/// Where syslog listens.
-const SYSLOG: &str = "/dev/log";
-
 /// Begins the log of this process. `detail` (`-D`) lets everything through that
-/// has a name in keepalived's log. To be called once, before a child is confined.
+/// has a name in keepalived's log. To be called once, before a child is confined:
+/// what the log needs is opened here.
+///
+/// A panic is logged as well, since nobody reads the standard error of a service that
+/// runs in the background.
 pub fn init(target: Target, detail: bool, process: &str) {
     // The C library reads the time zone now; a confined child could not.
     let _ = timestamp(0.0);
@@ -47,16 +43,18 @@ pub fn init(target: Target, detail: bool, process: &str) {
     let level = if detail { Level::DEBUG } else { Level::INFO };
     // Not what the libraries have to say to their developers.
     let ours = Targets::new().with_target("ipvsd", level);
-    let registry = tracing_subscriber::registry().with(ours);
-    if target == Target::Console {
-        registry.with(Lines::new(Outlet::Console)).init();
-    } else if let Ok(journal) = tracing_journald::layer() {
-        registry
-            .with(journal.with_syslog_identifier("ipvsd".into()))
-            .init();
-    } else {
-        registry.with(Lines::new(Outlet::syslog(process))).init();
-    }
+    let outlet = match target {
+        Target::Console => Outlet::console(),
+        Target::Journal => Outlet::service(process),
+    };
+    // There is a log already where tests of one process begin it twice.
+    let _ = tracing_subscriber::registry()
+        .with(ours)
+        .with(Lines::new(outlet))
+        .try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("this is a fault of ipvsd itself: {panic}");
+    }));
 }
 
 /// What a child is to be told so that it logs where we do.
@@ -71,6 +69,13 @@ pub fn child_arguments() -> Vec<&'static str> {
     }
     arguments
 }
+
+/// How many lines of this process's log were dropped so far because nobody took them.
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// Local time as keepalived writes it, `Sat Nov 21 10:03:04 2026`. `at` is in seconds
 /// since 1970.
@@ -108,81 +113,42 @@ pub fn timestamp(at: f64) -> String {
 /// Events as lines of text.
 struct Lines {
     outlet: Outlet,
-    dropped: AtomicU64,
-}
-
-enum Outlet {
-    Console,
-    Syslog { socket: UnixDatagram, tag: String },
-}
-
-impl Outlet {
-    fn syslog(process: &str) -> Self {
-        let socket = UnixDatagram::unbound().and_then(|socket| {
-            socket.connect(SYSLOG)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
-        match socket {
-            Ok(socket) => {
-                let tag = format!("ipvsd_{process}[{}]", std::process::id());
-                Outlet::Syslog { socket, tag }
-            }
-            Err(_) => Outlet::Console,
-        }
-    }
-
-    fn write(&self, level: Level, line: &str) -> io::Result<()> {
-        match self {
-            Outlet::Console => {
-                let now = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                let mut text = format!("{}: {line}", timestamp(now.as_secs_f64()));
-                text.truncate(text.floor_char_boundary(LONGEST_LINE - 1));
-                text.push('\n');
-                let stderr = io::stderr();
-                if !takes_a_line(&stderr) {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                stderr.lock().write_all(text.as_bytes())
-            }
-            Outlet::Syslog { socket, tag } => {
-                // RFC 3164, section 4.1.1: facility daemon (3), and the severity.
-                let severity = match level {
-                    Level::ERROR => 3,
-                    Level::WARN => 4,
-                    Level::INFO => 6,
-                    _ => 7,
-                };
-                socket
-                    .send(format!("<{}>{tag}: {line}", 3 * 8 + severity).as_bytes())
-                    .map(drop)
-            }
-        }
-    }
+    /// Lines dropped that no line has told of yet.
+    untold: AtomicU64,
 }
 
 impl Lines {
     fn new(outlet: Outlet) -> Self {
         Lines {
             outlet,
-            dropped: AtomicU64::new(0),
+            untold: AtomicU64::new(0),
+        }
+    }
+
+    fn event(&self, level: Level, text: &str) {
+        for line in text.lines() {
+            self.line(level, &without_control(line));
         }
     }
 
     fn line(&self, level: Level, line: &str) {
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 {
-            let note = format!("{dropped} lines of the log were dropped: nobody took them");
+        let untold = self.untold.swap(0, Ordering::Relaxed);
+        if untold > 0 {
+            let note = format!("{untold} lines of the log were dropped: nobody took them");
             if self.outlet.write(Level::WARN, &note).is_err() {
-                self.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
+                self.drop_line(untold);
                 return;
             }
         }
         if self.outlet.write(level, line).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.drop_line(0);
         }
+    }
+
+    /// Counts one, beside `earlier` ones that are still to be told.
+    fn drop_line(&self, earlier: u64) {
+        self.untold.fetch_add(earlier + 1, Ordering::Relaxed);
+        DROPPED.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -190,9 +156,7 @@ impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        for line in text.0.lines() {
-            self.line(*event.metadata().level(), line);
-        }
+        self.event(*event.metadata().level(), &text.0);
     }
 }
 
@@ -210,17 +174,18 @@ impl Visit for Text {
     }
 }
 
-/// Whether a line can be written without waiting: a pipe that nobody reads, or a
-/// stopped terminal, would stop us.
-fn takes_a_line(file: &impl AsFd) -> bool {
-    let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
-    match poll(&mut fds, PollTimeout::ZERO) {
-        // A broken pipe says so at once when it is written to.
-        Ok(_) => fds[0].revents().is_some_and(|ready| {
-            ready.intersects(PollFlags::POLLOUT | PollFlags::POLLERR | PollFlags::POLLHUP)
-        }),
-        Err(_) => false,
+/// What a server has answered, or a script has said, may be part of a line, and lines
+/// are read in terminals, which take orders from control characters.
+fn without_control(line: &str) -> String {
+    let mut clean = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character.is_control() && character != '\t' {
+            clean.extend(character.escape_default());
+        } else {
+            clean.push(character);
+        }
     }
+    clean
 }
 
 #[cfg(test)]
@@ -228,23 +193,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_that_nobody_reads_takes_no_line() {
-        let (reader, mut writer) = io::pipe().unwrap();
-        assert!(takes_a_line(&writer));
-        // A pipe holds 64 KiB, and takes a line while there is room for a whole one.
-        while takes_a_line(&writer) {
-            writer.write_all(&[b'x'; LONGEST_LINE]).unwrap();
-        }
-        drop(reader);
-        assert!(takes_a_line(&writer));
-        assert!(writer.write_all(b"x").is_err());
-    }
-
-    #[test]
     fn times_are_written_as_keepalived_does() {
         let text = timestamp(1_795_255_384.9);
         let words: Vec<&str> = text.split(' ').collect();
         assert_eq!(words.len(), 5, "{text}");
         assert!(text.contains(" Nov ") && text.ends_with(" 2026"), "{text}");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        assert_eq!(
+            without_control("a\x1b[2Jb\tc\r\u{9b}d\u{e9}"),
+            "a\\u{1b}[2Jb\tc\\r\\u{9b}d\u{e9}"
+        );
+    }
+
+    /// What is read of a log that goes into a pipe.
+    fn logged(events: impl FnOnce(&Lines)) -> Vec<String> {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let lines = Lines::new(Outlet::file(writer.into()));
+        events(&lines);
+        drop(lines);
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_message_of_several_lines_is_several_lines() {
+        let lines = logged(|log| log.event(Level::INFO, "one\ntwo\r\n\nfour\n"));
+        let texts: Vec<&str> = lines
+            .iter()
+            .map(|line| line.split_once(": ").unwrap_or((line, "")).1)
+            .collect();
+        assert_eq!(texts, ["one", "two", "", "four"], "{lines:?}");
+    }
+
+    #[test]
+    fn fields_stand_behind_the_message() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let lines = Lines::new(Outlet::file(writer.into()));
+        let subscriber = tracing_subscriber::registry().with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(weight = 3, name = "web", "changed");
+        });
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        assert!(
+            text.ends_with(": changed weight=3 name=\"web\"\n"),
+            "{text}"
+        );
     }
 }
