@@ -6,6 +6,7 @@ mod harness;
 mod ipvs;
 mod processes;
 mod reload;
+mod serving;
 
 use crate::scenario::Scenario;
 
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Scenario> {
         ipvs::ALL,
         processes::ALL,
         reload::ALL,
+        serving::ALL,
     ]
     .concat()
 }
