@@ -48,16 +48,18 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         pid_file: arguments.pid.as_ref().map(absolute),
         checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
         keep_ipvs: arguments.dont_release_ipvs,
+        in_background: arguments.in_background && !arguments.log_console,
         dump: arguments.dump_conf,
     };
     let in_background = arguments.in_background;
+    let log_console = arguments.log_console;
     if in_background && let Err(error) = std::env::set_current_dir("/") {
         tracing::warn!("cannot leave the present folder: {error}");
     }
     core::main(options, model, move || {
         systemd::ready();
         if in_background {
-            tell_starter();
+            tell_starter(log_console);
         }
     })
 }
@@ -159,14 +161,19 @@ fn start_in_background() -> ExitCode {
 /// What the process in the background writes once it runs.
 const STARTED: &[u8] = b"started";
 
-/// Tells the process that has started us that we run, and lets go of it.
-fn tell_starter() {
+/// Tells the process that has started us that we run, and lets go of it and of its
+/// terminal; of that only if the log does not go there.
+fn tell_starter(log_console: bool) {
     let result = (|| {
         let mut starter = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         starter.write_all(STARTED)?;
         drop(starter);
         // Standard output is the pipe, and its reader waits for the end of it.
-        nix::unistd::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+        let nowhere = File::options().write(true).open("/dev/null")?;
+        nix::unistd::dup2_stdout(&nowhere)?;
+        if !log_console {
+            nix::unistd::dup2_stderr(&nowhere)?;
+        }
         Ok::<_, std::io::Error>(())
     })();
     if let Err(error) = result {

@@ -136,6 +136,9 @@ pub struct Keeper {
     /// of a start or a reload.
     urgent: Queue,
     bulk: Queue,
+    /// Those that are to go, after all others: their clients may be those of
+    /// something new.
+    leaving: Queue,
     troubles: Troubles,
     drift: HashMap<ServiceKey, Drift>,
     fault: Option<Fault>,
@@ -167,6 +170,7 @@ impl Keeper {
             believed: Table::default(),
             urgent: Queue::default(),
             bulk: Queue::default(),
+            leaving: Queue::default(),
             troubles: Troubles::default(),
             drift: HashMap::new(),
             fault: None,
@@ -179,8 +183,11 @@ impl Keeper {
     /// One virtual server is to be so, or not to be. Costs what this one costs, not
     /// what the table does, and goes ahead of a long list that is being worked off.
     pub fn want(&mut self, key: ServiceKey, entry: Option<Entry>) {
-        if self.set_wanted(key, entry) {
-            self.urgent.push(key);
+        let leaves = entry.is_none();
+        match self.set_wanted(key, entry) {
+            true if leaves => self.leaving.push(key),
+            true => self.urgent.push(key),
+            false => {}
         }
     }
 
@@ -189,11 +196,6 @@ impl Keeper {
     pub fn want_all(&mut self, table: Table) {
         self.told = true;
         self.verify = true;
-        for key in self.keys() {
-            if !table.services.contains_key(&key) && self.set_wanted(key, None) {
-                self.bulk.push(key);
-            }
-        }
         let mut before = std::mem::take(&mut self.records);
         for (key, entry) in table.services {
             // Moved to its place in the order of the file.
@@ -204,7 +206,12 @@ impl Keeper {
                 self.bulk.push(key);
             }
         }
+        let rest: Vec<_> = before.keys().copied().collect();
         self.records.extend(before);
+        for key in rest {
+            self.set_wanted(key, None);
+            self.leaving.push(key);
+        }
     }
 
     /// Everything owned is to go, at once and without a last look.
@@ -298,13 +305,10 @@ impl Keeper {
             && matches!(self.under_way, UnderWay::Nothing)
             && self.urgent.is_empty()
             && self.bulk.is_empty()
+            && self.leaving.is_empty()
             && self.unsure.is_empty()
             && self.troubles.is_empty()
             && (self.fault.is_none() || self.records.is_empty())
-    }
-
-    fn keys(&self) -> Vec<ServiceKey> {
-        self.records.keys().copied().collect()
     }
 }
 
@@ -357,19 +361,36 @@ impl Keeper {
         let mut ops = Vec::new();
         // One may wait in both queues.
         let mut taken = HashSet::new();
+        let wanted = |key| self.records.get(key).is_some_and(|r| r.wanted.is_some());
+        let a_look_is_needed = self.unsure.iter().any(wanted);
         while ops.len() < BATCH {
-            let Some(key) = self.urgent.pop().or_else(|| self.bulk.pop()) else {
+            let key = self.urgent.pop().or_else(|| self.bulk.pop());
+            let last = || {
+                if a_look_is_needed {
+                    None
+                } else {
+                    self.leaving.pop()
+                }
+            };
+            let Some(key) = key.or_else(last) else {
                 break;
             };
             let Some(record) = self.records.get(&key) else {
                 continue;
             };
-            if record.trust != Trust::Sure || !taken.insert(key) {
-                // The dump that is due puts it back into the queue.
+            if !taken.insert(key) {
                 continue;
             }
-            let believed = self.believed.services.get(&key);
-            let mut todo = reconcile_service(&key, record.wanted.as_ref(), believed);
+            let mut todo = match (record.trust, &record.wanted) {
+                (Trust::Sure, wanted) => {
+                    let believed = self.believed.services.get(&key);
+                    reconcile_service(&key, wanted.as_ref(), believed)
+                }
+                // What is owned is to go, whatever it looks like.
+                (_, None) if !a_look_is_needed => vec![IpvsOp::DeleteService(key)],
+                // The dump that is due puts it back into the queue.
+                _ => continue,
+            };
             if todo.is_empty() {
                 if record.wanted.is_none() {
                     self.forget(&key);

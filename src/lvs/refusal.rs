@@ -70,6 +70,9 @@ pub enum Loss {
     Overrun,
     #[error("none within the deadline")]
     Deadline,
+    /// We did not wait for the end of a dump, because something else is urgent.
+    #[error("not waited for")]
+    Interrupted,
     #[error("a message that is none")]
     Malformed,
     /// An errno of the socket, above 0.

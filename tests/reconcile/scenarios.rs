@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ipvsd::lvs::keeper::{BATCH, Repair};
+use ipvsd::lvs::refusal::Loss;
 use ipvsd::lvs::types::{DestinationKey, ServiceKey};
 use ipvsd::lvs::{Entry, IpvsOp, Keeper, Note, OpError, Step, Table};
 use ipvsd::moment::Moment;
@@ -312,6 +313,52 @@ fn all_is_released_without_a_look() {
     assert_eq!(world.keeper.owned().count(), 0);
     assert!(world.keeper.is_settled());
     assert_eq!(world.keeper.next(world.now), Step::Wait(None));
+}
+
+#[test]
+fn what_is_new_is_there_before_the_old_goes() {
+    let mut world = settled(one(web(), entry(&[1])));
+    let new = tcp("192.0.2.1", 443);
+    world.want_all(one(new, entry(&[1])));
+    world.run(Duration::ZERO);
+    assert_eq!(
+        world.sent,
+        [
+            IpvsOp::NewService(new, service("rr")),
+            IpvsOp::NewDestination(new, server(1), weight(1)),
+            IpvsOp::DeleteService(web()),
+        ]
+    );
+}
+
+/// Nothing is waited for, neither a first look nor the end of a dump under way.
+#[test]
+fn an_interrupted_start_is_released_too() {
+    let mut keeper = Keeper::new([web()], AUDIT_INTERVAL);
+    let now = Moment::default();
+    let new = tcp("192.0.2.1", 81);
+    keeper.want_all(one(new, entry(&[1])));
+    assert_eq!(keeper.next(now), Step::Dump([new, web()].into()));
+    keeper.release_all();
+    assert_eq!(
+        keeper.owned().collect::<Vec<_>>(),
+        [&web()],
+        "the new one is not there"
+    );
+    let interrupted = Err(OpError::Lost(Loss::Interrupted));
+    assert_eq!(keeper.dumped(now, interrupted), []);
+    assert_eq!(
+        keeper.next(now),
+        Step::Execute(vec![IpvsOp::DeleteService(web())])
+    );
+    let gone = vec![(IpvsOp::DeleteService(web()), Err(OpError::NoSuchService))];
+    let released = Note::Released {
+        key: web(),
+        was_there: false,
+    };
+    assert_eq!(keeper.executed(now, gone), [released]);
+    assert_eq!(keeper.next(now), Step::Wait(None));
+    assert!(keeper.is_settled());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod blocks;
 mod checks;
 mod globals;
 mod language;
+mod misplaced;
 mod real_server;
 mod script;
 mod server;

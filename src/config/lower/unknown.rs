@@ -1,13 +1,10 @@
-//! Words that mean nothing where they stand: misspelt, misplaced, of old, of the
-//! future.
+//! Words that mean nothing where they stand: misspelt, of old, of the future.
 
 use super::Lower;
+use super::misplaced::within;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, TOP_LEVEL, block_name};
 use crate::config::syntax::StatementId;
-
-/// How many blocks are named where a word belongs.
-const PLACES: usize = 2;
 
 /// Words for the same thing that belong in different blocks.
 const SYNONYMS: [(&str, &str); 2] = [("lb_kind", "lvs_method"), ("lb_algo", "lvs_sched")];
@@ -70,6 +67,7 @@ impl Lower<'_, '_> {
     }
 
     fn not_served(&mut self, block: &'static str, word: &'static str, id: StatementId) {
+        self.swallowed(id, &[]);
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
             return;
@@ -109,94 +107,12 @@ impl Lower<'_, '_> {
             diagnostic.help(super::value::NO_BREAK_SPACE);
         }
     }
-
-    /// A word that is right elsewhere.
-    fn misplaced(&mut self, block: &'static str, id: StatementId) {
-        let word = self.ast.keyword(id);
-        let blocks = keywords::blocks(word);
-        let outer = enclosing(block).find(|outer| blocks.contains(outer));
-        let span = self.keyword_span(id);
-        let (_, line) = self.ast.line(id);
-        let opener = self
-            .ast
-            .parent(id)
-            .and_then(|parent| self.ast.open_brace(parent));
-        match (outer, opener) {
-            (Some(outer), Some(opener)) if !self.ast.unclosed().is_empty() => {
-                // What follows stands in the wrong block for the same reason.
-                if !std::mem::replace(&mut self.block_explained, true) {
-                    self.report(
-                        Code::UnclosedBlock,
-                        format!("this `{}` block is not closed", block_name(block)),
-                    )
-                    .at(opener, "opened here")
-                    .related(span, format!("`{word}` belongs {}", within(outer)))
-                    .help(format!("a `}}` is missing before line {line}"));
-                }
-            }
-            _ => {
-                // All that follows a block that was closed too early is outside.
-                let after = self.last_block.filter(|_| block == TOP_LEVEL);
-                if after.is_some() && after == self.orphan_of {
-                    return;
-                }
-                self.orphan_of = after.or(self.orphan_of);
-                let closed = after.and_then(|block| self.ast.close_brace(block));
-                self.misplaced |= outer.is_some();
-                let diagnostic = self.report(
-                    Code::WrongBlock,
-                    format!("`{word}` does not belong {}", within(block)),
-                );
-                diagnostic.at(span, format!("belongs {}", within_any(blocks)));
-                if let Some(closed) = closed {
-                    diagnostic.related(closed, "the block before it ends here");
-                }
-                if let (Some(_), Some(opener)) = (outer, opener) {
-                    diagnostic
-                        .related(opener, "this block is still open")
-                        .help(format!("is a `}}` missing before line {line}?"));
-                }
-            }
-        }
-    }
 }
 
 /// What a word is called in a block that does not know it by this name.
 fn synonym(block: &str, word: &str) -> Option<&'static str> {
     let (_, synonym) = SYNONYMS.iter().find(|(other, _)| *other == word)?;
     keywords::known(block, synonym)
-}
-
-/// The blocks around a block, the innermost first.
-fn enclosing(block: &'static str) -> impl Iterator<Item = &'static str> {
-    let mut inner = Some(block).filter(|block| *block != TOP_LEVEL);
-    std::iter::from_fn(move || {
-        let block = inner?;
-        inner = block.rsplit_once('/').map(|(outer, _)| outer);
-        Some(inner.unwrap_or(TOP_LEVEL))
-    })
-}
-
-/// Where a block is, in words.
-fn within(block: &str) -> String {
-    match block {
-        TOP_LEVEL => "at the top level".to_owned(),
-        _ => format!("in `{}`", block_name(block)),
-    }
-}
-
-/// Where some blocks are, in words.
-fn within_any(blocks: &[&str]) -> String {
-    let mut places: Vec<_> = blocks.iter().map(|block| within(block)).collect();
-    places.dedup();
-    let more = places.len().saturating_sub(PLACES);
-    places.truncate(PLACES);
-    let places = places.join(" or ");
-    match more {
-        0 => places,
-        1 => format!("{places} or in another block"),
-        _ => format!("{places} or in {more} other blocks"),
-    }
 }
 
 /// What it means that a word is skipped, where that is not plain.

@@ -159,6 +159,7 @@ impl<'s> Lower<'_, 's> {
 
     /// `virtual_server fwmark N` and `virtual_server group NAME`.
     fn by_mark_or_group(&mut self, id: StatementId) {
+        self.swallowed(id, &["real_server"]);
         let span = self.span(id);
         let subject = "virtual servers by fwmark or group";
         if !self.diagnostics.fold(Code::NotServed, subject, span) {

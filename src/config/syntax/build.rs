@@ -289,6 +289,7 @@ impl<'a, 's> Builder<'a, 's> {
                         );
                 }
                 self.first_line = self.line;
+                (_, self.statement_column) = self.line_first(at);
                 self.push_statement()
             }
         };

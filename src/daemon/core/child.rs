@@ -43,17 +43,26 @@ pub enum Ending {
 
 impl CheckerChild {
     /// Starts this executable again as a checker. The new process has its end of the
-    /// socket pair as standard input, our log, and nothing else of ours.
+    /// socket pair as standard input, our log, and nothing else of ours; in the
+    /// background not even our standard error, which somebody may be reading to its
+    /// end.
     ///
     /// # Errors
     /// Where there are no descriptors or processes left.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(in_background: bool) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
+        let stderr = if in_background {
+            Stdio::null()
+        } else {
+            Stdio::inherit()
+        };
         let process = Command::new("/proc/self/exe")
             .arg0("ipvsd")
             .args(["child", "checker"])
             .args(crate::sys::log::child_arguments())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(stderr)
             .current_dir("/")
             .kill_on_drop(true)
             .spawn()?;

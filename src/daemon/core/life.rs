@@ -28,7 +28,7 @@ impl Core {
             );
             return self.cannot_start();
         }
-        let mut child = match CheckerChild::start() {
+        let mut child = match CheckerChild::start(self.options.in_background) {
             Ok(child) => child,
             Err(error) => {
                 tracing::error!("cannot start the checker process: {error}");

@@ -68,6 +68,8 @@ pub struct Options {
     pub checkers_pid_file: Option<PathBuf>,
     /// `-I`: leave the virtual servers in the kernel at the end.
     pub keep_ipvs: bool,
+    /// Nobody is to be kept waiting by our open standard error.
+    pub in_background: bool,
     /// `-d`: write the configuration to the log at the start.
     pub dump: bool,
 }

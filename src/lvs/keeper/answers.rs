@@ -49,6 +49,7 @@ impl Keeper {
     fn seen(&mut self, key: ServiceKey, found: Option<Entry>) -> Option<Note> {
         let record = self.records.get_mut(&key)?;
         let trust = std::mem::replace(&mut record.trust, Trust::Sure);
+        let is_wanted = record.wanted.is_some();
         self.unsure.remove(&key);
         let before = self.believed.services.get(&key);
         let mut note = None;
@@ -84,7 +85,10 @@ impl Keeper {
             Some(entry) => drop(self.believed.services.insert(key, entry)),
             None => drop(self.believed.services.swap_remove(&key)),
         }
-        self.bulk.push(key);
+        match is_wanted {
+            true => self.bulk.push(key),
+            false => self.leaving.push(key),
+        }
         note
     }
 
@@ -112,7 +116,13 @@ impl Keeper {
                 Err(error) => self.refused_one(now, op, error, &mut outcome),
             }
         }
-        keys.into_iter().for_each(|key| self.urgent.push(key));
+        for key in keys {
+            match self.records.get(&key) {
+                Some(record) if record.wanted.is_none() => self.leaving.push(key),
+                Some(_) => self.urgent.push(key),
+                None => {}
+            }
+        }
         let mut notes = Vec::new();
         match outcome.fault {
             Some(error) => notes.extend(self.failed(now, error)),

@@ -26,6 +26,8 @@ mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::lvs::refusal::{Loss, OpError};
 use crate::lvs::types::{Family, ServiceKey};
@@ -47,6 +49,19 @@ pub struct Ipvs {
     link: Link,
     family: u16,
     counters: Counters,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// Ends a dump under way.
+#[derive(Clone, Debug)]
+pub struct Interrupter(Arc<AtomicBool>);
+
+impl Interrupter {
+    /// The dump under way ends after the virtual server that is being read, with
+    /// [`Loss::Interrupted`]. Where none is under way nothing happens.
+    pub fn interrupt(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What was done since the start.
@@ -90,6 +105,7 @@ impl Ipvs {
             link,
             family,
             counters: Counters::default(),
+            interrupted: Arc::default(),
         };
         // The family is told to everybody, the table is not.
         match ipvs.get_info().await {
@@ -103,6 +119,12 @@ impl Ipvs {
         self.counters
     }
 
+    /// For who cannot wait for the dump of a large table, such as a process that was
+    /// told to end.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.interrupted))
+    }
+
     /// What the kernel has of these virtual servers, with their real servers. Costs
     /// little where the table holds much else.
     ///
@@ -113,7 +135,7 @@ impl Ipvs {
     /// [`OpError::NotPermitted`], or [`OpError::Lost`] where the answer did not come
     /// whole.
     pub async fn dump(&mut self, keys: &HashSet<ServiceKey>) -> Result<Table, OpError> {
-        self.counters.dumps += 1;
+        self.begin_dump();
         let mut table = if keys.len() <= FEW {
             self.get_services(keys).await?
         } else {
@@ -130,7 +152,7 @@ impl Ipvs {
     /// # Errors
     /// As of [`Ipvs::dump`].
     pub async fn dump_all(&mut self) -> Result<Table, OpError> {
-        self.counters.dumps += 1;
+        self.begin_dump();
         let mut table = self.dump_services().await?;
         self.add_destinations(&mut table).await?;
         Ok(table)
@@ -246,8 +268,16 @@ impl Ipvs {
         Ok(table)
     }
 
+    fn begin_dump(&mut self) {
+        self.counters.dumps += 1;
+        self.interrupted.store(false, Ordering::Relaxed);
+    }
+
     async fn add_destinations(&mut self, table: &mut Table) -> Result<(), OpError> {
         for (key, entry) in &mut table.services {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(OpError::Lost(Loss::Interrupted));
+            }
             let seq = self.link.seq();
             let mut request = Cursor::new(Vec::new());
             wire::write_dump_destinations(&mut request, self.family, seq, key);

@@ -1,6 +1,7 @@
 //! The scenarios, a file for each subject. A scenario's name on the command
 //! line is its module and its function.
 
+mod command_line;
 mod compare;
 mod harness;
 mod ipvs;
@@ -12,6 +13,7 @@ use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
     [
+        command_line::ALL,
         compare::ALL,
         harness::ALL,
         ipvs::ALL,

@@ -11,6 +11,7 @@ use crate::scenario::{Scenario, scenarios};
 
 pub const ALL: &[Scenario] = scenarios!(processes:
     a_checker_that_dies_or_hangs_is_replaced,
+    the_checker_is_confined,
     core_dies_and_the_next_start_adopts,
     what_a_dead_core_has_left_is_taken_out_by_the_next,
     an_end_of_all_processes_at_once_leaves_nothing,
@@ -118,6 +119,32 @@ fn a_checker_that_dies_or_hangs_is_replaced(lab: &Lab) {
         "{stopped:?}"
     );
     director.expect_table(&[], secs(1));
+}
+
+/// As the kernel tells it, for the lab's kernel is another than the host's.
+fn the_checker_is_confined(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let ipvsd = start_with_one_down(&cluster);
+    let checker = ipvsd.child("checker");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", checker.pid)).unwrap();
+    let value = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {status}"))
+            .trim()
+            .to_owned()
+    };
+    // CAP_NET_ADMIN is number 12 (linux/capability.h), and a filter is mode 2.
+    for (set, kept) in [
+        ("CapEff:", 1 << 12),
+        ("CapPrm:", 1 << 12),
+        ("CapBnd:", 0),
+        ("CapInh:", 0),
+    ] {
+        assert_eq!(u64::from_str_radix(&value(set), 16).unwrap(), kept, "{set}");
+    }
+    assert_eq!(value("NoNewPrivs:"), "1");
+    assert_eq!(value("Seccomp:"), "2");
+    assert_eq!(value("Threads:"), "1");
 }
 
 fn core_dies_and_the_next_start_adopts(lab: &Lab) {

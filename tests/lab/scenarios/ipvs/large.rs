@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use ipvsd::lvs::refusal::Loss;
 use ipvsd::lvs::types::{DestinationKey, Protocol, ServiceKey};
-use ipvsd::lvs::{Entry, Keeper, Table};
+use ipvsd::lvs::{Entry, IpvsOp, Keeper, OpError, Table};
 use ipvsd::moment::Moment;
 use ipvsd::sys::ipvs::BATCH;
 
@@ -56,6 +57,43 @@ pub fn large_tables(lab: &Lab) {
              (ipvsadm -Sn {by_ipvsadm:?}), change one {to_change:?}, look and repair {to_repair:?}, \
              release {to_release:?}"
         ));
+    }
+}
+
+/// What is left of a dump that nobody waits for does not get into the next answer.
+pub fn a_dump_may_be_given_up(lab: &Lab) {
+    let director = Director::new(lab);
+    let wanted = large(40, 200);
+    director.program(&wanted);
+    let key = *wanted.services.get_index(7).unwrap().0;
+    director.with_ipvs(async |ipvs| {
+        let interrupter = ipvs.interrupter();
+        let (dumped, ()) = tokio::join!(ipvs.dump_all(), async {
+            tokio::task::yield_now().await;
+            interrupter.interrupt();
+        });
+        assert_eq!(dumped, Err(OpError::Lost(Loss::Interrupted)));
+
+        for part in 1..20 {
+            // Dropped while one of its parts is waited for.
+            tokio::select! {
+                biased;
+                dumped = ipvs.dump_all() => panic!("{dumped:?}, so soon"),
+                () = parts(part) => {}
+            }
+            let results = ipvs
+                .execute(&[IpvsOp::NewService(key, service("rr"))])
+                .await;
+            assert_eq!(results, [Err(OpError::Exists)]);
+        }
+        assert_eq!(ipvs.dump_all().await, Ok(wanted));
+    });
+}
+
+/// Ready when it is polled for the `count`th time.
+async fn parts(count: usize) {
+    for _ in 1..count {
+        tokio::task::yield_now().await;
     }
 }
 

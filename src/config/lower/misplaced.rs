@@ -1,0 +1,136 @@
+//! Words that stand in a block where they do not belong, which mostly says something
+//! about the braces before them.
+
+use super::Lower;
+use crate::config::diagnostic::{Code, shown};
+use crate::config::keywords::{self, TOP_LEVEL, block_name};
+use crate::config::source::Span;
+use crate::config::syntax::StatementId;
+
+/// How many blocks are named where a word belongs.
+const PLACES: usize = 2;
+
+/// Words with a block that no block which is skipped can hold.
+const NEVER_WITHIN: [&str; 9] = [
+    "bfd_instance",
+    "global_defs",
+    "real_server",
+    "virtual_server",
+    "virtual_server_group",
+    "vrrp_instance",
+    "vrrp_script",
+    "vrrp_sync_group",
+    "vrrp_track_process",
+];
+
+impl Lower<'_, '_> {
+    /// A word that is right elsewhere.
+    pub(super) fn misplaced(&mut self, block: &'static str, id: StatementId) {
+        let ast = self.ast;
+        let blocks = keywords::blocks(ast.keyword(id));
+        let outer = enclosing(block).find(|outer| blocks.contains(outer));
+        let opener = ast.parent(id).and_then(|parent| ast.open_brace(parent));
+        match (outer, opener) {
+            (Some(outer), Some(opener)) => self.beyond(block_name(block), opener, outer, id),
+            _ => self.elsewhere(block, blocks, id),
+        }
+    }
+
+    /// Looks into a block that is skipped for what cannot be meant to be in it: a
+    /// brace is missing, and what follows would be skipped, too. `holds` is what the
+    /// block may hold nevertheless.
+    pub(super) fn swallowed(&mut self, skipped: StatementId, holds: &[&str]) {
+        let ast = self.ast;
+        let Some(opener) = ast.open_brace(skipped) else {
+            return;
+        };
+        let inner = ast.within(skipped).find(|inner| {
+            let word = ast.keyword(*inner);
+            ast.has_block(*inner) && NEVER_WITHIN.contains(&word) && !holds.contains(&word)
+        });
+        if let Some(inner) = inner
+            && let Some(outer) = keywords::blocks(ast.keyword(inner)).first()
+        {
+            self.beyond(&shown(ast.keyword(skipped)), opener, outer, inner);
+        }
+    }
+
+    /// A word that belongs in a block around the one that it is in, which should have
+    /// ended before it.
+    fn beyond(&mut self, block: &str, opener: Span, outer: &str, id: StatementId) {
+        let word = self.ast.keyword(id);
+        let span = self.keyword_span(id);
+        let (_, line) = self.ast.line(id);
+        let belongs = format!("`{word}` belongs {}", within(outer));
+        if self.ast.unclosed().is_empty() {
+            self.misplaced = true;
+            let message = format!("`{word}` does not belong in `{block}`");
+            self.report(Code::WrongBlock, message)
+                .at(span, belongs)
+                .related(opener, "this block is still open")
+                .help(format!("is a `}}` missing before line {line}?"));
+        } else if !std::mem::replace(&mut self.block_explained, true) {
+            // What follows stands in a wrong block for the same reason.
+            self.report(
+                Code::UnclosedBlock,
+                format!("this `{block}` block is not closed"),
+            )
+            .at(opener, "opened here")
+            .related(span, belongs)
+            .help(format!("a `}}` is missing before line {line}"));
+        }
+    }
+
+    /// A word that belongs in quite another block.
+    fn elsewhere(&mut self, block: &str, blocks: &[&str], id: StatementId) {
+        // All that follows a block that was closed too early is outside.
+        let after = self.last_block.filter(|_| block == TOP_LEVEL);
+        if after.is_some() && after == self.orphan_of {
+            return;
+        }
+        self.orphan_of = after.or(self.orphan_of);
+        let closed = after.and_then(|block| self.ast.close_brace(block));
+        let span = self.keyword_span(id);
+        let word = self.ast.keyword(id);
+        let diagnostic = self.report(
+            Code::WrongBlock,
+            format!("`{word}` does not belong {}", within(block)),
+        );
+        diagnostic.at(span, format!("belongs {}", within_any(blocks)));
+        if let Some(closed) = closed {
+            diagnostic.related(closed, "the block before it ends here");
+        }
+    }
+}
+
+/// The blocks around a block, the innermost first.
+fn enclosing(block: &'static str) -> impl Iterator<Item = &'static str> {
+    let mut inner = Some(block).filter(|block| *block != TOP_LEVEL);
+    std::iter::from_fn(move || {
+        let block = inner?;
+        inner = block.rsplit_once('/').map(|(outer, _)| outer);
+        Some(inner.unwrap_or(TOP_LEVEL))
+    })
+}
+
+/// Where a block is, in words.
+pub(super) fn within(block: &str) -> String {
+    match block {
+        TOP_LEVEL => "at the top level".to_owned(),
+        _ => format!("in `{}`", block_name(block)),
+    }
+}
+
+/// Where some blocks are, in words.
+fn within_any(blocks: &[&str]) -> String {
+    let mut places: Vec<_> = blocks.iter().map(|block| within(block)).collect();
+    places.dedup();
+    let more = places.len().saturating_sub(PLACES);
+    places.truncate(PLACES);
+    let places = places.join(" or ");
+    match more {
+        0 => places,
+        1 => format!("{places} or in another block"),
+        _ => format!("{places} or in {more} other blocks"),
+    }
+}
