@@ -8,6 +8,7 @@ mod child;
 pub mod control;
 mod hear;
 mod journal;
+mod keep;
 mod life;
 mod record;
 mod reload;
@@ -29,6 +30,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::child::{CheckerChild, ChildNews, Ending};
 use self::control::{Answer, Asked, Control, Request};
 use self::journal::Journal;
+use self::keep::Keep;
 use self::life::news_of;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
@@ -123,6 +125,7 @@ struct Core {
     runner: Arc<Runner>,
     /// What the checkers have come to know.
     memory: Memory,
+    keep: Keep,
     record: OwnedRecord,
     journal: Journal,
     checker: Option<Running>,
@@ -206,11 +209,10 @@ impl Core {
         }
         raise_descriptor_limit();
         let (control, requests) = Control::open(&in_run_dir("control.sock")).map_err(unusable)?;
-        let (record, problem) = OwnedRecord::read(
-            in_run_dir("owned.json"),
-            host::boot_id()?,
-            host::net_namespace()?,
-        );
+        let (boot_id, namespace) = (host::boot_id()?, host::net_namespace()?);
+        let (keep, mut memory) = Keep::open(in_run_dir("verdicts"), boot_id.clone(), namespace);
+        memory.keep_only(&model);
+        let (record, problem) = OwnedRecord::read(in_run_dir("owned.json"), boot_id, namespace);
         if let Some(problem) = problem {
             tracing::warn!("{problem}");
         }
@@ -224,7 +226,8 @@ impl Core {
             refused: None,
             runner: Arc::new(Runner::new(&model)),
             model: Arc::new(model),
-            memory: Memory::default(),
+            memory,
+            keep,
             record,
             journal: Journal::default(),
             checker: None,
@@ -322,6 +325,9 @@ impl Core {
         {
             let status = self.status(None);
             let _ = asked.answer.send(Answer::Status(Box::new(status)));
+        }
+        if let Err(error) = self.keep.write_if_due(&self.memory, now) {
+            tracing::warn!("cannot keep what is known about the real servers: {error}");
         }
         if self.restart_at.is_some_and(|at| at <= now) {
             self.restart_at = None;
