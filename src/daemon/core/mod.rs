@@ -150,6 +150,8 @@ struct Core {
 struct Running {
     child: CheckerChild,
     since: Moment,
+    /// The record of what is ours as it was before this one was started.
+    owned_before: Vec<ServiceKey>,
 }
 
 /// A script that has ended.
