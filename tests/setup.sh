@@ -63,6 +63,7 @@ missing_packages() {
 
 # Runs as root. While packages are being installed, /usr/sbin/policy-rc.d forbids
 # what they would start; what was there before comes back.
+# shellcheck disable=SC2016
 install_quietly='
     set -eu
     services=$1
