@@ -44,7 +44,7 @@ use crate::config::{self, Diagnostics};
 use crate::lvs::ServiceKey;
 use crate::lvs::pool::Memory;
 use crate::moment::Moment;
-use crate::sys::pidfile::PidFile;
+use crate::sys::pidfile::{PidFile, PidFileError};
 use crate::sys::{clock, host};
 
 /// How often the watchdog looks at the children.
@@ -85,7 +85,7 @@ pub enum StartError {
     )]
     KeepalivedRuns(u32),
     #[error("{0}")]
-    PidFile(#[from] crate::sys::pidfile::PidFileError),
+    PidFile(#[from] PidFileError),
     #[error("cannot use {path}: {error}; ipvsd has to run as root")]
     RunDir { path: PathBuf, error: io::Error },
     #[error("cannot start: {0}")]
@@ -153,6 +153,8 @@ struct Core {
 struct Running {
     child: CheckerChild,
     since: Moment,
+    /// The record of what is ours as it was before this one was started.
+    owned_before: Vec<ServiceKey>,
 }
 
 /// A script that has ended.
@@ -202,7 +204,11 @@ impl Core {
             .clone()
             .unwrap_or_else(|| in_run_dir("ipvsd.pid"));
         // Two cores with pid files of their own would still share one table.
-        let lock = PidFile::create(&in_run_dir("lock"))?;
+        let lock = PidFile::create(&in_run_dir("lock")).map_err(|error| match error {
+            // The first file there: whoever is not root comes no further.
+            PidFileError::Io { error, .. } => unusable(error),
+            error => error.into(),
+        })?;
         let pid_file = PidFile::create(&pid_path)?;
         if let Some(pid) = host::running_keepalived() {
             return Err(StartError::KeepalivedRuns(pid));
