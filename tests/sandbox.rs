@@ -1,85 +1,253 @@
 //! What a confined checker can still do, and what not. A process is confined for
-//! good, so this test starts itself again and is confined there.
+//! good, so the tests start this program again and are confined there.
 
-use std::io::ErrorKind;
-use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use caps::{CapSet, Capability};
+use ipvsd::sys::{log, sandbox};
 use nix::errno::Errno;
+use nix::sys::signal::{self, Signal};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 
+/// Set in the process that is to be confined.
 const INSIDE: &str = "IPVSD_TEST_CONFINED";
+
+/// What it prints when it has tried everything, and then its thread: a test is not
+/// run on the first one.
+const DONE: &str = "everything inside was tried by thread";
 
 #[test]
 fn a_confined_checker_can_do_its_work_and_nothing_else() {
     if std::env::var_os(INSIDE).is_some() {
-        return inside();
+        its_work_and_nothing_else();
+        return done();
     }
-    let test = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_confined_checker_can_do_its_work_and_nothing_else",
-            "--nocapture",
-        ])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let mut output = String::from_utf8_lossy(&test.stdout).into_owned();
-    output += &String::from_utf8_lossy(&test.stderr);
-    assert!(test.status.success(), "{output}");
-    assert!(output.contains("everything inside was tried"), "{output}");
+    let status = status_of_confined("a_confined_checker_can_do_its_work_and_nothing_else");
+    let net_admin = 1 << Capability::CAP_NET_ADMIN.index();
+    assert_eq!(number(&status, "CapEff:"), net_admin);
+    assert_eq!(number(&status, "CapPrm:"), net_admin);
+    for set in ["CapInh:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(number(&status, set), 0, "{set}");
+    }
+    assert_eq!(number(&status, "NoNewPrivs:"), 1);
+    // SECCOMP_MODE_FILTER
+    assert_eq!(number(&status, "Seccomp:"), 2);
 }
 
-fn inside() {
+/// As in a container that was given little.
+#[test]
+fn without_the_right_to_drop_the_bounding_set_the_rest_is_dropped() {
+    if std::env::var_os(INSIDE).is_some() {
+        caps::drop(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap();
+        caps::drop(None, CapSet::Permitted, Capability::CAP_NET_ADMIN).unwrap_err();
+        caps::drop(None, CapSet::Effective, Capability::CAP_NET_ADMIN).unwrap();
+        caps::drop(None, CapSet::Permitted, Capability::CAP_NET_ADMIN).unwrap();
+        assert!(sandbox::confine_checker().unwrap().seccomp);
+        return done();
+    }
+    let status =
+        status_of_confined("without_the_right_to_drop_the_bounding_set_the_rest_is_dropped");
+    assert_eq!(number(&status, "CapEff:"), 0);
+    assert_eq!(number(&status, "CapPrm:"), 0);
+    assert_eq!(number(&status, "Seccomp:"), 2);
+}
+
+/// Tells so, and waits until the status has been read.
+fn done() {
+    println!("\n{DONE} {}", nix::unistd::gettid());
+    let _ = io::stdin().read(&mut [0]);
+}
+
+fn its_work_and_nothing_else() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let parent = nix::unistd::Pid::parent();
-    let confinement = ipvsd::sys::sandbox::confine_checker().unwrap();
-    assert!(confinement.seccomp);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .unwrap();
+    let ipc = std::os::unix::net::UnixStream::pair().unwrap();
+    let time = log::timestamp(0.0);
+    assert!(sandbox::confine_checker().unwrap().seccomp);
 
-    // Its work.
-    let address = listener.local_addr().unwrap();
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_nonblocking(true).unwrap();
-    let netlink = |protocol| {
-        socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC,
-            protocol,
-        )
-    };
-    netlink(SockProtocol::NetlinkGeneric).unwrap();
+    runtime.block_on(its_work(listener, ipc));
+    // The time zone is still known.
+    assert_eq!(log::timestamp(0.0), time);
+    // A panic in one probe ends that probe.
+    std::panic::catch_unwind(|| panic!("on purpose")).unwrap_err();
 
-    // And nothing else.
+    for (family, kind) in [
+        (AddressFamily::Unix, SockType::Stream),
+        (AddressFamily::Unix, SockType::Datagram),
+        (AddressFamily::Packet, SockType::Raw),
+        (AddressFamily::Inet, SockType::Raw),
+        (AddressFamily::Inet6, SockType::Raw),
+    ] {
+        let refused = socket(family, kind, SockFlag::empty(), None);
+        assert_eq!(refused.unwrap_err(), Errno::EPERM, "{family:?} {kind:?}");
+    }
     assert_eq!(
         netlink(SockProtocol::NetlinkRoute).unwrap_err(),
         Errno::EPERM
     );
-    let unix = socket(
-        AddressFamily::Unix,
-        SockType::Stream,
-        SockFlag::empty(),
-        None,
+    assert_eq!(
+        netlink(SockProtocol::NetlinkNetFilter).unwrap_err(),
+        Errno::EPERM
     );
-    assert_eq!(unix.unwrap_err(), Errno::EPERM);
-    let denied = |result: std::io::Result<()>, what: &str| {
+    no_program_no_file_no_thread();
+    no_way_round(parent);
+}
+
+/// Connections, timers, core and IPVS.
+async fn its_work(
+    listener: TcpListener,
+    ipc: (
+        std::os::unix::net::UnixStream,
+        std::os::unix::net::UnixStream,
+    ),
+) {
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let refused = TcpStream::connect("127.0.0.1:1").await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+
+    let (ours, theirs) = ipc;
+    ours.set_nonblocking(true).unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let (mut ours, mut theirs) = (
+        UnixStream::from_std(ours).unwrap(),
+        UnixStream::from_std(theirs).unwrap(),
+    );
+    ours.write_all(b"x").await.unwrap();
+    assert_eq!(theirs.read_u8().await.unwrap(), b'x');
+
+    netlink(SockProtocol::NetlinkGeneric).unwrap();
+    UdpSocket::bind("127.0.0.1:0").unwrap();
+    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
+    // As much as a large configuration takes.
+    assert_eq!(vec![1u8; 64 << 20].len(), 64 << 20);
+}
+
+fn no_program_no_file_no_thread() {
+    let denied = |result: io::Result<()>, what: &str| {
         let error = result.expect_err(what);
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{what}: {error}");
     };
     denied(std::fs::read("/etc/hostname").map(drop), "reading a file");
     denied(std::fs::write("/tmp/ipvsd-test", "x"), "writing a file");
+    denied(std::fs::read_dir("/").map(drop), "reading a folder");
+    denied(std::fs::remove_file("/tmp/ipvsd-test"), "removing a file");
     denied(
         Command::new("/bin/true").spawn().map(drop),
         "starting a program",
     );
-    assert_eq!(
-        nix::sys::signal::kill(parent, None).unwrap_err(),
-        Errno::EPERM
-    );
+    let thread = std::thread::Builder::new().spawn(|| ());
+    denied(thread.map(drop), "starting a thread");
+    // What exec is refused for does not depend on there being a child to do it.
+    let path = c"/bin/true";
+    assert_eq!(nix::unistd::execv(path, &[path]).unwrap_err(), Errno::EPERM);
+    // SAFETY: nothing is forked, and a child would only end.
+    match unsafe { nix::unistd::fork() } {
+        Err(error) => assert_eq!(error, Errno::EPERM),
+        Ok(_) => std::process::abort(),
+    }
+}
 
-    let kept = caps::read(None, caps::CapSet::Effective);
-    // Reading them is no system call that is allowed; the kernel's own words are not
-    // to be read either. What is left shows in what can be done.
-    assert!(kept.is_err());
-    println!("everything inside was tried");
+/// What CAP_NET_ADMIN and the right to send a signal would allow.
+fn no_way_round(parent: nix::unistd::Pid) {
+    for refused in [
+        signal::kill(parent, None),
+        signal::kill(parent, Signal::SIGTERM),
+        nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 16, 16),
+    ] {
+        assert_eq!(refused.unwrap_err(), Errno::EPERM);
+    }
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = socket.as_raw_fd();
+    // The rules of iptables and ip6tables, and IPVS behind the filter's back.
+    for (level, option) in [
+        (libc::SOL_IP, 64),
+        (libc::SOL_IPV6, 64),
+        (libc::SOL_IP, 1024 + 64 + 1),
+    ] {
+        let value = [0u8; 256];
+        // SAFETY: the value lives through the call and is as long as is said.
+        let result = unsafe {
+            libc::setsockopt(
+                socket,
+                level,
+                option,
+                value.as_ptr().cast(),
+                value.len() as libc::socklen_t,
+            )
+        };
+        assert_eq!((result, Errno::last()), (-1, Errno::EPERM), "{option}");
+    }
+    let mut request = [0u8; 64];
+    // SAFETY: longer than any request of netdevice(7).
+    let address = unsafe { libc::ioctl(socket, libc::SIOCSIFADDR as _, request.as_mut_ptr()) };
+    assert_eq!((address, Errno::last()), (-1, Errno::EPERM));
+    // SAFETY: F_SETOWN takes a number.
+    let owner = unsafe { libc::fcntl(socket, libc::F_SETOWN, parent.as_raw()) };
+    assert_eq!((owner, Errno::last()), (-1, Errno::EPERM));
+    let executable = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    let anonymous = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a mapping of its own at a place of the kernel's choice.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), 4096, executable, anonymous, -1, 0) };
+    assert_eq!((memory, Errno::last()), (libc::MAP_FAILED, Errno::EPERM));
+}
+
+fn netlink(protocol: SockProtocol) -> nix::Result<std::os::fd::OwnedFd> {
+    socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        protocol,
+    )
+}
+
+/// Runs one of these tests in a process to be confined, and returns what the kernel
+/// says of it (proc_pid_status(5)) when it has tried everything.
+fn status_of_confined(test: &str) -> String {
+    let mut inside = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(inside.stdout.take().unwrap());
+    let mut said = String::new();
+    let thread = loop {
+        let before = said.len();
+        if output.read_line(&mut said).unwrap() == 0 {
+            panic!("it ended early: {said} {:?}", inside.wait());
+        }
+        if let Some(thread) = said[before..].strip_prefix(DONE) {
+            break thread.trim().to_owned();
+        }
+    };
+    let status = format!("/proc/{}/task/{thread}/status", inside.id());
+    let status = std::fs::read_to_string(status).unwrap();
+    inside.stdin.take().unwrap().write_all(b"\n").unwrap();
+    output.read_to_string(&mut said).unwrap();
+    assert!(inside.wait().unwrap().success(), "{said}");
+    status
+}
+
+/// A number of a status: hexadecimal, as the sets of capabilities are.
+fn number(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.unwrap_or_else(|| panic!("no {name} in {status}"));
+    u64::from_str_radix(value.trim(), 16).unwrap()
 }

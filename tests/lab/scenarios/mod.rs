@@ -7,6 +7,7 @@ mod harness;
 mod ipvs;
 mod processes;
 mod reload;
+mod serving;
 
 use crate::scenario::Scenario;
 
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Scenario> {
         ipvs::ALL,
         processes::ALL,
         reload::ALL,
+        serving::ALL,
     ]
     .concat()
 }

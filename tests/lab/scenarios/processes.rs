@@ -145,6 +145,16 @@ fn the_checker_is_confined(lab: &Lab) {
     assert_eq!(value("NoNewPrivs:"), "1");
     assert_eq!(value("Seccomp:"), "2");
     assert_eq!(value("Threads:"), "1");
+    // The kernel writes down what a filter refuses (audit type 1326). A call that the
+    // checker makes in its daily work belongs into the filter.
+    let log = std::process::Command::new("dmesg").output().unwrap();
+    assert!(log.status.success(), "{log:?}");
+    let log = String::from_utf8_lossy(&log.stdout);
+    let refused: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("type=1326") && line.contains("ipvsd"))
+        .collect();
+    assert!(refused.is_empty(), "{refused:#?}");
 }
 
 fn core_dies_and_the_next_start_adopts(lab: &Lab) {
