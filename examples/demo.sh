@@ -22,7 +22,8 @@ out=$(mktemp -d "${TMPDIR:-/tmp}/ipvsd-demo.XXXXXX")
 guest='' relay=''
 clean_up() {
     if [ -n "$guest" ]; then
-        kill "$guest" 2>/dev/null && wait "$guest" || true
+        kill "$guest" 2>/dev/null || true
+        wait "$guest" || true
     fi
     rm -rf "$out"
 }
@@ -56,7 +57,7 @@ wait "$relay" || true
 if [ ! -e "$out/result" ]; then
     # The folder with the logs stays.
     trap - EXIT
-    echo
-    echo "The demo failed; the guest's logs are in $out."
+    printf '\nThe demo failed. The logs are in %s; the kernel said last:\n' "$out" >&2
+    tail -n 20 "$out/kernel.log" >&2
     exit 1
 fi

@@ -147,3 +147,25 @@ fn bytes_of_every_kind() {
     let loaded = config::parse(Sources::from_text("bytes.conf", text));
     loaded.diagnostics.render(Style::Plain);
 }
+
+#[test]
+fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let text = "virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n \
+                MISC_CHECK {\n misc_path \"/nonexistent/check a\"\n }\n }\n}\n";
+    fs::write(&path, text).expect("to write");
+    let check = |format| {
+        let mut out = Vec::new();
+        let outcome = run(&path, format, &mut out).expect("to print");
+        assert_eq!(outcome, CheckOutcome::Fine);
+        String::from_utf8(out).expect("text")
+    };
+    let told = check(Format::Text(Style::Plain));
+    let warning = "warning: script `/nonexistent/check`: there is no such file\n";
+    assert!(told.contains(warning), "{told}");
+    let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
+    let problem = &told["script_problems"][0];
+    assert_eq!(problem["problem"], "absent");
+    assert_eq!(problem["script"], "/nonexistent/check");
+}

@@ -1,6 +1,7 @@
 //! The demo shows what it says, in the time it promises, and notices when it does
 //! not.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -27,6 +28,45 @@ fn it_goes_as_told() {
     assert!(printed.contains("director1# ipvsadm -Ln\n"), "{printed}");
     assert!(printed.contains("8. ipvsd ends"), "{printed}");
     assert!(took < PROMISED, "it took {took:?}\n{printed}");
+    in_the_readme_as_printed(&printed);
+}
+
+/// What the README shows of it are lines that it prints, in this order; pids, times
+/// and the like may differ.
+fn in_the_readme_as_printed(printed: &str) {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, shown) = readme.split_once("$ examples/demo.sh\n").unwrap();
+    let (shown, _) = shown.split_once("$ tests/run.sh\n").unwrap();
+    let mut printed = printed.lines().map(without_numbers);
+    for line in shown.lines().filter(|line| *line != "…") {
+        let wanted = without_numbers(line);
+        assert!(
+            printed.any(|line| line == wanted),
+            "the README has a line that the demo does not print (or not here):\n{line}"
+        );
+    }
+}
+
+/// The line with every number and the names of day and month replaced, and the
+/// blanks at its end gone.
+fn without_numbers(line: &str) -> String {
+    let mut text = String::new();
+    for character in line.trim_end().chars() {
+        let character = if character.is_ascii_digit() {
+            '0'
+        } else {
+            character
+        };
+        if character != '0' || !text.ends_with('0') {
+            text.push(character);
+        }
+    }
+    match text.strip_prefix("   | ") {
+        // A line of the log, whose date is five words.
+        Some(log) => log.splitn(6, ' ').nth(5).unwrap_or(log).to_owned(),
+        None => text.replace("0.0 s", "0 s"),
+    }
 }
 
 /// A demo that cannot fail shows nothing.

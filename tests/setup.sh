@@ -63,6 +63,7 @@ missing_packages() {
 
 # Runs as root. While packages are being installed, /usr/sbin/policy-rc.d forbids
 # what they would start; what was there before comes back.
+# shellcheck disable=SC2016
 install_quietly='
     set -eu
     services=$1
@@ -89,9 +90,10 @@ install_quietly='
     $apt update
     $apt install -y --no-install-recommends "$@"
     for service in $before; do
-        if [ -e "/lib/systemd/system/$service.service" ] && command -v systemctl >/dev/null; then
-            systemctl disable --quiet "$service.service" 2>/dev/null || true
-            echo "setup: $service does not start by itself; if you want it to: systemctl enable $service"
+        if [ -e "/lib/systemd/system/$service.service" ]; then
+            systemctl disable --quiet "$service" 2>/dev/null ||
+                rm -f /etc/systemd/system/*.wants/"$service.service"
+            echo "setup: $service will not start by itself; systemctl enable $service lets it"
         fi
     done
 '

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
 use crate::config::{self, Diagnostics};
+use crate::daemon::scripts::{self, ScriptProblem};
 
 /// What a check comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +47,16 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     let loaded = config::load(path);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
+    // They say something about this machine rather than the configuration, which may be
+    // for another one: they change no outcome.
+    let script_problems = loaded.model.as_ref().map(scripts::inspect);
+    let script_problems = script_problems.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
+            for problem in &script_problems {
+                writeln!(out, "warning: {problem}")?;
+            }
             writeln!(
                 out,
                 "{file}: {}",
@@ -60,6 +68,7 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                 file: &file,
                 fine: loaded.model.is_some(),
                 findings: diagnostics.json(),
+                script_problems,
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -79,6 +88,7 @@ struct Report<'a> {
     fine: bool,
     #[serde(flatten)]
     findings: Json<'a>,
+    script_problems: Vec<ScriptProblem>,
     #[serde(flatten)]
     counts: Option<Counts>,
 }

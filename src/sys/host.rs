@@ -127,6 +127,12 @@ fn is_keepalived_by(name: &str, executable: Option<&Path>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use nix::sched::{CloneFlags, unshare};
+
     use super::*;
 
     #[test]
@@ -161,5 +167,48 @@ mod tests {
     #[test]
     fn this_process_is_no_keepalived() {
         assert!(!is_keepalived(std::process::id()));
+    }
+
+    /// Started where it harms nobody: in a network namespace of its own.
+    fn start_elsewhere(program: &Path) -> std::process::Child {
+        let mut command = Command::new(program);
+        command.arg("100");
+        // SAFETY: unshare(2) is all that is called between fork and exec.
+        unsafe { command.pre_exec(|| Ok(unshare(CloneFlags::CLONE_NEWNET)?)) };
+        loop {
+            match command.spawn() {
+                // Another test has forked while the program was being written.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {}
+                spawned => return spawned.unwrap(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_keepalived_counts_while_it_lives_and_where_it_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("keepalived");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut keepalived = start_elsewhere(&program);
+        assert!(is_keepalived(keepalived.id()));
+        assert_ne!(running_keepalived(), Some(keepalived.id()));
+        keepalived.kill().unwrap();
+        // A zombie until it is waited for.
+        while is_keepalived(keepalived.id()) {
+            std::thread::yield_now();
+        }
+        keepalived.wait().unwrap();
+    }
+
+    #[test]
+    fn a_script_of_that_name_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("keepalived");
+        fs::write(&program, "#!/bin/sh\nread forever\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut script = start_elsewhere(&program);
+        assert!(!is_keepalived(script.id()));
+        script.kill().unwrap();
+        script.wait().unwrap();
     }
 }

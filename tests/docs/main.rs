@@ -26,6 +26,16 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("tests/run.sh", ".ci/run", "tests/run.sh"),
     (".ci/run", ".ci/run", "tests/run.sh"),
     ("cargo test", "tests/run.sh", "cargo test"),
+    (
+        "cargo build --release --locked",
+        ".ci/run",
+        "cargo build --release --locked",
+    ),
+    (
+        "target/release/ipvsd check",
+        ".ci/run",
+        "target/release/ipvsd check",
+    ),
     ("ipvsadm -Ln", "examples/lvs-dr/tour.sh", "ipvsadm -Ln"),
     ("ipvsd status", "examples/lvs-dr/tour.sh", "ipvsd status"),
 ];

@@ -326,7 +326,7 @@ impl Checker {
                 self.running.abort_all();
                 if release {
                     self.pools.log_shutdown();
-                    self.table.keeper.release_all();
+                    self.table.release_all();
                     self.stopping = Some(now + RELEASE_LIMIT);
                 } else {
                     self.stopping = Some(now);

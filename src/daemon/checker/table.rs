@@ -9,13 +9,14 @@ use crate::lvs::keeper::{Keeper, Note, Step};
 use crate::lvs::refusal::OpError;
 use crate::lvs::{IpvsOp, ServiceKey, Table};
 use crate::moment::Moment;
-use crate::sys::ipvs::{Counters, Ipvs};
+use crate::sys::ipvs::{Counters, Interrupter, Ipvs};
 
 /// The keeper and what it works with.
 pub struct TableKeeper {
     pub keeper: Keeper,
     work: Work,
     counters: Counters,
+    interrupter: Interrupter,
 }
 
 enum Work {
@@ -40,8 +41,15 @@ impl TableKeeper {
         TableKeeper {
             keeper: Keeper::new(owned, audit_interval),
             counters: ipvs.counters(),
+            interrupter: ipvs.interrupter(),
             work: Work::Idle(Some(ipvs)),
         }
+    }
+
+    /// Everything owned is to go, now: a look at the table that is under way ends.
+    pub fn release_all(&mut self) {
+        self.keeper.release_all();
+        self.interrupter.interrupt();
     }
 
     /// Whether a new step can begin, so that what is wanted should be told now.

@@ -14,7 +14,7 @@ use crate::lvs::types::ServiceKey;
 use crate::moment::Moment;
 
 impl Keeper {
-    /// The answer to [`Step::Dump`]: what there is of the virtual servers that were
+    /// The answer to [`Step::Dump`](super::Step::Dump): what there is of the virtual servers that were
     /// asked for. Others in the table are ignored.
     pub fn dumped(&mut self, now: Moment, answer: Result<Table, OpError>) -> Vec<Note> {
         let UnderWay::Dump { keys, full } =
@@ -92,7 +92,7 @@ impl Keeper {
         note
     }
 
-    /// The answer to [`Step::Execute`]: each operation with what came of it, in
+    /// The answer to [`Step::Execute`](super::Step::Execute): each operation with what came of it, in
     /// their order.
     pub fn executed(
         &mut self,

@@ -1,23 +1,27 @@
 //! The scenarios, a file for each subject. A scenario's name on the command
 //! line is its module and its function.
 
+mod bad_input;
 mod command_line;
 mod compare;
 mod harness;
 mod ipvs;
 mod processes;
 mod reload;
+mod serving;
 
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
     [
+        bad_input::ALL,
         command_line::ALL,
         compare::ALL,
         harness::ALL,
         ipvs::ALL,
         processes::ALL,
         reload::ALL,
+        serving::ALL,
     ]
     .concat()
 }

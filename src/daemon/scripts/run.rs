@@ -1,0 +1,269 @@
+//! One run of one program.
+
+use std::future::pending;
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, sigprocmask};
+use nix::unistd::Pid;
+use tokio::io::AsyncReadExt;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use super::output::Lines;
+use super::user::Identity;
+use crate::check::misc::ScriptEnd;
+
+/// How long the end of a killed program, and the end of the output of an ended one, is
+/// waited for. A process that hangs in the kernel does not die of SIGKILL, and one that
+/// has left the process group may hold the pipe for ever.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How often and how long apart it is tried to run a file that someone is writing to.
+/// Without it, saving a script could take a real server out.
+const BUSY: (u32, Duration) = (10, Duration::from_millis(20));
+
+/// What is to be run.
+pub(super) struct Program<'a> {
+    /// Absolute.
+    pub path: &'a Path,
+    pub arguments: &'a [String],
+    pub extra: &'a [String],
+    pub identity: &'a Identity,
+}
+
+impl Program<'_> {
+    /// Runs it to its end, or until `limit` has passed.
+    pub async fn run(&self, limit: Duration) -> ScriptEnd {
+        let (mut running, mut output) = match self.start().await {
+            Ok(started) => started,
+            Err(error) => return ScriptEnd::NotRun(self.explain(&error)),
+        };
+        let by_itself = tokio::select! {
+            // Of an end and a time limit at the same moment, the end counts.
+            biased;
+            () = running.ended() => true,
+            () = sleep(limit) => false,
+            () = async { output.tell().await; pending().await } => false,
+        };
+        // Also when the leader ended by itself: what a check leaves behind belongs to
+        // no result any more, and with each run there would be more of it (keepalived
+        // issue #429). Whoever wants to stay calls setsid, as daemons do.
+        running.kill_group();
+        let status = running.reap().await;
+        let _ = timeout(GRACE, output.tell()).await;
+        output.finish();
+        match (by_itself, status) {
+            (false, _) => ScriptEnd::TimedOut(limit),
+            (true, Ok(status)) => end(status),
+            (true, Err(error)) => ScriptEnd::NotRun(format!("its end is not known: {error}")),
+        }
+    }
+
+    async fn start(&self) -> io::Result<(Running, Output)> {
+        let (reader, writer) = io::pipe()?;
+        // /dev/stdout is this pipe to the script, and it can only open what is its own.
+        let Identity { uid, gid, .. } = self.identity;
+        let _ = nix::unistd::fchown(writer.as_fd(), Some(*uid), Some(*gid));
+        let mut command = self.command(writer)?;
+        let mut tries = 1;
+        let child = loop {
+            match command.spawn() {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                    if tries == BUSY.0 {
+                        return Err(error);
+                    }
+                    tries += 1;
+                    sleep(BUSY.1).await;
+                }
+                spawned => break spawned?,
+            }
+        };
+        // It holds the pipe's other end, without whose end there is none here.
+        drop(command);
+        let running = Running::new(child)?;
+        let output = Output {
+            pipe: pipe::Receiver::from_owned_fd(reader.into())?,
+            name: super::short_name(self.path),
+            lines: Lines::default(),
+            ended: false,
+        };
+        Ok((running, output))
+    }
+
+    fn command(&self, writer: io::PipeWriter) -> io::Result<Command> {
+        let Identity { uid, gid, .. } = *self.identity;
+        let mut command = Command::new(self.path);
+        command
+            .args(self.arguments)
+            .args(self.extra)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer);
+        if (uid, gid) != (nix::unistd::geteuid(), nix::unistd::getegid()) {
+            // Where we are root this clears the supplementary groups too.
+            command.uid(uid.as_raw()).gid(gid.as_raw());
+        }
+        let parent = Pid::this();
+        // SAFETY: it only makes system calls, all of them async-signal-safe.
+        unsafe { command.pre_exec(move || in_child(parent)) };
+        Ok(command)
+    }
+
+    /// Why it could not be started.
+    fn explain(&self, error: &io::Error) -> String {
+        let user = &self.identity.name;
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOENT) if self.path.exists() => {
+                "the interpreter that its first line names does not exist".to_owned()
+            }
+            Some(Errno::EACCES) if self.path.is_dir() => super::inspect::DIRECTORY.to_owned(),
+            Some(Errno::EACCES) => super::inspect::not_executable(user),
+            Some(Errno::EPERM) => format!("it cannot be run as user `{user}`: {error}"),
+            Some(_) => super::inspect::cannot_follow(error),
+            None => error.to_string(),
+        }
+    }
+}
+
+/// Between fork and exec, as the user that runs the program.
+fn in_child(parent: Pid) -> io::Result<()> {
+    // A process group of its own, which can be killed as a whole, and no terminal.
+    nix::unistd::setsid()?;
+    // An ignored signal would stay ignored in the program.
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default action runs no code of ours. SIGKILL, SIGSTOP and the
+        // C library's own cannot be set, which is no harm.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    // Ours are all close-on-exec; what we were started with may not be. The kernel
+    // knows it since 5.9, and before that there is nothing better.
+    // SAFETY: it takes three numbers, and closes nothing before the exec.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    // After the change of user, which would unset it. Only the leader dies with us.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if nix::unistd::getppid() != parent {
+        return Err(Errno::ESRCH.into());
+    }
+    Ok(())
+}
+
+fn end(status: ExitStatus) -> ScriptEnd {
+    match (status.code(), status.signal()) {
+        // The kernel keeps eight bits.
+        (Some(code), _) => ScriptEnd::Exited(code as u8),
+        (None, Some(signal)) => ScriptEnd::Signalled(signal),
+        (None, None) => ScriptEnd::NotRun(format!("its end is not known: {status}")),
+    }
+}
+
+/// A started program. Its process group is killed when this is dropped.
+struct Running {
+    child: Child,
+    /// Readable once the leader has ended.
+    leader: AsyncFd<OwnedFd>,
+    /// None once it has been killed.
+    group: Option<Pid>,
+}
+
+impl Running {
+    fn new(mut child: Child) -> io::Result<Self> {
+        let pid = child.id().ok_or(Errno::ESRCH)?;
+        let group = Pid::from_raw(pid.cast_signed());
+        match watch(group) {
+            Ok(leader) => Ok(Running {
+                child,
+                leader,
+                group: Some(group),
+            }),
+            Err(error) => {
+                let _ = killpg(group, Signal::SIGKILL);
+                let _ = child.try_wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the leader has ended, and leaves it to be reaped: until then, no
+    /// other process group can have its number.
+    async fn ended(&self) {
+        let _ = self.leader.readable().await;
+    }
+
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Of an empty group there is nothing to kill, and it says so.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+
+    /// If it takes too long, the runtime reaps it some time later.
+    async fn reap(&mut self) -> io::Result<ExitStatus> {
+        timeout(GRACE, self.child.wait()).await?
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill_group();
+    }
+}
+
+/// Something that is readable once the process has ended.
+pub(super) fn watch(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: it takes two numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+    let fd = Errno::result(fd)?;
+    let fd = i32::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: it was just opened, close-on-exec, and nobody else has it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: the descriptor stays open as long as what it is in.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(Into::into)
+}
+
+/// What the program writes.
+struct Output {
+    pipe: pipe::Receiver,
+    name: String,
+    lines: Lines,
+    ended: bool,
+}
+
+impl Output {
+    /// Logs it until nobody can write any more.
+    async fn tell(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        while !self.ended {
+            match self.pipe.read(&mut buffer).await {
+                Ok(0) | Err(_) => self.ended = true,
+                Ok(read) => {
+                    let name = &self.name;
+                    let mut tell = |line: &str| tracing::info!("{name}: {line}");
+                    self.lines.take(&buffer[..read], &mut tell);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let name = &self.name;
+        self.lines.end(&mut |line| tracing::info!("{name}: {line}"));
+    }
+}
