@@ -16,6 +16,7 @@ use crate::sys::systemd;
 
 /// Runs the director.
 pub fn run(arguments: &Arguments) -> ExitCode {
+    core::signals::hold();
     let file = configuration(arguments);
     let file = std::path::absolute(&file).unwrap_or(file);
     let loaded = config::load(&file);

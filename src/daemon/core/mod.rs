@@ -13,7 +13,7 @@ mod life;
 mod record;
 mod reload;
 pub mod report;
-mod signals;
+pub mod signals;
 mod stop;
 
 use std::io;
@@ -101,8 +101,9 @@ pub fn main(options: Options, model: Model, ready: impl FnOnce()) -> ExitCode {
         .build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(async {
+            let signals = Signals::new()?;
             let core = Core::new(options, model)?;
-            Ok(core.run(ready).await)
+            Ok(core.run(signals, ready).await)
         }),
         Err(error) => Err(StartError::Io(error)),
     };
@@ -256,7 +257,7 @@ impl Core {
         })
     }
 
-    async fn run(mut self, ready: impl FnOnce()) -> ExitCode {
+    async fn run(mut self, mut signals: Signals, ready: impl FnOnce()) -> ExitCode {
         let mut ready = Some(ready);
         tracing::info!(
             "Starting ipvsd v{} (pid {}) with {}",
@@ -264,13 +265,6 @@ impl Core {
             std::process::id(),
             self.options.file.display()
         );
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => {
-                tracing::error!("cannot listen for signals: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
         if self.options.dump {
             self.model
                 .dump()

@@ -1,9 +1,34 @@
 //! The signals that core listens to.
 
+use nix::sys::signal::{SigSet, Signal as Number};
+
 use super::*;
 
+/// Those that people send to a director that runs, and that would end one that does
+/// not listen yet. (One that ends it is welcome to.)
+fn early() -> SigSet {
+    [Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2]
+        .into_iter()
+        .collect()
+}
+
+/// Lets them wait until core listens: a reload that is asked for while the file is
+/// being read is a reload afterwards, not the end.
+pub fn hold() {
+    if let Err(error) = early().thread_block() {
+        tracing::warn!("cannot hold signals back: {error}");
+    }
+}
+
 impl Signals {
+    /// Listens, also to what was held back so far.
     pub(super) fn new() -> io::Result<Self> {
+        let signals = Self::listen()?;
+        early().thread_unblock()?;
+        Ok(signals)
+    }
+
+    fn listen() -> io::Result<Self> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -24,7 +24,7 @@ use self::pools::{
 use crate::cluster::{Cluster, Family, Method, Plan};
 use crate::daemon::Daemon;
 use crate::director::Director;
-use crate::lab::{Lab, secs};
+use crate::lab::{Lab, millis, secs, wait_until};
 use crate::net::Namespace;
 use crate::scenario::{Scenario, scenarios};
 
@@ -43,6 +43,7 @@ pub const ALL: &[Scenario] = scenarios!(serving:
     weights_follow_a_script,
     what_others_have_made_is_left_alone,
     what_is_found_is_adopted,
+    reloads_come_at_any_time,
 );
 
 fn dr_v4(lab: &Lab) {
@@ -429,4 +430,81 @@ fn persistent_clients_stay(lab: &Lab) {
     assert_eq!(ask(10), answers(&[(other, 10)]));
 
     stops_and_leaves_nothing(&ipvsd, director);
+}
+
+/// As fast as SIGHUP can be sent, before ipvsd has started, and in the moment in
+/// which it ends; from nothing to something and back. The last word counts.
+fn reloads_come_at_any_time(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let director = cluster.director();
+    let nothing = "global_defs {\n router_id nobody\n}\n";
+    let conf = |port: u32, weight: u32| {
+        format!(
+            "virtual_server 10.0.0.80 {port} {{
+                lb_algo rr
+                lb_kind DR
+                protocol TCP
+                real_server 10.0.0.11 {port} {{
+                    weight {weight}
+                }}
+            }}\n"
+        )
+    };
+    let table = |weight: u32| {
+        let server = format!("-a -t 10.0.0.80:80 -r 10.0.0.11:80 -g -w {weight}");
+        director.expect_table(&["-A -t 10.0.0.80:80 -s rr", &server], secs(20));
+    };
+
+    lab.note("from nothing to something and back");
+    let ipvsd = director.start(nothing);
+    ipvsd.wait_for_log("There is no virtual server", secs(20));
+    assert_eq!(
+        ipvsd.status_json()["virtual_servers"],
+        serde_json::json!([])
+    );
+    for weight in [3, 4] {
+        ipvsd.reload(&conf(80, weight));
+        table(weight);
+        let mark = ipvsd.log().mark();
+        ipvsd.reload(nothing);
+        ipvsd.wait_for_log_after(mark, "Reload complete", secs(20));
+        director.expect_table(&[], secs(1));
+    }
+
+    lab.note("many");
+    let mut last = 0;
+    for n in 0..60 {
+        last = n % 5 + 1;
+        ipvsd.reload(&(conf(80, last) + &conf(81 + n % 7, n % 3)));
+        // From within one that is still under way to long after it.
+        std::thread::sleep(millis(u64::from(n * 7 % 40)));
+    }
+    ipvsd.reload(&conf(80, last + 1));
+    table(last + 1);
+    assert_eq!(ipvsd.status_json()["children"][0]["restarts"], 0);
+
+    lab.note("one more, and the end");
+    ipvsd.reload(&(conf(80, 1) + &conf(81, 1)));
+    stops_and_leaves_nothing(&ipvsd, director);
+
+    for round in 0..5 {
+        lab.note("before it has started");
+        let ipvsd = director.start(&conf(80, 1));
+        wait_until(
+            "it to listen to SIGHUP, or to hold it back",
+            secs(10),
+            || {
+                let status =
+                    std::fs::read_to_string(format!("/proc/{}/status", ipvsd.pid())).unwrap();
+                ["SigBlk:", "SigCgt:"].iter().any(|set| {
+                    let line = status.lines().find_map(|line| line.strip_prefix(set));
+                    u64::from_str_radix(line.unwrap().trim(), 16).unwrap() & 1 != 0
+                })
+            },
+        );
+        std::thread::sleep(millis(20 * round));
+        ipvsd.reload(&conf(80, 2));
+        table(2);
+        stops_and_leaves_nothing(&ipvsd, director);
+    }
 }
