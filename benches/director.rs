@@ -123,7 +123,8 @@ fn at_20_000_real_servers(lab: &Lab) {
         turn(lab, director, Program::Keepalived, &mut keepalived);
         turn(lab, director, Program::Ipvsd, &mut ipvsd);
     }
-    let rows: [(&str, fn(&Figures) -> &Vec<f64>); 6] = [
+    type Of = fn(&Figures) -> &Vec<f64>;
+    let rows: [(&str, Of); 6] = [
         ("`-t` on 126,003 lines, s", |figures| &figures.check),
         (
             "start until 20,000 real servers are in the table, s",

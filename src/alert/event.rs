@@ -181,7 +181,8 @@ impl fmt::Display for What {
             ),
             What::ReloadRefused { file, errors } => write!(
                 f,
-                "Reload refused: {errors} errors in {file}; the running configuration goes on"
+                "Reload refused: {errors} error{} in {file}; the running configuration goes on",
+                if *errors == 1 { "" } else { "s" }
             ),
             What::ProcessStarted { process, pid } => {
                 write!(f, "Starting {process} process, pid={pid}")

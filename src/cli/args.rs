@@ -38,7 +38,7 @@ pub struct Arguments {
     pub check: bool,
 
     /// Check the configuration, print what is wrong, and exit: 0 if it can be run,
-    /// 3 if not
+    /// 5 if not
     #[arg(short = 't', long, value_name = "LOG", num_args = 0..=1, require_equals = true)]
     pub config_test: Option<Option<PathBuf>>,
 

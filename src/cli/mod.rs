@@ -18,8 +18,10 @@ use self::args::{Arguments, ChildProcess, Command};
 use self::check::{CheckOutcome, Format};
 use crate::config::diagnostic::Style;
 
-/// keepalived's exit statuses for `-t` (keepalived(8), "Exit status").
-const CANNOT_BE_RUN: u8 = 3;
+/// The exit status of `-t` for a configuration that cannot be run: what keepalived
+/// 2.2.7 and 2.4.3 were seen to return, whatever keepalived(8) says. They return it
+/// for mere warnings too; a configuration that can be run is fine here.
+const CANNOT_BE_RUN: u8 = 5;
 
 /// Where the configuration is if nothing is said: ours, or keepalived's where there
 /// is no ours.

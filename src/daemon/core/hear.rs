@@ -14,6 +14,7 @@ impl Core {
             FromChecker::Pools { pools, told } => {
                 self.memory.pools = pools.into_iter().collect();
                 self.memory.keep_only(&self.model);
+                self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Verdict(news) => {
@@ -26,6 +27,7 @@ impl Core {
                     told,
                 } = *news;
                 self.memory.verdicts.insert(key, verdict);
+                self.keep.changed();
                 if let Some(pool) = self.memory.pools.get_mut(&key.service) {
                     pool.quorum_up = quorum_up;
                     pool.sorry = sorry;

@@ -19,6 +19,9 @@ impl Core {
             self.started_up = true;
             return Ok(());
         }
+        // What is found in the kernel of these is ours; of the others that are about
+        // to be written down it is someone else's.
+        let owned: Vec<ServiceKey> = self.record.services().collect();
         if let Err(error) = self
             .record
             .add(self.model.virtual_servers.iter().map(|vs| vs.key))
@@ -49,13 +52,14 @@ impl Core {
         child.send(&ToChecker::Start(Box::new(Start {
             generation: self.generation,
             model: Model::clone(&self.model),
-            owned: self.record.services().collect(),
+            owned: owned.clone(),
             memory: self.memory.clone(),
             cause,
         })));
         self.checker = Some(Running {
             child,
             since: clock::now(),
+            owned_before: owned,
         });
         Ok(())
     }
@@ -104,6 +108,10 @@ impl Core {
             return None;
         }
         let gave_up = running.child.gave_up.take();
+        if gave_up.is_some() {
+            // It has touched nothing, so nothing has become ours.
+            self.write_record(running.owned_before);
+        }
         if !self.started_up {
             match gave_up {
                 Some(why) => tracing::error!("{why}"),

@@ -8,6 +8,7 @@ mod child;
 pub mod control;
 mod hear;
 mod journal;
+mod keep;
 mod life;
 mod record;
 mod reload;
@@ -29,6 +30,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::child::{CheckerChild, ChildNews, Ending};
 use self::control::{Answer, Asked, Control, Request};
 use self::journal::Journal;
+use self::keep::Keep;
 use self::life::news_of;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
@@ -42,7 +44,7 @@ use crate::config::{self, Diagnostics};
 use crate::lvs::ServiceKey;
 use crate::lvs::pool::Memory;
 use crate::moment::Moment;
-use crate::sys::pidfile::PidFile;
+use crate::sys::pidfile::{PidFile, PidFileError};
 use crate::sys::{clock, host};
 
 /// How often the watchdog looks at the children.
@@ -83,7 +85,7 @@ pub enum StartError {
     )]
     KeepalivedRuns(u32),
     #[error("{0}")]
-    PidFile(#[from] crate::sys::pidfile::PidFileError),
+    PidFile(#[from] PidFileError),
     #[error("cannot use {path}: {error}; ipvsd has to run as root")]
     RunDir { path: PathBuf, error: io::Error },
     #[error("cannot start: {0}")]
@@ -123,6 +125,7 @@ struct Core {
     runner: Arc<Runner>,
     /// What the checkers have come to know.
     memory: Memory,
+    keep: Keep,
     record: OwnedRecord,
     journal: Journal,
     checker: Option<Running>,
@@ -150,6 +153,8 @@ struct Core {
 struct Running {
     child: CheckerChild,
     since: Moment,
+    /// The record of what is ours as it was before this one was started.
+    owned_before: Vec<ServiceKey>,
 }
 
 /// A script that has ended.
@@ -199,18 +204,21 @@ impl Core {
             .clone()
             .unwrap_or_else(|| in_run_dir("ipvsd.pid"));
         // Two cores with pid files of their own would still share one table.
-        let lock = PidFile::create(&in_run_dir("lock"))?;
+        let lock = PidFile::create(&in_run_dir("lock")).map_err(|error| match error {
+            // The first file there: whoever is not root comes no further.
+            PidFileError::Io { error, .. } => unusable(error),
+            error => error.into(),
+        })?;
         let pid_file = PidFile::create(&pid_path)?;
         if let Some(pid) = host::running_keepalived() {
             return Err(StartError::KeepalivedRuns(pid));
         }
         raise_descriptor_limit();
         let (control, requests) = Control::open(&in_run_dir("control.sock")).map_err(unusable)?;
-        let (record, problem) = OwnedRecord::read(
-            in_run_dir("owned.json"),
-            host::boot_id()?,
-            host::net_namespace()?,
-        );
+        let (boot_id, namespace) = (host::boot_id()?, host::net_namespace()?);
+        let (keep, mut memory) = Keep::open(in_run_dir("verdicts"), boot_id.clone(), namespace);
+        memory.keep_only(&model);
+        let (record, problem) = OwnedRecord::read(in_run_dir("owned.json"), boot_id, namespace);
         if let Some(problem) = problem {
             tracing::warn!("{problem}");
         }
@@ -224,7 +232,8 @@ impl Core {
             refused: None,
             runner: Arc::new(Runner::new(&model)),
             model: Arc::new(model),
-            memory: Memory::default(),
+            memory,
+            keep,
             record,
             journal: Journal::default(),
             checker: None,
@@ -322,6 +331,9 @@ impl Core {
         {
             let status = self.status(None);
             let _ = asked.answer.send(Answer::Status(Box::new(status)));
+        }
+        if let Err(error) = self.keep.write_if_due(&self.memory, now) {
+            tracing::warn!("cannot keep what is known about the real servers: {error}");
         }
         if self.restart_at.is_some_and(|at| at <= now) {
             self.restart_at = None;

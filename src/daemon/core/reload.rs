@@ -16,7 +16,7 @@ impl Core {
             None => {
                 let errors = loaded.diagnostics.errors();
                 let file = self.options.file.display().to_string();
-                self.refused = Some(format!("{errors} errors in {file}"));
+                self.refused = Some(summary(&loaded.diagnostics));
                 let cause = Cause::Signal("SIGHUP".into());
                 self.journal.tell(Told {
                     cause,
@@ -63,6 +63,19 @@ impl Core {
             tracing::warn!("{problem}");
         }
     }
+}
+
+/// Why a configuration is refused, in one line: the first error, and how many more.
+fn summary(diagnostics: &Diagnostics) -> String {
+    let is_error = |line: &config::diagnostic::Line| line.severity == config::Severity::Error;
+    let first = diagnostics.lines().find(is_error);
+    let mut text = first.map(|line| line.text).unwrap_or_default();
+    match diagnostics.errors() {
+        0 | 1 => {}
+        2 => text.push_str(", and 1 more error"),
+        n => text.push_str(&format!(", and {} more errors", n - 1)),
+    }
+    text
 }
 
 /// Every diagnostic as lines of the log.

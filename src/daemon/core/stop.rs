@@ -57,6 +57,7 @@ impl Core {
         self.lock.remove();
         if self.record.is_empty() {
             self.record.remove();
+            self.keep.remove();
             // Only where nothing of anybody's is left in it.
             let _ = std::fs::remove_dir(&self.run_dir);
         }

@@ -1,6 +1,7 @@
 //! The scenarios, a file for each subject. A scenario's name on the command
 //! line is its module and its function.
 
+mod bad_input;
 mod command_line;
 mod compare;
 mod harness;
@@ -13,6 +14,7 @@ use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
     [
+        bad_input::ALL,
         command_line::ALL,
         compare::ALL,
         harness::ALL,
