@@ -24,6 +24,7 @@ use crate::scenario::{Scenario, scenarios};
 
 pub const ALL: &[Scenario] = scenarios!(bad_input:
     odd_servers_fail_by_name_and_in_time,
+    networks_fail_by_name,
     scripts_that_hang_are_killed_with_all_they_started,
     scripts_fail_by_name,
     a_bad_file_at_reload_changes_nothing,
@@ -230,6 +231,95 @@ fn odd_servers_fail_by_name_and_in_time(lab: &Lab) {
             .iter()
             .all(|check| check["up"] == true && check["reason"].is_null())
     });
+    assert!(ipvsd.sigterm(secs(10)).status.success());
+    director.expect_table(&[], secs(1));
+}
+
+/// What a network or this machine does to a check is a failure of the check, whose
+/// name says where to look. All of it passes, and the servers are back.
+fn networks_fail_by_name(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let (web, director) = (&cluster.web[0], cluster.director());
+    web.start_nginx();
+    // One web server with many addresses.
+    let addresses = [21, 22, 23, 24, 25];
+    for n in addresses {
+        web.ip(&format!("addr add 10.0.0.{n}/24 dev eth0\n"));
+    }
+    let mut conf = String::from(
+        "virtual_server 10.0.0.80 80 {\n delay_loop 0.5\n lb_algo rr\n lb_kind DR\n protocol TCP\n",
+    );
+    for n in addresses {
+        conf += &format!(
+            "real_server 10.0.0.{n} 80 {{\n TCP_CHECK {{\n connect_timeout 2\n retry 0\n }}\n }}\n"
+        );
+    }
+    conf += "}\n";
+    const SERVICE: &str = "-A -t 10.0.0.80:80 -s rr";
+    const ALL: [&str; 6] = [
+        SERVICE,
+        "-a -t 10.0.0.80:80 -r 10.0.0.21:80 -g -w 1",
+        "-a -t 10.0.0.80:80 -r 10.0.0.22:80 -g -w 1",
+        "-a -t 10.0.0.80:80 -r 10.0.0.23:80 -g -w 1",
+        "-a -t 10.0.0.80:80 -r 10.0.0.24:80 -g -w 1",
+        "-a -t 10.0.0.80:80 -r 10.0.0.25:80 -g -w 1",
+    ];
+    let ipvsd = director.start(&conf);
+    for n in addresses {
+        let good = format!("TCP connection to [10.0.0.{n}]:tcp:80 success.");
+        ipvsd.wait_for_log(&good, secs(20));
+    }
+    director.expect_table(&ALL, secs(1));
+    let outcomes = || -> Vec<(String, String)> {
+        let status = ipvsd.status_json();
+        let words = checks(&status).into_iter().map(|check| {
+            let word = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+            (word("outcome"), word("reason"))
+        });
+        words.collect()
+    };
+    let expected = |words: [(&str, &str); 5]| {
+        words.map(|(outcome, reason)| (outcome.to_owned(), reason.to_owned()))
+    };
+
+    lab.note("five ways not to arrive");
+    director.ip("route add unreachable 10.0.0.21/32
+route add prohibit 10.0.0.22/32
+route add blackhole 10.0.0.23/32
+route add throw 10.0.0.24/32
+neigh replace 10.0.0.25 lladdr 02:00:00:00:00:01 nud permanent dev eth0
+");
+    director.expect_table(&[SERVICE], secs(20));
+    assert_eq!(
+        outcomes(),
+        expected([
+            ("no-route", "no route to host"),
+            (
+                "not-permitted",
+                "not permitted: is there a packet filter on this machine? (EACCES)"
+            ),
+            ("local-error", "local error: Invalid argument (EINVAL)"),
+            ("network-unreachable", "network unreachable"),
+            ("connect-timeout", "no connection within 2 s"),
+        ])
+    );
+    director.ip("route del unreachable 10.0.0.21/32
+route del prohibit 10.0.0.22/32
+route del blackhole 10.0.0.23/32
+route del throw 10.0.0.24/32
+neigh del 10.0.0.25 dev eth0
+");
+    director.expect_table(&ALL, secs(20));
+
+    lab.note("the director's own cable");
+    director.cut();
+    director.expect_table(&[SERVICE], secs(20));
+    let unreachable = ("network-unreachable", "network unreachable");
+    wait_until("the latest failures to be told", secs(10), || {
+        outcomes() == expected([unreachable; 5])
+    });
+    director.uncut();
+    director.expect_table(&ALL, secs(20));
     assert!(ipvsd.sigterm(secs(10)).status.success());
     director.expect_table(&[], secs(1));
 }

@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::ownership::{what_is_found_is_adopted, what_others_have_made_is_left_alone};
+use self::ownership::{
+    what_is_found_is_adopted, what_others_have_made_is_left_alone, what_was_kept_is_known_again,
+};
 use self::pools::{
     alpha_waits_for_the_first_success, http_get_asks_what_it_is_told,
     quorum_and_hysteresis_count_weights, weights_follow_a_script,
@@ -43,6 +45,7 @@ pub const ALL: &[Scenario] = scenarios!(serving:
     weights_follow_a_script,
     what_others_have_made_is_left_alone,
     what_is_found_is_adopted,
+    what_was_kept_is_known_again,
     reloads_come_at_any_time,
 );
 

@@ -228,3 +228,46 @@ pub fn what_is_found_is_adopted(lab: &Lab) {
     assert!(ipvsd.sigterm(secs(10)).status.success());
     director.expect_table(&[], secs(1));
 }
+
+/// `-I`: the end changes nothing, and what is left is known again, and goes when a
+/// later file no longer has it.
+pub fn what_was_kept_is_known_again(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    cluster.web.iter().for_each(|web| web.start_nginx());
+    let director = cluster.director();
+    let file = lab.scratch("conf").join("keepalived.conf");
+    std::fs::write(&file, virtual_server(80, "rr")).unwrap();
+    let mut command = director.command(lab.ipvsd());
+    let mut ipvsd = command
+        .args(["-n", "-l", "-D", "-I", "-f"])
+        .arg(&file)
+        .stderr(std::fs::File::create(lab.log_file("director1-kept.log")).unwrap())
+        .spawn()
+        .unwrap();
+    director.expect_table(&[SERVICE, FIRST, SECOND], secs(20));
+    cluster.web[0].kill();
+    director.expect_table(&[SERVICE, SECOND], secs(20));
+    cluster.web[0].start_nginx();
+    director.expect_table(&[SERVICE, FIRST, SECOND], secs(20));
+    let watch = director.watch_ipvs();
+    director.sh(&format!("kill -TERM {}", ipvsd.id()));
+    assert!(ipvsd.wait().unwrap().success());
+    director.expect_table(&[SERVICE, FIRST, SECOND], secs(0));
+
+    let ipvsd = director.start(&virtual_server(80, "rr"));
+    ipvsd.wait_for_log("left there by us: adopted as it is", secs(20));
+    ipvsd.wait_for_log("Startup complete", secs(20));
+    expect_operations(&watch, &[]);
+    ipvsd.sigkill();
+    let ipvsd = director.start(&virtual_server(443, "rr"));
+    director.expect_table(
+        &[
+            "-A -t 10.0.0.80:443 -s rr",
+            "-a -t 10.0.0.80:443 -r 10.0.0.11:443 -g -w 1",
+            "-a -t 10.0.0.80:443 -r 10.0.0.12:443 -g -w 1",
+        ],
+        secs(20),
+    );
+    assert!(ipvsd.sigterm(secs(10)).status.success());
+    director.expect_table(&[], secs(1));
+}
