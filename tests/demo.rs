@@ -38,35 +38,38 @@ fn in_the_readme_as_printed(printed: &str) {
     let readme = fs::read_to_string(readme).unwrap();
     let (_, shown) = readme.split_once("$ examples/demo.sh\n").unwrap();
     let (shown, _) = shown.split_once("$ tests/run.sh\n").unwrap();
+    let whole = printed;
     let mut printed = printed.lines().map(without_numbers);
     for line in shown.lines().filter(|line| *line != "…") {
         let wanted = without_numbers(line);
         assert!(
             printed.any(|line| line == wanted),
-            "the README has a line that the demo does not print (or not here):\n{line}"
+            "the README has a line that the demo does not print (or not here):\n{line}\n\n{whole}"
         );
     }
 }
 
-/// The line with every number and the names of day and month replaced, and the
-/// blanks at its end gone.
+/// The line with every number and the date of the log replaced, and each gap between
+/// words one blank wide.
 fn without_numbers(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let words = match words.as_slice() {
+        // A line of the log, whose date is five words.
+        ["|", log @ ..] => log.get(5..).unwrap_or(log),
+        words => words,
+    };
     let mut text = String::new();
-    for character in line.trim_end().chars() {
-        let character = if character.is_ascii_digit() {
-            '0'
-        } else {
-            character
+    for character in words.join(" ").chars() {
+        let character = match character {
+            '0'..='9' => '0',
+            other => other,
         };
         if character != '0' || !text.ends_with('0') {
             text.push(character);
         }
     }
-    match text.strip_prefix("   | ") {
-        // A line of the log, whose date is five words.
-        Some(log) => log.splitn(6, ' ').nth(5).unwrap_or(log).to_owned(),
-        None => text.replace("0.0 s", "0 s"),
-    }
+    // Ages have a decimal place while they are small.
+    text.replace("0.0 s", "0 s")
 }
 
 /// A demo that cannot fail shows nothing.
