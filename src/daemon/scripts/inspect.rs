@@ -17,7 +17,8 @@ use crate::config::model::Model;
 pub(super) const NOT_IN_PATH: &str = "no folder of PATH has it";
 pub(super) const DIRECTORY: &str = "it is a directory";
 /// Where programs are looked for when the environment does not say.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// As many symbolic links as the kernel follows.
 const LINKS: usize = 40;
 

@@ -33,6 +33,7 @@ struct Entry {
     argv: Vec<String>,
     /// Or why nobody can run it.
     identity: Result<Identity, String>,
+    stuck: run::Stuck,
 }
 
 impl Runner {
@@ -43,6 +44,7 @@ impl Runner {
         let entries = model.scripts.iter().map(|script| Entry {
             argv: script.argv.clone(),
             identity: users.of(script),
+            stuck: run::Stuck::default(),
         });
         Runner {
             scripts: entries.collect(),
@@ -68,7 +70,7 @@ impl Runner {
             extra: extra_args,
             identity,
         };
-        program.run(timeout).await
+        program.run(timeout, &entry.stuck).await
     }
 
     /// The program's file and who runs it, or why it is not run.

@@ -6,10 +6,13 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, sigprocmask};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::io::Interest;
@@ -31,6 +34,27 @@ const GRACE: Duration = Duration::from_millis(100);
 /// Without it, saving a script could take a real server out.
 const BUSY: (u32, Duration) = (10, Duration::from_millis(20));
 
+/// What the environment says to us and not to what we run: who has these may speak to
+/// systemd in our name (sd_notify(3), sd_listen_fds(3)).
+const OURS: [&str; 8] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "JOURNAL_STREAM",
+    "MAINPID",
+];
+
+/// How many files a program may have open unless it asks for more. core has asked for
+/// more; a program that uses select(2), or closes all that it might have, must not.
+const DESCRIPTORS: u64 = 1024;
+
+/// A program's files are its user's alone. keepalived has 0177, with which not even
+/// this user can look into the folders that it makes.
+const UMASK: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
+
 /// What is to be run.
 pub(super) struct Program<'a> {
     /// Absolute.
@@ -41,8 +65,14 @@ pub(super) struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Runs it to its end, or until `limit` has passed.
-    pub async fn run(&self, limit: Duration) -> ScriptEnd {
+    /// Runs it to its end, or until `limit` has passed. What does not even die of
+    /// SIGKILL is left in `stuck`, and until it has ended nothing more is run.
+    pub async fn run(&self, limit: Duration, stuck: &Stuck) -> ScriptEnd {
+        if let Some(pid) = stuck.pid() {
+            return ScriptEnd::NotRun(format!(
+                "an earlier run of it (pid {pid}) hangs in the kernel and cannot be killed"
+            ));
+        }
         let (mut running, mut output) = match self.start().await {
             Ok(started) => started,
             Err(error) => return ScriptEnd::NotRun(self.explain(&error)),
@@ -61,6 +91,9 @@ impl Program<'_> {
         let status = running.reap().await;
         let _ = timeout(GRACE, output.tell()).await;
         output.finish();
+        if status.is_err() {
+            stuck.keep(running);
+        }
         match (by_itself, status) {
             (false, _) => ScriptEnd::TimedOut(limit),
             (true, Ok(status)) => end(status),
@@ -109,6 +142,12 @@ impl Program<'_> {
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer);
+        for name in OURS {
+            command.env_remove(name);
+        }
+        if std::env::var_os("PATH").is_none() {
+            command.env("PATH", super::inspect::DEFAULT_PATH);
+        }
         if (uid, gid) != (nix::unistd::geteuid(), nix::unistd::getegid()) {
             // Where we are root this clears the supplementary groups too.
             command.uid(uid.as_raw()).gid(gid.as_raw());
@@ -146,6 +185,11 @@ fn in_child(parent: Pid) -> io::Result<()> {
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    umask(UMASK);
+    // A limit that cannot be lowered is no reason not to run.
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, soft.min(DESCRIPTORS), hard);
+    }
     // Ours are all close-on-exec; what we were started with may not be. The kernel
     // knows it since 5.9, and before that there is nothing better.
     // SAFETY: it takes three numbers, and closes nothing before the exec.
@@ -175,7 +219,8 @@ fn end(status: ExitStatus) -> ScriptEnd {
 }
 
 /// A started program. Its process group is killed when this is dropped.
-struct Running {
+#[derive(Debug)]
+pub(super) struct Running {
     child: Child,
     /// Readable once the leader has ended.
     leader: AsyncFd<OwnedFd>,
@@ -184,8 +229,9 @@ struct Running {
 }
 
 impl Running {
-    fn new(mut child: Child) -> io::Result<Self> {
+    pub(super) fn new(mut child: Child) -> io::Result<Self> {
         let pid = child.id().ok_or(Errno::ESRCH)?;
+        // Its leader has made it.
         let group = Pid::from_raw(pid.cast_signed());
         match watch(group) {
             Ok(leader) => Ok(Running {
@@ -199,6 +245,11 @@ impl Running {
                 Err(error)
             }
         }
+    }
+
+    /// None once it has been reaped.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.child.id().map(|pid| Pid::from_raw(pid.cast_signed()))
     }
 
     /// Waits until the leader has ended, and leaves it to be reaped: until then, no
@@ -217,6 +268,31 @@ impl Running {
     /// If it takes too long, the runtime reaps it some time later.
     async fn reap(&mut self) -> io::Result<ExitStatus> {
         timeout(GRACE, self.child.wait()).await?
+    }
+}
+
+/// A run that has been killed and does not end, as of a program on a file system whose
+/// server is gone. To start another each time would pile them up for as long as it
+/// lasts.
+#[derive(Debug, Default)]
+pub(super) struct Stuck(Mutex<Option<Running>>);
+
+impl Stuck {
+    /// The process of it that is still there.
+    fn pid(&self) -> Option<Pid> {
+        let mut stuck = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = match stuck.as_mut()?.child.try_wait() {
+            Ok(None) => stuck.as_ref().and_then(Running::pid),
+            _ => None,
+        };
+        if pid.is_none() {
+            *stuck = None;
+        }
+        pid
+    }
+
+    pub(super) fn keep(&self, running: Running) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
     }
 }
 

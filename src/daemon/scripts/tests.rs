@@ -198,6 +198,28 @@ async fn a_flood_of_output_holds_nothing_up() {
     assert_eq!(shell(flood).await, ScriptEnd::Exited(7));
 }
 
+/// What SIGKILL does not end cannot be made here, so one stands in for it that nobody
+/// has killed.
+#[tokio::test]
+async fn what_cannot_be_killed_does_not_pile_up() {
+    let runner = Runner::new(&model(&["/bin/true"], Some("root")));
+    let mut command = tokio::process::Command::new("/bin/sleep");
+    let child = command.arg("1000").process_group(0).spawn();
+    let stuck = run::Running::new(child.expect("to start it")).expect("to watch it");
+    let process = stuck.pid().expect("to run");
+    runner.scripts[0].stuck.keep(stuck);
+
+    let refused = why(runner.run(ScriptId(0), &[], LONG).await);
+    assert!(
+        refused.contains(&format!("(pid {process}) hangs")),
+        "{refused}"
+    );
+    kill(process, Signal::SIGKILL).expect("to end it");
+    ended(process).await;
+    let end = runner.run(ScriptId(0), &[], LONG).await;
+    assert_eq!(end, ScriptEnd::Exited(0));
+}
+
 #[tokio::test]
 async fn closed_output_is_not_the_end() {
     let end = shell("exec >/dev/null 2>&1; sleep 0.1; exit 4").await;
@@ -232,7 +254,10 @@ async fn nothing_of_ours_is_handed_down() {
         grep -q '^SigBlk:[[:space:]]*0*$' /proc/self/status || exit 14
         read -r _ _ _ _ group session _ < /proc/$$/stat
         [ \"$group $session\" = \"$$ $$\" ] || exit 15
-        [ -n \"$PATH\" ] || exit 16"
+        [ -n \"$PATH\" ] || exit 16
+        [ \"$(umask)\" = 0077 ] || exit 17
+        [ \"$(ulimit -Sn)\" -le 1024 ] || exit 18
+        [ -z \"$NOTIFY_SOCKET\" ] || exit 19"
     );
     assert_eq!(shell(&script).await, ScriptEnd::Exited(0));
     nix::unistd::close(leaked).expect("to close it");
