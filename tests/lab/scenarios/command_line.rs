@@ -83,6 +83,7 @@ fn without_n_it_goes_into_the_background(lab: &Lab) {
 
 fn the_configuration_is_dumped_as_it_was_understood(lab: &Lab) {
     let cluster = Cluster::lvs_dr(lab, Family::V4);
+    cluster.web[0].start_nginx();
     let director = cluster.director();
     let folder = lab.scratch("cwd");
     std::fs::write(folder.join("my.conf"), CONF).unwrap();
