@@ -169,3 +169,14 @@ fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
     assert_eq!(problem["problem"], "absent");
     assert_eq!(problem["script"], "/nonexistent/check");
 }
+
+/// A reload must not keep core waiting for whoever may write into a pipe one day.
+#[test]
+fn a_pipe_without_a_writer_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.conf");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let loaded = ipvsd::config::load(&pipe);
+    assert!(loaded.model.is_none());
+    assert_eq!(loaded.diagnostics.list()[0].code.name(), "empty");
+}

@@ -8,8 +8,11 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::OnceLock;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 /// The largest file that is read, in bytes. The largest configuration seen has
 /// some 30 MB; a file beyond this is a mistake (a log, a disk image).
@@ -126,7 +129,7 @@ impl Sources {
     /// [`MAX_FILE_BYTES`].
     pub fn read(path: &Path) -> io::Result<Self> {
         let mut contents = Vec::new();
-        File::open(path)?
+        open(path)?
             .take(MAX_FILE_BYTES + 1)
             .read_to_end(&mut contents)?;
         if contents.len() as u64 > MAX_FILE_BYTES {
@@ -184,6 +187,19 @@ fn decode(contents: Vec<u8>) -> (String, Vec<u32>) {
     }
     let text = String::from_utf8(bytes).unwrap_or_default();
     (text, invalid)
+}
+
+/// Opens a file to be read. A named pipe without a writer would keep core waiting for
+/// one; so it is opened without waiting, and then read as any other (`<(…)` of a shell
+/// is a pipe, too): without a writer it is empty.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+    Ok(file)
 }
 
 #[cfg(test)]
