@@ -51,13 +51,11 @@ impl Core {
             } => {
                 let Some(running) = &self.checker else { return };
                 let pid = running.child.pid;
-                if generation != self.generation {
-                    // Its number means another script now.
-                    let end = ScriptEnd::NotRun("the configuration has just changed".into());
+                let Some(runner) = self.runners.get(&generation).cloned() else {
+                    let end = ScriptEnd::NotRun("its configuration is no longer known".into());
                     self.send(&ToChecker::ScriptEnded { request, end });
                     return;
-                }
-                let runner = self.runner.clone();
+                };
                 self.scripts.spawn(async move {
                     let end = runner.run(script, &[], timeout).await;
                     Ran { pid, request, end }
@@ -86,6 +84,8 @@ impl Core {
     }
 
     pub(super) fn on_settled(&mut self, generation: u64, operations: u64, owned: Vec<ServiceKey>) {
+        // A checker that speaks of this generation asks for nothing of an earlier one.
+        self.runners.retain(|known, _| *known >= generation);
         if generation != self.generation {
             return;
         }

@@ -16,6 +16,7 @@ pub mod report;
 pub mod signals;
 mod stop;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,7 +124,9 @@ struct Core {
     model: Arc<Model>,
     /// What was wrong with the latest file, if it was not taken.
     refused: Option<String>,
-    runner: Arc<Runner>,
+    /// By generation: a checker that has not heard of the latest one yet still asks for
+    /// scripts by their numbers in the one before.
+    runners: BTreeMap<u64, Arc<Runner>>,
     /// What the checkers have come to know.
     memory: Memory,
     keep: Keep,
@@ -231,7 +234,7 @@ impl Core {
             started: clock::now(),
             generation: 1,
             refused: None,
-            runner: Arc::new(Runner::new(&model)),
+            runners: BTreeMap::from([(1, Arc::new(Runner::new(&model)))]),
             model: Arc::new(model),
             memory,
             keep,

@@ -40,9 +40,10 @@ impl Core {
         }
         self.refused = None;
         self.tell_script_problems(&model);
-        self.runner = Arc::new(Runner::new(&model));
+        let runner = Arc::new(Runner::new(&model));
         self.model = Arc::new(model);
         self.generation += 1;
+        self.runners.insert(self.generation, runner);
         let generation = self.generation;
         self.reloading = Some(generation);
         match &mut self.checker {

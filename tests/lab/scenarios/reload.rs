@@ -11,6 +11,7 @@ pub const ALL: &[Scenario] = scenarios!(reload:
     only_what_changed_is_sent,
     verdicts_are_kept,
     a_table_that_was_cleared_is_repaired,
+    no_script_fails_by_a_reload,
 );
 
 /// 40 virtual servers with 100 real servers each. The weight of the very first
@@ -212,4 +213,46 @@ fn a_table_that_was_cleared_is_repaired(lab: &Lab) {
             .table()
             .contains(&"-A -u 10.0.0.80:53 -s rr".to_owned())
     );
+}
+
+/// Scripts have other numbers in another file, and the checker hears of it last: what
+/// it asks for meanwhile is still the script that it means.
+fn no_script_fails_by_a_reload(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let good = lab.script("good.sh", "#!/bin/sh\nexit 0\n");
+    let bad = lab.script("bad.sh", "#!/bin/sh\nexit 1\n");
+    let server = |address: &str, script: &std::path::Path| {
+        format!(
+            " real_server {address} 80 {{\n weight 1\n MISC_CHECK {{\n misc_path \"{}\"\n }}\n }}\n",
+            script.display()
+        )
+    };
+    let conf = |servers: &str| {
+        format!(
+            "virtual_server 10.0.0.80 80 {{\n delay_loop 0.05\n lb_algo rr\n lb_kind DR\n protocol TCP\n{servers}}}\n"
+        )
+    };
+    let (up, down) = (server("10.0.0.11", &good), server("10.0.0.12", &bad));
+    let table = [
+        "-A -t 10.0.0.80:80 -s rr",
+        "-a -t 10.0.0.80:80 -r 10.0.0.11:80 -g -w 1",
+    ];
+    let director = cluster.director();
+    let ipvsd = director.start(&conf(&format!("{up}{down}")));
+    director.expect_table(&table, secs(20));
+    let samples = director.sample_table();
+    for round in 0..20 {
+        let servers = if round % 2 == 0 {
+            format!("{down}{up}")
+        } else {
+            format!("{up}{down}")
+        };
+        let mark = ipvsd.log().mark();
+        ipvsd.reload(&conf(&servers));
+        ipvsd.wait_for_log_after(mark, "Reload complete", secs(20));
+    }
+    let samples = samples.stop();
+    samples.assert_never_lacked(&table);
+    samples.assert_never_had(&["-a -t 10.0.0.80:80 -r 10.0.0.12:80 -g -w 1"]);
+    assert_eq!(ipvsd.log().count("Removing service [10.0.0.11]"), 0);
 }
