@@ -129,7 +129,7 @@ fn is_keepalived_by(name: &str, executable: Option<&Path>) -> bool {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     use nix::sched::{CloneFlags, unshare};
 
@@ -172,7 +172,9 @@ mod tests {
     /// Started where it harms nobody: in a network namespace of its own.
     fn start_elsewhere(program: &Path) -> std::process::Child {
         let mut command = Command::new(program);
-        command.arg("100");
+        // A standard input that stays open, whatever the tests were started with: a
+        // script that reads from it must not end.
+        command.arg("100").stdin(Stdio::piped());
         // SAFETY: unshare(2) is all that is called between fork and exec.
         unsafe { command.pre_exec(|| Ok(unshare(CloneFlags::CLONE_NEWNET)?)) };
         loop {
