@@ -129,8 +129,9 @@ fn start_in_background() -> ExitCode {
         let mut command = std::process::Command::new("/proc/self/exe");
         command
             .arg0("ipvsd")
-            .args(std::env::args_os().skip(1))
+            // First: what follows may be a command with words of its own.
             .arg("--in-background")
+            .args(std::env::args_os().skip(1))
             .stdin(Stdio::null())
             .stdout(Stdio::from(OwnedFd::from(tell)));
         // A session of its own: no terminal's signals reach it.

@@ -86,6 +86,11 @@ fn plain(status: &Status) -> String {
             child.restarts
         );
     }
+    if status.children.is_empty() && !status.virtual_servers.is_empty() {
+        text.push_str(
+            "no checker runs, another is about to be started: this is what was known last\n",
+        );
+    }
     if let (Some(settled), Some(counters)) = (status.table.settled, status.table.counters) {
         let how = if settled {
             "as wanted"
@@ -113,12 +118,13 @@ fn plain(status: &Status) -> String {
     }
     for virtual_server in &status.virtual_servers {
         text.push('\n');
-        plain_virtual_server(&mut text, virtual_server);
+        plain_virtual_server(&mut text, virtual_server, status.table.settled.is_some());
     }
     text
 }
 
-fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus) {
+/// `known` is whether the checker has said what the kernel has.
+fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus, known: bool) {
     let quorum = &virtual_server.quorum;
     let met = if quorum.up { "met" } else { "LOST" };
     let hysteresis = match quorum.hysteresis {
@@ -135,7 +141,7 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus)
         quorum.weight_alive
     );
     for server in &virtual_server.real_servers {
-        plain_real_server(text, server);
+        plain_real_server(text, server, known);
     }
     if let Some(sorry) = &virtual_server.sorry_server {
         let state = if sorry.in_use {
@@ -147,7 +153,7 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus)
     }
 }
 
-fn plain_real_server(text: &mut String, server: &RealServerStatus) {
+fn plain_real_server(text: &mut String, server: &RealServerStatus, known: bool) {
     let state = if server.up { "up" } else { "DOWN" };
     let weight = match server.weight == server.configured_weight {
         true => format!("weight {}", server.weight),
@@ -159,7 +165,8 @@ fn plain_real_server(text: &mut String, server: &RealServerStatus) {
     let kernel = match server.kernel_weight {
         Some(kernel) if kernel == u32::from(server.weight) => String::new(),
         Some(kernel) => format!(", in the kernel {kernel}"),
-        None => ", not in the kernel".to_owned(),
+        None if known => ", not in the kernel".to_owned(),
+        None => String::new(),
     };
     let _ = writeln!(
         text,

@@ -218,6 +218,8 @@ impl Keeper {
     pub fn release_all(&mut self) {
         self.want_all(Table::default());
         self.verify = false;
+        // Whatever was in the way: the last attempt is made now.
+        self.fault = None;
     }
 
     /// From the next look on (at least 100 ms).

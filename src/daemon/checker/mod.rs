@@ -35,7 +35,7 @@ const RESERVED_DESCRIPTORS: usize = 64;
 const SCRIPT_GRACE: Duration = Duration::from_secs(5);
 
 /// How long the checker takes at most to take everything out when it is told to end.
-const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+const RELEASE_LIMIT: Duration = Duration::from_secs(3);
 
 type Core = Connection<FromChecker, ToChecker>;
 
@@ -173,7 +173,13 @@ impl Checker {
                 }
                 Some(finished) = self.running.join_next() => match finished {
                     Ok(finished) => self.on_finished(finished, &mut core),
-                    Err(error) => tracing::error!("a check was lost: {error}"),
+                    // At the end nobody waits for what was under way.
+                    Err(error) if error.is_cancelled() => {}
+                    Err(error) => {
+                        // Its check would never run again; a new checker runs them all.
+                        tracing::error!("a check was lost: {error}; the checker ends, core starts another");
+                        return ExitCode::FAILURE;
+                    }
                 },
                 () = clock::sleep_until(wake) => {}
             }

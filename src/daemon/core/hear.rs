@@ -70,7 +70,8 @@ impl Core {
                 }
             }
             FromChecker::Released { left } => {
-                for key in &left {
+                // With -I they are meant to stay.
+                for key in left.iter().filter(|_| !self.options.keep_ipvs) {
                     tracing::error!(
                         "virtual server {key} could not be taken out of the kernel: `ipvsadm -D` does it"
                     );

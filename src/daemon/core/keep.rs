@@ -1,7 +1,7 @@
 //! What core knows, kept where it outlives even core: a director that was killed and
 //! comes back returns no dead server to the table and forgets no sorry server.
 //!
-//! A file in the run directory, written at most once a second and only after a
+//! A file in the run directory, written at most ten times a second and only after a
 //! change. It counts for one boot, one network namespace and one version of ipvsd;
 //! whatever else is found there is as good as nothing.
 
@@ -16,7 +16,7 @@ use crate::lvs::pool::Memory;
 use crate::moment::Moment;
 
 /// The least time from one writing to the next.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The file, and when it is to be written.
 #[derive(Debug)]
@@ -120,10 +120,10 @@ mod tests {
         assert_eq!(open("b").1, Memory::default());
 
         keep.changed();
-        assert_eq!(keep.due(), Some(at(6_000)));
-        keep.write_if_due(&Memory::default(), at(5_999)).unwrap();
+        assert_eq!(keep.due(), Some(at(5_100)));
+        keep.write_if_due(&Memory::default(), at(5_099)).unwrap();
         assert_eq!(open("a").1, memory);
-        keep.write_if_due(&Memory::default(), at(6_000)).unwrap();
+        keep.write_if_due(&Memory::default(), at(5_100)).unwrap();
         assert_eq!(open("a").1, Memory::default());
         assert_eq!(keep.due(), None);
         keep.remove();

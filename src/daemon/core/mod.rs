@@ -315,6 +315,7 @@ impl Core {
         asked
             .chain(ending)
             .chain(self.restart_at)
+            .chain(self.keep.due())
             .min()
             .unwrap_or(far)
     }

@@ -53,11 +53,15 @@ impl Core {
     pub(super) fn finish(self) -> ExitCode {
         let _ = std::fs::remove_file(&self.checkers_pid_file);
         drop(self.control);
-        self.pid_file.remove();
-        self.lock.remove();
-        if self.record.is_empty() {
+        // While we hold the lock: the next director writes files of the same names.
+        let is_clean = self.record.is_empty();
+        if is_clean {
             self.record.remove();
             self.keep.remove();
+        }
+        self.pid_file.remove();
+        self.lock.remove();
+        if is_clean {
             // Only where nothing of anybody's is left in it.
             let _ = std::fs::remove_dir(&self.run_dir);
         }

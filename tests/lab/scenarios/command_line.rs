@@ -35,7 +35,16 @@ fn without_n_it_goes_into_the_background(lab: &Lab) {
     std::fs::write(folder.join("my.conf"), CONF).unwrap();
 
     // Paths are relative to where the command was given.
-    let arguments = ["-D", "-f", "my.conf", "-p", "my.pid", "-c", "checkers.pid"];
+    let arguments = [
+        "-D",
+        "-f",
+        "my.conf",
+        "-p",
+        "my.pid",
+        "-c",
+        "checkers.pid",
+        "run",
+    ];
     let output = ipvsd(lab, director, &arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     director.expect_table(&TABLE, secs(0));
