@@ -142,6 +142,30 @@ impl Drop for PidFile {
     }
 }
 
+/// Writes the pid of a child, which needs no lock, to `path`: as carefully as our own,
+/// so that what stands there is left alone unless it is a pid.
+///
+/// # Errors
+/// [`PidFileError::NotAPidFile`], or where it cannot be written.
+pub fn write_child(path: &Path, pid: u32) -> Result<(), PidFileError> {
+    let failed = |error| io_error(path, error);
+    if let Some(earlier) = open(path)? {
+        read_pid(&earlier, path)?;
+    }
+    let beside = path.with_added_extension("new");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&beside)
+        .map_err(failed)?;
+    writeln!(file, "{pid}").map_err(failed)?;
+    fs::rename(&beside, path).map_err(failed)
+}
+
 enum Attempt {
     Done(PidFile),
     /// By another process: that of this number, if the file says the truth.
@@ -341,5 +365,23 @@ mod tests {
             });
             assert_eq!(won, 1, "round {round}");
         }
+    }
+
+    #[test]
+    fn a_childs_pid_overwrites_nothing_but_a_pid() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkers.pid");
+        write_child(&path, 7).unwrap();
+        write_child(&path, 8).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "8\n");
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "not a pid").unwrap();
+        let link = folder.path().join("link.pid");
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+        for path in [&precious, &link] {
+            let error = write_child(path, 9).unwrap_err();
+            assert!(matches!(error, PidFileError::NotAPidFile(_)), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "not a pid");
     }
 }

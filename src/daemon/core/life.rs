@@ -1,6 +1,7 @@
 //! The checker's life: started with everything known, watched, replaced.
 
 use super::*;
+use crate::sys::pidfile;
 
 impl Core {
     /// Whether there is anything for a checker to do.
@@ -46,8 +47,9 @@ impl Core {
             cause: cause.clone(),
             what: started,
         });
-        if let Err(error) = std::fs::write(&self.checkers_pid_file, format!("{}\n", child.pid)) {
-            tracing::warn!("cannot write {}: {error}", self.checkers_pid_file.display());
+        match pidfile::write_child(&self.checkers_pid_file, child.pid) {
+            Ok(()) => self.wrote_checkers_pid = true,
+            Err(error) => tracing::warn!("{error}"),
         }
         child.send(&ToChecker::Start(Box::new(Start {
             generation: self.generation,
@@ -62,6 +64,13 @@ impl Core {
             owned_before: owned,
         });
         Ok(())
+    }
+
+    /// Only what we have written.
+    pub(super) fn remove_checkers_pid(&mut self) {
+        if std::mem::take(&mut self.wrote_checkers_pid) {
+            let _ = std::fs::remove_file(&self.checkers_pid_file);
+        }
     }
 
     pub(super) fn cannot_start(&mut self) -> Result<(), ExitCode> {
@@ -95,7 +104,7 @@ impl Core {
         let mut running = self.checker.take()?;
         // Reaped before another is started: two checkers must never keep one table.
         running.child.kill().await;
-        let _ = std::fs::remove_file(&self.checkers_pid_file);
+        self.remove_checkers_pid();
         if let Some(end) = &mut self.ending {
             // Killed by whoever ends everything: another one takes out what is left.
             if !end.released && !end.second && !self.options.keep_ipvs {

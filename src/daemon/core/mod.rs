@@ -146,6 +146,7 @@ struct Core {
     next_request: u64,
     ending: Option<End>,
     checkers_pid_file: PathBuf,
+    wrote_checkers_pid: bool,
     run_dir: PathBuf,
     // Held for their whole life, removed at the end.
     lock: PidFile,
@@ -251,6 +252,7 @@ impl Core {
             next_request: 0,
             ending: None,
             checkers_pid_file,
+            wrote_checkers_pid: false,
             lock,
             pid_file,
             control,

@@ -50,8 +50,8 @@ impl Core {
         }
     }
 
-    pub(super) fn finish(self) -> ExitCode {
-        let _ = std::fs::remove_file(&self.checkers_pid_file);
+    pub(super) fn finish(mut self) -> ExitCode {
+        self.remove_checkers_pid();
         drop(self.control);
         // While we hold the lock: the next director writes files of the same names.
         let is_clean = self.record.is_empty();
