@@ -136,7 +136,10 @@ impl TableSampler {
                 longest_gap: Duration::ZERO,
             };
             let mut last = Instant::now();
-            while !stopped.load(Ordering::Relaxed) {
+            loop {
+                // One last look after the end was asked for: what the scenario has just
+                // waited for is in the samples.
+                let is_last = stopped.load(Ordering::Relaxed);
                 let lines = read_proc();
                 seen.looks += 1;
                 seen.longest_gap = seen.longest_gap.max(last.elapsed());
@@ -151,9 +154,11 @@ impl TableSampler {
                         lines,
                     });
                 }
+                if is_last {
+                    break seen;
+                }
                 std::thread::sleep(Self::EVERY.saturating_sub(last.elapsed()));
             }
-            seen
         });
         Self {
             stop,
