@@ -223,7 +223,7 @@ fn no_script_fails_by_a_reload(lab: &Lab) {
     let bad = lab.script("bad.sh", "#!/bin/sh\nexit 1\n");
     let server = |address: &str, script: &std::path::Path| {
         format!(
-            " real_server {address} 80 {{\n weight 1\n MISC_CHECK {{\n misc_path \"{}\"\n }}\n }}\n",
+            " real_server {address} 80 {{\n weight 1\n MISC_CHECK {{\n misc_path \"{}\"\n misc_timeout 20\n }}\n }}\n",
             script.display()
         )
     };
