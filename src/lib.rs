@@ -29,3 +29,4 @@ pub mod lvs;
 pub mod moment;
 pub mod probe;
 pub mod sys;
+pub mod vrrp;

@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::mail::MailEvent;
 use crate::lvs::keeper::Note;
 use crate::lvs::pool::{PoolChange, PoolEvent};
+use crate::vrrp::{Change, State, VrrpEvent};
 
 /// Something that happened, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,11 @@ pub enum Cause {
     Process,
     /// A signal, by its name.
     Signal(String),
+    /// What was heard, or not heard, from other routers, and what became of an
+    /// interface. The event itself says more.
+    Vrrp,
+    /// The mail server, or what it said.
+    Mail,
 }
 
 impl Cause {
@@ -46,6 +53,8 @@ impl Cause {
             Cause::Table => "table",
             Cause::Process => "process",
             Cause::Signal(_) => "signal",
+            Cause::Vrrp => "vrrp",
+            Cause::Mail => "mail",
         }
     }
 }
@@ -59,6 +68,8 @@ impl fmt::Display for Cause {
             Cause::Table => f.write_str("the kernel's table"),
             Cause::Process => f.write_str("process"),
             Cause::Signal(name) => f.write_str(name),
+            Cause::Vrrp => f.write_str("vrrp"),
+            Cause::Mail => f.write_str("mail"),
         }
     }
 }
@@ -70,6 +81,10 @@ pub enum What {
     Pool(PoolEvent),
     /// To the kernel's table.
     Table(Note),
+    /// To an instance or a sync group.
+    Vrrp(VrrpEvent),
+    /// To the mail queue.
+    Mail(MailEvent),
     /// The first configuration is in the kernel.
     StartupComplete {
         virtual_servers: usize,
@@ -130,6 +145,8 @@ impl What {
                 Note::Unreachable { .. } => "unreachable",
                 Note::Reachable => "reachable",
             },
+            What::Vrrp(event) => event.change.name(),
+            What::Mail(event) => event.name(),
             What::StartupComplete { .. } => "startup-complete",
             What::ReloadComplete { .. } => "reload-complete",
             What::ReloadRefused { .. } => "reload-refused",
@@ -151,6 +168,8 @@ impl What {
             },
             What::Table(Note::Repaired { .. }) => Importance::Warning,
             What::Table(Note::Refused { .. } | Note::Unreachable { .. }) => Importance::Error,
+            What::Vrrp(event) => vrrp_importance(&event.change),
+            What::Mail(event) => event.importance(),
             What::ReloadRefused { .. } | What::ProcessDied { .. } | What::ProcessHung { .. } => {
                 Importance::Error
             }
@@ -165,6 +184,8 @@ impl fmt::Display for What {
         match self {
             What::Pool(event) => event.fmt(f),
             What::Table(note) => note.fmt(f),
+            What::Vrrp(event) => event.fmt(f),
+            What::Mail(event) => event.fmt(f),
             What::StartupComplete {
                 virtual_servers,
                 real_servers,
@@ -200,5 +221,19 @@ impl fmt::Display for What {
             ),
             What::Stopping => f.write_str("Stopping"),
         }
+    }
+}
+
+fn vrrp_importance(change: &Change) -> Importance {
+    match change {
+        Change::Entered {
+            to: State::Fault, ..
+        }
+        | Change::AddressRefused { .. } => Importance::Error,
+        Change::OtherMaster { .. }
+        | Change::AddressPutBack { .. }
+        | Change::Dropped { .. }
+        | Change::Alone => Importance::Warning,
+        _ => Importance::Info,
     }
 }

@@ -2,5 +2,6 @@
 //! webhooks later. Pure: whoever tells an event gives it its time and number.
 
 mod event;
+pub mod mail;
 
 pub use event::{Cause, Event, Importance, What};

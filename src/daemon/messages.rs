@@ -1,4 +1,8 @@
-//! What core and the checker say to each other.
+//! What core and the checker say to each other. For the other processes see
+//! [`vrrp`] and [`front`].
+
+pub mod front;
+pub mod vrrp;
 
 use std::time::Duration;
 

@@ -65,6 +65,7 @@ impl<'s> Lower<'_, 's> {
             method,
             weight: weight.unwrap_or_default(),
             inhibit_on_failure: inhibit.unwrap_or(false),
+            smtp_alert: true,
             checks,
             origin: self.origin(id),
         })

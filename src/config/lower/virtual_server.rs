@@ -92,6 +92,7 @@ impl<'s> Lower<'_, 's> {
             quorum,
             hysteresis,
             sorry_server,
+            smtp_alert: false,
             real_servers,
             origin: self.origin(id),
         };

@@ -4,6 +4,8 @@
 
 mod check;
 mod dump;
+mod mail;
+mod vrrp;
 
 use std::time::Duration;
 
@@ -12,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
 };
+
+pub use mail::{Mail, SmtpHost, SmtpServer};
+pub use vrrp::{Notify, VrrpInstance, VrrpSyncGroup};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
 
@@ -23,6 +28,11 @@ pub struct Model {
     pub files: Vec<String>,
     pub global: Global,
     pub virtual_servers: Vec<VirtualServer>,
+    /// In the order of the file, no two with the same name.
+    pub vrrp_instances: Vec<VrrpInstance>,
+    /// In the order of the file, no two with the same name; every member is there and in
+    /// no other group.
+    pub vrrp_sync_groups: Vec<VrrpSyncGroup>,
     /// Every command that may be run. The other processes ask for one by its
     /// number, [`ScriptId`].
     pub scripts: Vec<Script>,
@@ -60,6 +70,7 @@ pub struct Global {
     /// `lvs_audit_interval`: how often the kernel's table is compared with the
     /// wanted one though nothing has happened.
     pub audit_interval: Duration,
+    pub mail: Mail,
 }
 
 impl Global {
@@ -74,6 +85,7 @@ impl Default for Global {
             script_user: None,
             enable_script_security: false,
             audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
+            mail: Mail::default(),
         }
     }
 }
@@ -123,6 +135,9 @@ pub struct VirtualServer {
     /// [`quorum`](Self::quorum) where that is above 0.
     pub hysteresis: u32,
     pub sorry_server: Option<SorryServer>,
+    /// Whether losing and gaining the quorum is mailed: its own `smtp_alert`, or else
+    /// what `global_defs` says of checkers; off by default.
+    pub smtp_alert: bool,
     /// In the order of the file, no two with the same key.
     pub real_servers: Vec<RealServer>,
     pub origin: Origin,
@@ -146,6 +161,9 @@ pub struct RealServer {
     pub weight: Weight,
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
+    /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
+    /// the virtual server and `global_defs` say; on by default.
+    pub smtp_alert: bool,
     /// All must succeed for the server to be up. A server without checks is up.
     pub checks: Vec<Check>,
     pub origin: Origin,

@@ -29,6 +29,7 @@ fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> Vir
         quorum,
         hysteresis,
         sorry_server: None,
+        smtp_alert: false,
         real_servers: servers,
         origin: Origin::default(),
     }
@@ -59,6 +60,7 @@ fn server(number: u8, weight: u16) -> RealServer {
         method: ForwardingMethod::DirectRouting,
         weight: Weight(weight),
         inhibit_on_failure: false,
+        smtp_alert: true,
         checks: vec![tcp(number, 80)],
         origin: Origin::default(),
     }

@@ -1,0 +1,67 @@
+//! What core and the vrrp process say to each other.
+
+use serde::{Deserialize, Serialize};
+
+use super::Told;
+use crate::alert::Cause;
+use crate::moment::Moment;
+use crate::vrrp::memory::{Memory, Report};
+use crate::vrrp::settings::{GroupSettings, InstanceSettings};
+
+/// From core to the vrrp process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToVrrp {
+    /// The first message to a new process.
+    Start(Box<VrrpStart>),
+    /// Another configuration is to take the place of the present one.
+    Reload {
+        generation: u64,
+        instances: Vec<InstanceSettings>,
+        groups: Vec<GroupSettings>,
+    },
+    /// Say [`FromVrrp::Status`].
+    Status { request: u64 },
+    /// Say [`FromVrrp::Alive`].
+    Ping,
+    /// Hand over, remove the addresses, and end.
+    Stop,
+}
+
+/// What a new vrrp process begins with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VrrpStart {
+    pub generation: u64,
+    pub instances: Vec<InstanceSettings>,
+    pub groups: Vec<GroupSettings>,
+    /// What the process before this one knew.
+    pub memory: Memory,
+    pub cause: Cause,
+}
+
+/// From the vrrp process to core.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromVrrp {
+    Alive,
+    /// It cannot do its work, and ends.
+    Failed(String),
+    /// Sockets are open and interfaces known: this generation is in force.
+    Ready {
+        generation: u64,
+    },
+    /// Something happened. What the next process would have to know comes with it.
+    Changed {
+        memory: Memory,
+        told: Vec<Told>,
+    },
+    /// When these instances last sent an advert as master; said when it has grown by a
+    /// part of the master-down interval, not for each advert.
+    Adverts(Vec<(String, Moment)>),
+    Status {
+        request: u64,
+        report: Box<Report>,
+    },
+    /// Handed over; every address is gone but for these.
+    Stopped {
+        left: Vec<String>,
+    },
+}

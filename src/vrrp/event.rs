@@ -1,0 +1,158 @@
+//! What people are told of instances and sync groups.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::packet::DropKind;
+use super::types::{Priority, State};
+
+/// Something that happened to an instance or a sync group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VrrpEvent {
+    pub subject: Subject,
+    pub change: Change,
+}
+
+/// What something happened to, by its name in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Subject {
+    Instance(String),
+    Group(String),
+}
+
+impl Subject {
+    pub fn name(&self) -> &str {
+        match self {
+            Subject::Instance(name) | Subject::Group(name) => name,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// Another state. Of a group whose members change with it, the members come first.
+    Entered {
+        from: State,
+        to: State,
+        /// The effective priority; of a group, the lowest of its members'.
+        priority: Priority,
+        why: Why,
+    },
+    /// ipvsd ends, or the instance is no longer configured; it was in this state, and
+    /// has handed over if it was master.
+    Stopped { from: State, priority: Priority },
+    /// Another master with a lower priority, or with an equal one and a lower address,
+    /// was heard while this one is master: they are told to give way.
+    OtherMaster { address: IpAddr, priority: Priority },
+    /// A virtual address that another program has taken away is back.
+    AddressPutBack { address: String, interface: String },
+    /// The kernel does not take, or does not give back, a virtual address.
+    AddressRefused {
+        address: String,
+        interface: String,
+        why: String,
+    },
+    /// Packets were dropped since this was last told.
+    Dropped {
+        kind: DropKind,
+        count: u64,
+        /// Where the latest came from.
+        from: IpAddr,
+        /// What was in it and what would be right.
+        detail: String,
+    },
+    /// Became master without ever having heard another router.
+    Alone,
+}
+
+/// Why a state was entered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    /// It begins.
+    Start,
+    /// It goes on where the process before it was.
+    Resumed,
+    /// The process before it has been gone for longer than others wait for its adverts.
+    ResumedTooLate,
+    /// No advert has been heard for the master-down interval.
+    MasterDown { master: Option<IpAddr> },
+    /// The master has said that it stops.
+    MasterStopped { master: IpAddr },
+    /// The master has a lower priority, and this one preempts.
+    Preempted { master: IpAddr, priority: Priority },
+    /// A master of higher priority, or of the same and a higher address.
+    Outranked { master: IpAddr, priority: Priority },
+    /// The interface has gone.
+    InterfaceGone { interface: String },
+    /// The interface or its link is down.
+    LinkDown { interface: String },
+    /// The interface has lost its address, which adverts come from.
+    NoAddress { interface: String },
+    /// What was wrong with the interface is right again.
+    InterfaceReady { interface: String },
+    /// A member of the sync group has led the way.
+    Group { group: String, member: String },
+    /// Another configuration says so.
+    Reload,
+}
+
+impl Change {
+    /// The stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Change::Entered { to, .. } => match to {
+                State::Init => "entered-init",
+                State::Backup => "entered-backup",
+                State::Master => "entered-master",
+                State::Fault => "entered-fault",
+            },
+            Change::Stopped { .. } => "stopped",
+            Change::OtherMaster { .. } => "other-master",
+            Change::AddressPutBack { .. } => "address-put-back",
+            Change::AddressRefused { .. } => "address-refused",
+            Change::Dropped { .. } => "adverts-dropped",
+            Change::Alone => "alone",
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Start => f.write_str("start"),
+            Why::Resumed => f.write_str("the process before this one was master a moment ago"),
+            Why::ResumedTooLate => {
+                f.write_str("the process before this one has been silent for too long")
+            }
+            Why::MasterDown { master: None } => f.write_str("no master is heard"),
+            Why::MasterDown {
+                master: Some(master),
+            } => {
+                write!(f, "the master {master} is not heard any more")
+            }
+            Why::MasterStopped { master } => write!(f, "the master {master} has stopped"),
+            Why::Preempted { master, priority } => {
+                write!(f, "the master {master} has the lower priority {priority}")
+            }
+            Why::Outranked { master, priority } => {
+                write!(f, "the master {master} has priority {priority}")
+            }
+            Why::InterfaceGone { interface } => write!(f, "there is no interface {interface}"),
+            Why::LinkDown { interface } => write!(f, "interface {interface} is down"),
+            Why::NoAddress { interface } => write!(f, "interface {interface} has no address"),
+            Why::InterfaceReady { interface } => write!(f, "interface {interface} is ready"),
+            Why::Group { group, member } => write!(f, "{member}, like it in group {group}"),
+            Why::Reload => f.write_str("reload"),
+        }
+    }
+}
+
+/// One line, in keepalived's words where people search their logs for them.
+impl fmt::Display for VrrpEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}) {}", self.subject.name(), self.change.name())
+    }
+}

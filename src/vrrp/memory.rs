@@ -1,0 +1,94 @@
+//! What must outlive the process that runs the state machine, and what it tells about
+//! itself.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Why;
+use super::packet::DropKind;
+use super::types::{Priority, State};
+use crate::moment::Moment;
+
+/// What core keeps for the next vrrp process, by the names of instances and groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    pub instances: BTreeMap<String, InstanceMemory>,
+    pub groups: BTreeMap<String, GroupMemory>,
+}
+
+/// What is known of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceMemory {
+    pub state: State,
+    /// When it entered that state, and why.
+    pub since: Moment,
+    pub why: Why,
+    /// When it last sent an advert as master. Until others give it up, the next process
+    /// goes on as master.
+    pub last_advert: Option<Moment>,
+}
+
+/// What is known of a sync group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupMemory {
+    pub state: State,
+    pub since: Moment,
+    pub why: Why,
+}
+
+/// An instance as it is now, for the status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceReport {
+    pub name: String,
+    pub state: State,
+    pub since: Moment,
+    pub why: Why,
+    /// The one in its adverts.
+    pub priority: Priority,
+    /// The master that is heard; none while it is master itself.
+    pub master: Option<MasterSeen>,
+    pub counters: Counters,
+}
+
+/// Another router that is master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterSeen {
+    pub address: IpAddr,
+    pub priority: Priority,
+    /// When its latest advert came.
+    pub heard: Moment,
+}
+
+/// What an instance has sent and received in this process's life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    pub adverts_sent: u64,
+    /// Adverts that were taken note of.
+    pub adverts_received: u64,
+    /// Of these, with priority 0.
+    pub releases_received: u64,
+    pub dropped: BTreeMap<DropKind, u64>,
+    pub became_master: u64,
+    /// Gratuitous ARP frames handed out to be sent.
+    pub announcements: u64,
+}
+
+/// All that the status wants to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub instances: Vec<InstanceReport>,
+    pub groups: Vec<GroupReport>,
+    /// Packets that belong to no instance, by interface.
+    pub foreign: BTreeMap<String, BTreeMap<DropKind, u64>>,
+}
+
+/// A sync group as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupReport {
+    pub name: String,
+    pub state: State,
+    pub since: Moment,
+    pub why: Why,
+}
