@@ -301,7 +301,10 @@ impl Group {
             }
         }
         for member in &mut self.members {
-            member.tend_addresses(interfaces, now, out);
+            // What has changed has been looked at when it did.
+            if member.addresses.wake().is_some_and(|wake| wake <= now) {
+                member.tend_addresses(interfaces, now, out);
+            }
             member.tell_drops(now, out);
         }
     }
