@@ -248,10 +248,7 @@ impl Group {
         let master = heard.address;
         if heard.priority == Priority::RELEASE {
             member.advertise(now, out);
-            // It has been master until now, and may have announced the addresses.
-            member
-                .rounds
-                .repeat(now, member.settings.announcements.delay);
+            self.announce_again(now);
             return;
         }
         if member.is_outranked_by(heard) {
@@ -276,10 +273,18 @@ impl Group {
             member.answers += 1;
             member.advertise(now, out);
         }
-        member
-            .rounds
-            .repeat(now, member.settings.announcements.delay);
         member.tell_other_master(heard, now, out);
+        self.announce_again(now);
+    }
+
+    /// Another router has been master until now, and may have announced the addresses:
+    /// those of all members, for it may be in such a group too.
+    fn announce_again(&mut self, now: Moment) {
+        for member in &mut self.members {
+            member
+                .rounds
+                .repeat(now, member.settings.announcements.delay);
+        }
     }
 
     /// Does what is due.
