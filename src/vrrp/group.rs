@@ -6,25 +6,24 @@
 //! ([`Group::change`]), and it changes all. What a member alone can do is to be ready
 //! for mastership, when its master-down timer has run out, or to make it impossible.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+mod collision;
+mod sync;
 
-use super::event::{Change, Subject, VrrpEvent, Why};
+use std::collections::VecDeque;
+
+use super::event::{Change, Why};
 use super::hear::Heard;
 use super::input::Action;
 use super::instance::Instance;
 use super::link::Interfaces;
-use super::memory::{GroupMemory, GroupReport};
-use super::settings::GroupSettings;
 use super::timers::master_down_interval;
 use super::types::{Priority, State};
 use crate::moment::Moment;
 
+pub use sync::SyncGroup;
+
 /// How many adverts other masters can make this one send before the next one is due.
 const ANSWERS: u32 = 20;
-
-/// At most 2 to this power of intervals a group lets others go first.
-const LONGEST_BACKOFF: u32 = 4;
 
 #[derive(Debug)]
 pub struct Group {
@@ -34,17 +33,6 @@ pub struct Group {
     pub members: Vec<Instance>,
     /// How often in a row mastership was lost as soon as it was won.
     collisions: u32,
-}
-
-/// What a sync group has for itself.
-#[derive(Debug)]
-pub struct SyncGroup {
-    pub settings: GroupSettings,
-    pub state: State,
-    pub since: Moment,
-    pub why: Why,
-    /// What the process before this one knew, until INIT is left.
-    remembered: Option<GroupMemory>,
 }
 
 /// What a master says when it stops being one.
@@ -58,66 +46,6 @@ enum Parting {
     /// one announce its addresses again: it may never have heard that there were two.
     /// The others release what they have.
     Outranked,
-}
-
-impl SyncGroup {
-    pub fn new(settings: GroupSettings, remembered: Option<GroupMemory>, now: Moment) -> Self {
-        SyncGroup {
-            settings,
-            state: State::Init,
-            since: now,
-            why: Why::Start,
-            remembered,
-        }
-    }
-
-    fn told_state(&self) -> State {
-        match &self.remembered {
-            Some(memory) => memory.state,
-            None => self.state,
-        }
-    }
-
-    /// It is configured no longer.
-    pub fn retire(&self, priority: Priority, out: &mut VecDeque<Action>) {
-        let from = self.told_state();
-        self.tell(Change::Stopped { from, priority }, out);
-    }
-
-    /// Its members begin again, from INIT.
-    pub fn begin_again(&mut self) {
-        if self.state != State::Init {
-            self.remembered = Some(self.memory());
-            self.state = State::Init;
-        }
-    }
-
-    fn tell(&self, change: Change, out: &mut VecDeque<Action>) {
-        out.push_back(Action::Tell(VrrpEvent {
-            subject: Subject::Group(self.settings.name.clone()),
-            change,
-        }));
-    }
-
-    pub fn memory(&self) -> GroupMemory {
-        match &self.remembered {
-            Some(memory) => memory.clone(),
-            None => GroupMemory {
-                state: self.state,
-                since: self.since,
-                why: self.why.clone(),
-            },
-        }
-    }
-
-    pub fn report(&self) -> GroupReport {
-        GroupReport {
-            name: self.settings.name.clone(),
-            state: self.state,
-            since: self.since,
-            why: self.why.clone(),
-        }
-    }
 }
 
 impl Group {
@@ -361,9 +289,7 @@ impl Group {
             member.tell(Change::Stopped { from, priority }, out);
         }
         if let Some(sync) = &mut self.sync {
-            sync.retire(priority, out);
-            sync.remembered = None;
-            sync.state = State::Init;
+            sync.stop(priority, out);
         }
     }
 
@@ -416,31 +342,10 @@ impl Group {
                 member.tell(change, out);
             }
         }
-        self.change_sync(to, why, now, out);
-    }
-
-    pub fn change_sync(&mut self, to: State, why: Why, now: Moment, out: &mut VecDeque<Action>) {
         let priority = self.lowest_priority();
-        let Some(sync) = &mut self.sync else { return };
-        let from = sync.told_state();
-        sync.state = to;
-        match sync.remembered.take() {
-            Some(memory) if memory.state == to => {
-                sync.since = memory.since;
-                sync.why = memory.why;
-                return;
-            }
-            _ => {}
+        if let Some(sync) = &mut self.sync {
+            sync.enter(to, priority, why, now, out);
         }
-        sync.since = now;
-        sync.why = why.clone();
-        let change = Change::Entered {
-            from,
-            to,
-            priority,
-            why,
-        };
-        sync.tell(change, out);
     }
 
     /// What a master has to say at the end.
@@ -464,69 +369,6 @@ impl Group {
             .map(|member| member.settings.priority)
             .min()
             .unwrap_or(Priority::DEFAULT)
-    }
-
-    /// Mastership is lost. Where two groups have become master at the same moment, and
-    /// each has the higher priority on another link, both give way, and would do so for
-    /// ever: their timers are alike.
-    fn count_collision(&mut self, now: Moment) {
-        let held = self
-            .members
-            .iter()
-            .map(|member| now.saturating_since(member.since))
-            .min();
-        let wait = self
-            .members
-            .iter()
-            .map(|member| master_down_interval(&member.settings))
-            .max();
-        self.collisions = if self.members.len() > 1 && held < wait {
-            self.collisions.saturating_add(1)
-        } else {
-            0
-        };
-    }
-
-    /// How much longer than its timers a group waits for others to go first: after a
-    /// collision a number of intervals that differs from router to router, and out of
-    /// ever more, as stations on an Ethernet do it.
-    fn backoff(&self) -> Duration {
-        let Some(interval) = self
-            .members
-            .iter()
-            .map(|member| member.settings.advert_interval.as_duration())
-            .max()
-        else {
-            return Duration::ZERO;
-        };
-        if self.collisions == 0 {
-            return Duration::ZERO;
-        }
-        let slots = 1 << (self.collisions + 1).min(LONGEST_BACKOFF);
-        interval * (self.lot() % slots)
-    }
-
-    /// A number that is this router's own, another one for each collision: FNV-1a of
-    /// its addresses (Fowler, Noll, Vo).
-    fn lot(&self) -> u32 {
-        let mut hash: u32 = 0x811c_9dc5;
-        let mut take = |octet: u8| hash = (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
-        for member in &self.members {
-            match member.port {
-                Some(Ok(port)) if let std::net::IpAddr::V4(source) = port.source => {
-                    source.octets().into_iter().for_each(&mut take);
-                }
-                Some(Ok(port)) if let std::net::IpAddr::V6(source) = port.source => {
-                    source.octets().into_iter().for_each(&mut take);
-                }
-                _ => {}
-            }
-        }
-        self.collisions
-            .to_be_bytes()
-            .into_iter()
-            .for_each(&mut take);
-        hash >> 16
     }
 }
 

@@ -4,6 +4,7 @@
 mod addresses;
 mod bench;
 mod drops;
+mod faults;
 mod groups;
 mod mutations;
 mod packets;

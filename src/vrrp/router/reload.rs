@@ -240,9 +240,12 @@ impl Group {
             if let Some(sync) = &mut self.sync {
                 sync.begin_again();
             }
-        } else if state != State::Init && self.sync.as_ref().is_some_and(|sync| sync.state != state)
-        {
-            self.change_sync(state, Why::Reload, now, out);
+            return;
+        }
+        let priority = self.lowest_priority();
+        let stale = self.sync.as_mut().filter(|sync| sync.state != state);
+        if let Some(sync) = stale.filter(|_| state != State::Init) {
+            sync.enter(state, priority, Why::Reload, now, out);
         }
     }
 }

@@ -8,6 +8,7 @@
 //! --nocapture` replays it and shows what happened. `IPVSD_LONG=1` runs 1,000,000,
 //! `IPVSD_SEEDS=n` n of them.
 
+mod edge;
 mod judge;
 mod mishaps;
 mod network;
