@@ -7,10 +7,11 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
-use super::args::{Arguments, Command};
+use super::args::{Arguments, ChildProcess, Command};
 use super::{configuration, style};
 use crate::config;
-use crate::daemon::core::{self, Options};
+use crate::daemon;
+use crate::daemon::core::{self, Options, Subsystem};
 use crate::sys::log::{self, Target};
 use crate::sys::systemd;
 
@@ -48,6 +49,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         file,
         pid_file: arguments.pid.as_ref().map(absolute),
         checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
+        vrrp_pid_file: None,
+        only: arguments.check.then_some(Subsystem::Checkers),
         keep_ipvs: arguments.dont_release_ipvs,
         in_background: arguments.in_background && !arguments.log_console,
         dump: arguments.dump_conf,
@@ -65,9 +68,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     })
 }
 
-/// Runs a child of core's: `main` with its end of the socket pair, which is its
-/// standard input.
-pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
+/// Runs a child of core's with its end of the socket pair, which is its standard
+/// input.
+pub fn child(arguments: &Arguments, process: ChildProcess) -> ExitCode {
+    let (main, name, process_name): (fn(OwnedFd) -> ExitCode, _, _) = match process {
+        ChildProcess::Checker => (daemon::checker::main, "checker", "ipvsd-checker"),
+        ChildProcess::Vrrp => (daemon::vrrp::main, "vrrp", "ipvsd-vrrp"),
+        ChildProcess::Front => (daemon::front::main, "front", "ipvsd-front"),
+    };
     let Some(Command::Child {
         console, detail, ..
     }) = &arguments.command
@@ -79,8 +87,8 @@ pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
     } else {
         Target::Journal
     };
-    log::init(target, *detail, "checker");
-    crate::sys::sandbox::name_process("ipvsd-checker");
+    log::init(target, *detail, name);
+    crate::sys::sandbox::name_process(process_name);
     crate::sys::sandbox::die_with_parent();
     ignore_signals();
     match std::io::stdin().as_fd().try_clone_to_owned() {

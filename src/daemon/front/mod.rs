@@ -1,0 +1,23 @@
+//! The front process.
+
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+
+use super::ipc::Connection;
+use super::messages::{FromFront, ToFront};
+
+/// The whole life of a front process. `core` is its end of the socket pair.
+pub fn main(core: OwnedFd) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build();
+    let Ok(runtime) = runtime else {
+        return ExitCode::FAILURE;
+    };
+    runtime.block_on(async {
+        if let Ok(mut core) = Connection::<FromFront, ToFront>::new(core) {
+            core.send(&FromFront::Failed("mail is not served".into()));
+        }
+        ExitCode::FAILURE
+    })
+}
