@@ -14,8 +14,8 @@ use tokio::io::unix::AsyncFd;
 use super::readiness;
 use crate::vrrp::input::Advert;
 
-/// RFC 3768 section 5.2.4
-const VRRP: i32 = 112;
+/// VRRP's number among the protocols of IP (RFC 3768 section 5.2.4).
+pub const PROTOCOL: i32 = 112;
 
 /// RFC 3768 section 5.2.3
 const TTL: u32 = 255;
@@ -51,7 +51,7 @@ pub fn listen(interface: &str, index: u32, destination: IpAddr) -> io::Result<So
     let IpAddr::V4(group) = destination else {
         return Err(io::ErrorKind::Unsupported.into());
     };
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(VRRP)))?;
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(PROTOCOL)))?;
     // Nothing comes in until it is bound to both.
     socket.attach_filter(&[SockFilter::new(DROP_ALL.0, 0, 0, DROP_ALL.1)])?;
     socket.set_nonblocking(true)?;
@@ -165,7 +165,7 @@ impl Sender {
     /// # Errors
     /// Without CAP_NET_RAW.
     pub fn open() -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(VRRP)))?;
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(PROTOCOL)))?;
         // It would be handed everybody's adverts, and nobody reads them here.
         socket.attach_filter(&[SockFilter::new(DROP_ALL.0, 0, 0, DROP_ALL.1)])?;
         socket.set_nonblocking(true)?;

@@ -14,9 +14,9 @@ use super::decode::{Body, frames};
 use super::{Notice, READ, enlarge_receive_buffer};
 use crate::sys::readiness;
 
-/// What may wait to be read. Somebody who creates a thousand interfaces at once causes
-/// some ten thousand messages of about two kilobytes.
-const RECEIVE_BUFFER: usize = 16 << 20;
+/// What may wait to be read: some ten thousand addresses, or two thousand links. What is
+/// lost beyond that is asked for.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// What reading came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
