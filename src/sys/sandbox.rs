@@ -44,8 +44,9 @@ pub fn confine_checker() -> io::Result<Confinement> {
 
 /// Confines the vrrp process, for good. To be called when its runtime is there and its
 /// sockets are open. `begin` is called when the capabilities have gone and before
-/// system calls are refused, of which one is to start a thread; threads that it starts
-/// are confined as well.
+/// system calls are refused, of which one is to start a thread. Threads that it starts
+/// are confined as well; it must wait until they run, because the C library ends a
+/// process whose thread is refused what it does first.
 ///
 /// # Errors
 /// Where a right cannot be given up, or `begin` fails. A kernel without seccomp is no

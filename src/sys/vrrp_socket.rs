@@ -175,10 +175,14 @@ impl Sender {
         socket.set_tos_v4(TOS)?;
         // After the TOS, which sets a priority too.
         socket.set_priority(PRIORITY)?;
+        // The last word of a master whose interface has just lost its address comes from
+        // that address.
+        socket.set_ip_transparent_v4(true)?;
         // Without it the kernel keeps to itself that a queue was full.
         // SAFETY: the socket outlives the borrow.
         let fd = unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) };
         setsockopt(&fd, sockopt::Ipv4RecvErr, &true)?;
+        may_be_fragmented(&socket)?;
         Ok(Sender(socket))
     }
 
@@ -211,4 +215,21 @@ impl Sender {
             }
         }
     }
+}
+
+/// Leaves the don't-fragment bit away, as routers that speak VRRP do: 255 addresses take
+/// more than a kilobyte, and there are links with less.
+fn may_be_fragmented(socket: &Socket) -> io::Result<()> {
+    let never = libc::IP_PMTUDISC_DONT;
+    // SAFETY: the value lives through the call and is as long as is said.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            (&raw const never).cast(),
+            size_of_val(&never) as libc::socklen_t,
+        )
+    };
+    Errno::result(result).map(drop).map_err(io::Error::from)
 }
