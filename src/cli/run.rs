@@ -13,7 +13,7 @@ use crate::config;
 use crate::daemon;
 use crate::daemon::core::{self, Options, Subsystem};
 use crate::sys::log::{self, Target};
-use crate::sys::systemd;
+use crate::sys::{sandbox, systemd};
 
 /// Runs the director.
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -71,10 +71,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// Runs a child of core's with its end of the socket pair, which is its standard
 /// input.
 pub fn child(arguments: &Arguments, process: ChildProcess) -> ExitCode {
-    let (main, name, process_name): (fn(OwnedFd) -> ExitCode, _, _) = match process {
-        ChildProcess::Checker => (daemon::checker::main, "checker", "ipvsd-checker"),
-        ChildProcess::Vrrp => (daemon::vrrp::main, "vrrp", "ipvsd-vrrp"),
-        ChildProcess::Front => (daemon::front::main, "front", "ipvsd-front"),
+    let (name, main): (_, fn(OwnedFd) -> ExitCode) = match process {
+        ChildProcess::Checker => ("checker", daemon::checker::main),
+        ChildProcess::Vrrp => ("vrrp", daemon::vrrp::main),
+        ChildProcess::Front => ("front", daemon::front::main),
     };
     let Some(Command::Child {
         console, detail, ..
@@ -88,8 +88,12 @@ pub fn child(arguments: &Arguments, process: ChildProcess) -> ExitCode {
         Target::Journal
     };
     log::init(target, *detail, name);
-    crate::sys::sandbox::name_process(process_name);
-    crate::sys::sandbox::die_with_parent();
+    sandbox::name_process(&format!("ipvsd-{name}"));
+    match process {
+        // It outlives core for as long as handing over takes.
+        ChildProcess::Vrrp => sandbox::wake_with_parent(),
+        ChildProcess::Checker | ChildProcess::Front => sandbox::die_with_parent(),
+    }
     ignore_signals();
     match std::io::stdin().as_fd().try_clone_to_owned() {
         Ok(socket) => main(socket),

@@ -3,7 +3,7 @@
 //! | process | module | owns |
 //! | --- | --- | --- |
 //! | core | [`core`] | the configuration, the children and their watchdog, signals, scripts, the control socket, what must outlive a child |
-//! | vrrp | [`vrrp`] | instances and sync groups, the virtual addresses |
+//! | vrrp | [`vrrp`] | instances and sync groups, adverts, virtual addresses, gratuitous ARP |
 //! | checker | [`checker`] | the pools of real servers, the probes, the IPVS table |
 //! | front | [`front`] | the mail |
 //!

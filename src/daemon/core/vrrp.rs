@@ -167,7 +167,7 @@ impl Core {
             FromVrrp::Stopped { left } => {
                 for address in left {
                     tracing::error!(
-                        "virtual address {address} could not be removed and is still there: `ip address del` removes it"
+                        "`ip address del` removes what the vrrp process could not: {address}"
                     );
                     self.left_addresses = true;
                 }
