@@ -19,10 +19,15 @@ mod ipvs_watch;
 mod lab;
 mod net;
 mod odd_server;
+mod packet_socket;
+mod requests;
+mod sampler;
 mod scenario;
 mod scenarios;
 mod table;
+mod vrrp;
 mod web;
+mod wire;
 
 fn main() -> std::process::ExitCode {
     match guest::role() {

@@ -94,6 +94,27 @@ pub fn checker() -> Result<BpfProgram, BackendError> {
     rules.finish()
 }
 
+/// The filter of the vrrp process, in the same manner.
+pub fn vrrp() -> Result<BpfProgram, BackendError> {
+    let mut rules = Rules::new()?;
+    for call in [libc::SYS_recvmmsg, libc::SYS_timerfd_settime] {
+        rules.allow(call, Vec::new())?;
+    }
+    // Adverts by an interface that has come later, and netlink anew where an answer
+    // was lost. The others are there already.
+    let raw = masked(1, SOCKET_TYPE, libc::SOCK_RAW as u64)?;
+    let adverts = vec![
+        equal(0, libc::AF_INET)?,
+        raw,
+        equal(2, crate::sys::vrrp_socket::PROTOCOL)?,
+    ];
+    rules.allow(libc::SYS_socket, adverts)?;
+    rules.netlink(libc::NETLINK_ROUTE)?;
+    rules.options(&[libc::SOL_SOCKET, libc::SOL_NETLINK])?;
+    rules.ip_options(&[libc::SOL_IP])?;
+    rules.finish()
+}
+
 /// A filter that is being written. What it allows from the beginning is what every
 /// child does.
 pub(super) struct Rules(BTreeMap<libc::c_long, Vec<SeccompRule>>);

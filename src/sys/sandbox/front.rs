@@ -30,8 +30,7 @@ pub struct FrontConfinement {
 }
 
 /// Confines the front process, for good. `begin` is called when the rights have gone and
-/// before system calls are refused, of which one is to start a thread; threads that it
-/// starts are confined as well.
+/// before system calls are refused, as for [`super::confine_vrrp`].
 ///
 /// # Errors
 /// Where a right cannot be given up, or `begin` fails. A kernel without seccomp is no

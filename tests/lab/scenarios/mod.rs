@@ -4,6 +4,7 @@
 mod bad_input;
 mod command_line;
 mod compare;
+mod failover;
 mod harness;
 mod ipvs;
 mod processes;
@@ -17,6 +18,7 @@ pub fn all() -> Vec<Scenario> {
         bad_input::ALL,
         command_line::ALL,
         compare::ALL,
+        failover::ALL,
         harness::ALL,
         ipvs::ALL,
         processes::ALL,
