@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
+use crate::alert::mail::MailOut;
 use crate::alert::mail::{MailEvent, MailText};
-use crate::daemon::messages::front::MailOut;
 use crate::moment::Moment;
 
 /// How many mails may wait. A pool of a thousand servers that all fail fits; a mail
@@ -104,6 +104,7 @@ mod tests {
 
     fn put(outbox: &mut Outbox, subject: &str, now: Moment) -> Option<u64> {
         let text = MailText {
+            router_id: None,
             subject: subject.into(),
             body: String::new(),
         };
