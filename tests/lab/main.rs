@@ -20,6 +20,7 @@ mod lab;
 mod net;
 mod odd_server;
 mod packet_socket;
+mod pair;
 mod requests;
 mod sampler;
 mod scenario;

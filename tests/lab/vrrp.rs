@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cluster::{Cluster, Family, Method, Plan};
+use crate::cluster::{Cluster, Method};
 use crate::director::Director;
-use crate::lab::{Lab, poll, secs};
+use crate::lab::{poll, secs};
 use crate::net::Namespace;
 
 /// A block `vrrp_instance` of an ordinary kind.
@@ -129,18 +129,6 @@ pub fn web_service(method: Method) -> String {
             {servers}
         }}\n"
     )
-}
-
-/// Two web servers that answer, and so many directors on which nothing runs yet.
-pub fn cluster(lab: &Lab, method: Method, directors: usize) -> Cluster<'_> {
-    let cluster = Plan::new(method, Family::V4)
-        .directors(directors)
-        .vrrp()
-        .build(lab);
-    for web in &cluster.web {
-        web.start_nginx();
-    }
-    cluster
 }
 
 impl Cluster<'_> {
