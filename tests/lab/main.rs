@@ -15,6 +15,7 @@ mod daemon;
 mod director;
 mod guest;
 mod host;
+mod intruder;
 mod ipvs_watch;
 mod lab;
 mod net;

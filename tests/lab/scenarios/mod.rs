@@ -11,6 +11,7 @@ mod pairs;
 mod processes;
 mod reload;
 mod serving;
+mod vrrp_bad_input;
 
 use crate::scenario::Scenario;
 
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Scenario> {
         processes::ALL,
         reload::ALL,
         serving::ALL,
+        vrrp_bad_input::ALL,
     ]
     .concat()
 }
