@@ -181,4 +181,5 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ChildProcess {
     Checker,
+    Vrrp,
 }

@@ -66,8 +66,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Runs a child of core's: `main` with its end of the socket pair, which is its
-/// standard input.
-pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
+/// standard input. `follow` arranges for what happens when core ends.
+pub fn child(
+    arguments: &Arguments,
+    name: &'static str,
+    follow: fn(),
+    main: fn(OwnedFd) -> ExitCode,
+) -> ExitCode {
     let Some(Command::Child {
         console, detail, ..
     }) = &arguments.command
@@ -79,9 +84,9 @@ pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
     } else {
         Target::Journal
     };
-    log::init(target, *detail, "checker");
-    crate::sys::sandbox::name_process("ipvsd-checker");
-    crate::sys::sandbox::die_with_parent();
+    log::init(target, *detail, name);
+    crate::sys::sandbox::name_process(&format!("ipvsd-{name}"));
+    follow();
     ignore_signals();
     match std::io::stdin().as_fd().try_clone_to_owned() {
         Ok(socket) => main(socket),

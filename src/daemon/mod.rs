@@ -4,8 +4,9 @@
 //! | --- | --- | --- |
 //! | core | [`core`] | the configuration, the children and their watchdog, signals, scripts, the control socket, what must outlive a child |
 //! | checker | [`checker`] | the pools of real servers, the probes, the IPVS table |
+//! | vrrp | [`vrrp`] | instances and sync groups, adverts, virtual addresses, gratuitous ARP |
 //!
-//! vrrp, front and bfd come with what they serve. Each child is the same executable
+//! front and bfd come with what they serve. Each child is the same executable
 //! started again, never a fork of a running runtime; it is confined from its first
 //! moments and ends when core's end of its socket does.
 
@@ -14,3 +15,4 @@ pub mod core;
 pub mod ipc;
 pub mod messages;
 pub mod scripts;
+pub mod vrrp;
