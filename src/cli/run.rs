@@ -10,7 +10,7 @@ use std::process::{ExitCode, Stdio};
 use super::args::{Arguments, Command};
 use super::{configuration, style};
 use crate::config;
-use crate::daemon::core::{self, Options};
+use crate::daemon::core::{self, Options, Subsystem};
 use crate::sys::log::{self, Target};
 use crate::sys::systemd;
 
@@ -48,6 +48,12 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         file,
         pid_file: arguments.pid.as_ref().map(absolute),
         checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
+        vrrp_pid_file: arguments.vrrp_pid.as_ref().map(absolute),
+        only: match (arguments.vrrp, arguments.check) {
+            (true, false) => Some(Subsystem::Vrrp),
+            (false, true) => Some(Subsystem::Checkers),
+            (true, true) | (false, false) => None,
+        },
         keep_ipvs: arguments.dont_release_ipvs,
         in_background: arguments.in_background && !arguments.log_console,
         dump: arguments.dump_conf,

@@ -69,12 +69,24 @@ pub struct Options {
     /// Absent: in [`host::run_dir`].
     pub pid_file: Option<PathBuf>,
     pub checkers_pid_file: Option<PathBuf>,
+    pub vrrp_pid_file: Option<PathBuf>,
+    /// `-P`, `-C`: serve nothing but this. None is everything.
+    pub only: Option<Subsystem>,
     /// `-I`: leave the virtual servers in the kernel at the end.
     pub keep_ipvs: bool,
     /// Nobody is to be kept waiting by our open standard error.
     pub in_background: bool,
     /// `-d`: write the configuration to the log at the start.
     pub dump: bool,
+}
+
+/// A part of the work that can be served alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subsystem {
+    /// Instances, sync groups and their addresses.
+    Vrrp,
+    /// Virtual servers, real servers and their checks.
+    Checkers,
 }
 
 /// Why core does not start. The message says what to do.
