@@ -5,7 +5,7 @@
 //! | core | [`core`] | the configuration, the children and their watchdog, signals, scripts, the control socket, what must outlive a child |
 //! | vrrp | [`vrrp`] | instances and sync groups, adverts, virtual addresses, gratuitous ARP |
 //! | checker | [`checker`] | the pools of real servers, the probes, the IPVS table |
-//! | front | [`front`] | the mail |
+//! | front | [`front`] | the mails that wait, the conversation with the mail server |
 //!
 //! bfd comes with what it serves. Each child is the same executable
 //! started again, never a fork of a running runtime; it is confined from its first

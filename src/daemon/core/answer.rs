@@ -1,7 +1,8 @@
 //! What is asked at the control socket, and the answers.
 
 use super::*;
-use crate::daemon::messages::front::{MailStatus, ToFront};
+use crate::alert::mail::MailStatus;
+use crate::daemon::messages::front::ToFront;
 use crate::daemon::messages::vrrp::ToVrrp;
 use crate::vrrp::memory::Report;
 

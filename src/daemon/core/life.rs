@@ -152,6 +152,7 @@ impl Core {
         if let What::Vrrp(event) = &event.what {
             self.notify(event);
         }
+        self.mail(&event);
     }
 }
 

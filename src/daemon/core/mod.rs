@@ -368,7 +368,7 @@ impl Core {
         if let Err(error) = self.keep.write_if_due(&self.memory, now) {
             tracing::warn!("cannot keep what is known about the real servers: {error}");
         }
-        self.tell_of_refused_mails(now);
+        self.tell_of_dropped_mails(now);
         self.watch(now);
         self.restart_due(now);
     }

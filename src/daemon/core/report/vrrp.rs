@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alert::mail::MailStatus;
 use crate::config::model::{Model, VrrpInstance};
 use crate::daemon::core::outbox::Outbox;
-use crate::daemon::messages::front::MailStatus;
 use crate::moment::Moment;
 use crate::vrrp::memory::{Counters, GroupReport, InstanceReport, Memory, Report};
 
