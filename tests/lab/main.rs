@@ -17,6 +17,7 @@ mod guest;
 mod host;
 mod ipvs_watch;
 mod lab;
+mod mail;
 mod net;
 mod odd_server;
 mod packet_socket;

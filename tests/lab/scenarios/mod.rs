@@ -7,6 +7,7 @@ mod compare;
 mod failover;
 mod harness;
 mod ipvs;
+mod mail;
 mod processes;
 mod reload;
 mod serving;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Scenario> {
         failover::ALL,
         harness::ALL,
         ipvs::ALL,
+        mail::ALL,
         processes::ALL,
         reload::ALL,
         serving::ALL,
