@@ -3,8 +3,8 @@
 //! | process | module | owns |
 //! | --- | --- | --- |
 //! | core | [`core`] | the configuration, the children and their watchdog, signals, scripts, the control socket, what must outlive a child |
-//! | checker | [`checker`] | the pools of real servers, the probes, the IPVS table |
 //! | vrrp | [`vrrp`] | instances and sync groups, adverts, virtual addresses, gratuitous ARP |
+//! | checker | [`checker`] | the pools of real servers, the probes, the IPVS table |
 //! | front | [`front`] | the mails that wait, the conversation with the mail server |
 //!
 //! bfd comes with what it serves. Each child is the same executable

@@ -8,9 +8,11 @@ mod failover;
 mod harness;
 mod ipvs;
 mod mail;
+mod pairs;
 mod processes;
 mod reload;
 mod serving;
+mod vrrp_bad_input;
 
 use crate::scenario::Scenario;
 
@@ -23,9 +25,11 @@ pub fn all() -> Vec<Scenario> {
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
+        pairs::ALL,
         processes::ALL,
         reload::ALL,
         serving::ALL,
+        vrrp_bad_input::ALL,
     ]
     .concat()
 }
