@@ -7,6 +7,7 @@ use crate::cluster::{Cluster, Family, Method, Plan};
 use crate::daemon::Daemon;
 use crate::lab::{Lab, poll, secs, wait_until};
 use crate::mail::{ADDRESS, MailServer};
+use crate::pair::cluster;
 use crate::scenario::{Scenario, scenarios};
 use crate::vrrp::{self, Instance};
 
@@ -185,7 +186,7 @@ fn servers_and_quorums_are_told_as_keepalived_tells_them(lab: &Lab) {
 }
 
 fn instances_and_groups_are_told_as_keepalived_tells_them(lab: &Lab) {
-    let cluster = vrrp::cluster(lab, Method::Nat, 2);
+    let cluster = cluster(lab, Method::Nat, 2);
     let mail = MailServer::start(lab);
     let [one, two] = &cluster.directors[..] else {
         panic!("two directors")
