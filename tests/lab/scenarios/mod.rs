@@ -10,6 +10,7 @@ mod ipvs;
 mod processes;
 mod reload;
 mod serving;
+mod vrrp_process;
 
 use crate::scenario::Scenario;
 
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Scenario> {
         processes::ALL,
         reload::ALL,
         serving::ALL,
+        vrrp_process::ALL,
     ]
     .concat()
 }
