@@ -53,12 +53,18 @@ impl<'lab> Director<'lab> {
 
     /// Starts the `ipvsd` under test with this configuration.
     pub fn start(&self, conf: &str) -> Daemon<'lab> {
+        self.start_as(Program::Ipvsd, conf)
+    }
+
+    /// Starts one or the other, where keepalived may stand in for the `ipvsd` under
+    /// test.
+    pub fn start_as(&self, program: Program, conf: &str) -> Daemon<'lab> {
         let stand_in = self.lab.has_stand_in();
         self.start_program(
             if stand_in {
                 Program::Keepalived
             } else {
-                Program::Ipvsd
+                program
             },
             conf,
         )

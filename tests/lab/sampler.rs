@@ -28,6 +28,8 @@ pub struct Samples {
     /// that relies on the sampling should check that it took place.
     pub looks: usize,
     pub longest_gap: Duration,
+    /// When it was looked last.
+    pub until: Duration,
 }
 
 impl Sampler {
@@ -41,6 +43,7 @@ impl Sampler {
                 samples: Vec::new(),
                 looks: 0,
                 longest_gap: Duration::ZERO,
+                until: started.elapsed(),
             };
             let mut last = Instant::now();
             loop {
@@ -51,6 +54,7 @@ impl Sampler {
                 seen.looks += 1;
                 seen.longest_gap = seen.longest_gap.max(last.elapsed());
                 last = Instant::now();
+                seen.until = started.elapsed();
                 if seen
                     .samples
                     .last()
@@ -80,6 +84,22 @@ impl Sampler {
 }
 
 impl Samples {
+    /// The longest time for which the lines were such without a break.
+    pub fn longest(&self, such: impl Fn(&[String]) -> bool) -> Duration {
+        let ends = self.samples.iter().skip(1).map(|sample| sample.at);
+        let ends = ends.chain([self.until]);
+        let (mut longest, mut current) = (Duration::ZERO, Duration::ZERO);
+        for (sample, end) in self.samples.iter().zip(ends) {
+            current = if such(&sample.lines) {
+                current + (end - sample.at)
+            } else {
+                Duration::ZERO
+            };
+            longest = longest.max(current);
+        }
+        longest
+    }
+
     /// Fails when any sample lacks one of these lines. Those of a table are without
     /// the services' options, which /proc does not tell.
     #[track_caller]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cluster::{Cluster, Family, Method, Plan};
+use crate::cluster::{Cluster, Method};
 use crate::director::Director;
-use crate::lab::{Lab, poll, secs};
+use crate::lab::{poll, secs};
 use crate::net::Namespace;
 
 /// A block `vrrp_instance` of an ordinary kind.
@@ -18,6 +18,8 @@ pub struct Instance {
     pub addresses: Vec<&'static str>,
     /// Further lines.
     pub more: String,
+    /// Further instances of the same configuration.
+    pub others: Vec<Instance>,
 }
 
 impl Instance {
@@ -32,6 +34,7 @@ impl Instance {
             priority,
             addresses: vec!["10.0.0.80"],
             more: String::new(),
+            others: Vec::new(),
         }
     }
 
@@ -73,7 +76,9 @@ impl Instance {
             priority,
             addresses,
             more,
+            others,
         } = self;
+        let others: String = others.iter().map(Instance::conf).collect();
         let addresses = addresses.join("\n");
         format!(
             "vrrp_instance {name} {{
@@ -86,8 +91,15 @@ impl Instance {
                 virtual_ipaddress {{
                     {addresses}
                 }}
-            }}\n"
+            }}
+            {others}\n"
         )
+    }
+
+    /// And with another instance after it.
+    pub fn beside(mut self, other: Instance) -> Self {
+        self.others.push(other);
+        self
     }
 
     /// How long such a router waits for an advert (RFC 3768 section 6.1).
@@ -129,18 +141,6 @@ pub fn web_service(method: Method) -> String {
             {servers}
         }}\n"
     )
-}
-
-/// Two web servers that answer, and so many directors on which nothing runs yet.
-pub fn cluster(lab: &Lab, method: Method, directors: usize) -> Cluster<'_> {
-    let cluster = Plan::new(method, Family::V4)
-        .directors(directors)
-        .vrrp()
-        .build(lab);
-    for web in &cluster.web {
-        web.start_nginx();
-    }
-    cluster
 }
 
 impl Cluster<'_> {

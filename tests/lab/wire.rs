@@ -17,6 +17,11 @@ const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 const PROTOCOL_VRRP: u8 = 112;
 
+/// What tshark is to show. It warns of an address that two hosts have had, too, which
+/// is what failover is about; so of its warnings only those on VRRP count.
+const FAULTS: &str = "_ws.malformed || vrrp.checksum.status == Bad || ip.checksum.status == Bad \
+                      || (vrrp && _ws.expert.severity >= 0x00600000)";
+
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// When it was read, on the scenario's clock.
@@ -151,7 +156,7 @@ impl Traffic {
             // Checksums of IP are off by default, as network cards do them.
             .args(["-n", "-o", "ip.check_checksum:TRUE", "-r"])
             .arg(&path)
-            .args(["-Y", "_ws.malformed || _ws.expert.severity >= warn || vrrp.checksum.status == Bad || ip.checksum.status == Bad"])
+            .args(["-Y", FAULTS])
             .args(["-V"])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -4,15 +4,13 @@
 //! or 0.3 s alone where the master says that it goes. Afterwards one director has the
 //! address, and whoever knew where it was knows where it is.
 
-use std::time::Duration;
-
 use crate::cluster::{Cluster, Method};
-use crate::daemon::Daemon;
+use crate::daemon::Program;
 use crate::director::Director;
 use crate::lab::{Lab, millis, secs};
-use crate::requests::{Answers, Requests};
+use crate::pair::{self, LONG, Pair, REST, VIP, cluster};
 use crate::scenario::{Scenario, scenarios};
-use crate::vrrp::{Instance, cluster, web_service};
+use crate::vrrp::Instance;
 
 pub const ALL: &[Scenario] = scenarios!(failover:
     the_link_is_taken_down,
@@ -26,12 +24,6 @@ pub const ALL: &[Scenario] = scenarios!(failover:
     the_machine_is_slow_to_come_back,
 );
 
-const VIP: &str = "10.0.0.80";
-/// What everything but the protocol's own waiting may take.
-const REST: Duration = millis(300);
-/// For what has no bound of its own here.
-const LONG: Duration = secs(20);
-
 /// The one who is master, and the one who takes over.
 fn main_and_spare() -> [Instance; 2] {
     [
@@ -40,78 +32,16 @@ fn main_and_spare() -> [Instance; 2] {
     ]
 }
 
-fn conf(instance: &Instance) -> String {
-    instance.conf() + &web_service(Method::Dr)
-}
-
-struct Pair<'a> {
-    lab: &'a Lab,
-    cluster: &'a Cluster<'a>,
-    one: Daemon<'a>,
-    two: Daemon<'a>,
-    instances: [Instance; 2],
-}
-
-impl<'a> Pair<'a> {
-    /// Both run, the first is master, and the client is served.
-    fn start(lab: &'a Lab, cluster: &'a Cluster<'a>, instances: [Instance; 2]) -> Self {
-        let [director1, director2] = directors(cluster);
-        let one = director1.start(&conf(&instances[0]));
-        one.wait_for_state("VI_1", "MASTER", LONG);
-        let two = director2.start(&conf(&instances[1]));
-        two.wait_for_state("VI_1", "BACKUP", LONG);
-        cluster.expect_holder(VIP, director1, LONG);
-        two.wait_for_log("success", LONG);
-        cluster.client.wait_for_answer(cluster.vip(80), LONG);
-        Self {
-            lab,
-            cluster,
-            one,
-            two,
-            instances,
-        }
-    }
-
-    /// Something happens while the client asks: the address goes from one director to
-    /// the other, or stays where it is, and everybody knows.
-    fn during(&self, what: &str, holders: [&Director; 2], act: impl FnOnce()) -> Answers {
-        let [before, after] = holders;
-        self.cluster.expect_holder(VIP, before, LONG);
-        self.cluster.teach_neighbours(VIP, before, "eth0");
-        let requests = Requests::start(self.lab, &self.cluster.client, self.cluster.vip(80));
-        requests.wait_for_answers(10, LONG);
-        self.lab.note(what);
-        act();
-        requests.wait_for_answers(10, LONG);
-        self.cluster.expect_neighbours(VIP, after, "eth0");
-        requests.stop()
-    }
-
-    /// The longest that the client may be without answers when the master falls silent.
-    fn bound(&self) -> Duration {
-        self.instances[1].master_down_interval() + REST
-    }
-
-    fn check(&self, answers: &Answers, bound: Duration) {
-        let lasted = answers.assert_no_outage_longer_than(bound);
-        self.lab
-            .note(format!("no answer for {lasted:?} of {bound:?}"));
-    }
-}
-
-fn directors<'a, 'lab>(cluster: &'a Cluster<'lab>) -> [&'a Director<'lab>; 2] {
-    let [director1, director2] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
-    [director1, director2]
+fn start<'a>(lab: &'a Lab, cluster: &'a Cluster<'a>, instances: [Instance; 2]) -> Pair<'a> {
+    Pair::start(lab, cluster, instances, [Program::Ipvsd; 2])
 }
 
 /// The master's link goes, the other takes over; the link comes back, and with it the
 /// one that has the higher priority.
 fn link_goes_and_comes(lab: &Lab, cut: impl Fn(&Director), mend: impl Fn(&Director)) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
-    let pair = Pair::start(lab, &cluster, main_and_spare());
+    let [director1, director2] = pair::directors(&cluster);
+    let pair = start(lab, &cluster, main_and_spare());
 
     let answers = pair.during("the link goes", [director1, director2], || {
         cut(director1);
@@ -150,8 +80,8 @@ fn the_cable_is_pulled(lab: &Lab) {
 /// again.
 fn the_switch_loses_everything(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
-    let pair = Pair::start(lab, &cluster, main_and_spare());
+    let [director1, director2] = pair::directors(&cluster);
+    let pair = start(lab, &cluster, main_and_spare());
     let answers = pair.during("no frame gets through", [director1, director2], || {
         director1.isolate("eth0");
         pair.two.wait_for_state("VI_1", "MASTER", LONG);
@@ -160,16 +90,13 @@ fn the_switch_loses_everything(lab: &Lab) {
 
     // What the first one holds meanwhile is out of everybody's reach.
     assert_eq!(cluster.holders(VIP), ["director1", "director2"]);
-    cluster.teach_neighbours(VIP, director2, "eth0");
-    let requests = Requests::start(lab, &cluster.client, cluster.vip(80));
-    requests.wait_for_answers(10, LONG);
-    let mark = pair.two.log().mark();
-    director1.rejoin("eth0");
-    pair.two.wait_for_state_after(mark, "VI_1", "BACKUP", LONG);
-    cluster.expect_holder(VIP, director1, LONG);
-    requests.wait_for_answers(10, LONG);
-    cluster.expect_neighbours(VIP, director1, "eth0");
-    pair.check(&requests.stop(), pair.bound());
+    let answers = pair.during_split("frames get through", [director2, director1], || {
+        let mark = pair.two.log().mark();
+        director1.rejoin("eth0");
+        pair.two.wait_for_state_after(mark, "VI_1", "BACKUP", LONG);
+        cluster.expect_holder(VIP, director1, LONG);
+    });
+    pair.check(&answers, pair.bound());
     assert_eq!(
         pair.one.log().count("Entering BACKUP STATE"),
         1,
@@ -181,8 +108,8 @@ fn the_switch_loses_everything(lab: &Lab) {
 /// no link.
 fn the_namespace_is_destroyed(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
-    let pair = Pair::start(lab, &cluster, main_and_spare());
+    let [director1, director2] = pair::directors(&cluster);
+    let pair = start(lab, &cluster, main_and_spare());
     let answers = pair.during("director1 is destroyed", [director1, director2], || {
         director1.delete();
         pair.one.sigkill_all();
@@ -201,8 +128,8 @@ fn the_namespace_is_destroyed(lab: &Lab) {
 /// The interface goes from under a running director, which lives on without it.
 fn the_interface_is_deleted(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
-    let pair = Pair::start(lab, &cluster, main_and_spare());
+    let [director1, director2] = pair::directors(&cluster);
+    let pair = start(lab, &cluster, main_and_spare());
     let answers = pair.during("eth0 is deleted", [director1, director2], || {
         director1.ip("link del eth0\n");
         pair.two.wait_for_state("VI_1", "MASTER", LONG);
@@ -225,8 +152,8 @@ fn the_interface_is_deleted(lab: &Lab) {
 /// be the master still, and with its priority it is.
 fn all_processes_are_frozen(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
-    let pair = Pair::start(lab, &cluster, main_and_spare());
+    let [director1, director2] = pair::directors(&cluster);
+    let pair = start(lab, &cluster, main_and_spare());
     let answers = pair.during("director1 is frozen", [director1, director2], || {
         pair.one.freeze();
         pair.two.wait_for_state("VI_1", "MASTER", LONG);
@@ -234,25 +161,22 @@ fn all_processes_are_frozen(lab: &Lab) {
     pair.check(&answers, pair.bound());
     assert_eq!(cluster.holders(VIP), ["director1", "director2"]);
 
-    cluster.teach_neighbours(VIP, director2, "eth0");
-    let requests = Requests::start(lab, &cluster.client, cluster.vip(80));
-    requests.wait_for_answers(10, LONG);
-    let mark = pair.two.log().mark();
-    pair.one.thaw();
-    pair.two.wait_for_state_after(mark, "VI_1", "BACKUP", LONG);
-    cluster.expect_holder(VIP, director1, LONG);
-    requests.wait_for_answers(10, LONG);
-    cluster.expect_neighbours(VIP, director1, "eth0");
-    pair.check(&requests.stop(), pair.bound());
+    let answers = pair.during_split("director1 wakes up", [director2, director1], || {
+        let mark = pair.two.log().mark();
+        pair.one.thaw();
+        pair.two.wait_for_state_after(mark, "VI_1", "BACKUP", LONG);
+        cluster.expect_holder(VIP, director1, LONG);
+    });
+    pair.check(&answers, pair.bound());
 }
 
 fn it_is_stopped_and_comes_back(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
+    let [director1, director2] = pair::directors(&cluster);
     // The spare one waits for its skew in case a better one is there, so a small one
     // it is.
     let instances = [Instance::new(250).state("MASTER"), Instance::new(240)];
-    let pair = Pair::start(lab, &cluster, instances);
+    let pair = start(lab, &cluster, instances);
     let answers = pair.during("it stops", [director1, director2], || {
         let stopped = pair.one.sigterm(secs(10));
         assert!(stopped.status.success(), "{stopped:?}");
@@ -263,7 +187,7 @@ fn it_is_stopped_and_comes_back(lab: &Lab) {
 
     let mut again = None;
     let answers = pair.during("it is back", [director2, director1], || {
-        let one = director1.start(&conf(&pair.instances[0]));
+        let one = director1.start(&pair.conf(0));
         one.wait_for_state("VI_1", "MASTER", LONG);
         cluster.expect_holder(VIP, director1, LONG);
         again = Some(one);
@@ -274,12 +198,12 @@ fn it_is_stopped_and_comes_back(lab: &Lab) {
 /// Who has the address keeps it.
 fn it_comes_back_and_does_not_preempt(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
+    let [director1, director2] = pair::directors(&cluster);
     let instances = [
         Instance::new(240).with("nopreempt"),
         Instance::new(230).with("nopreempt"),
     ];
-    let pair = Pair::start(lab, &cluster, instances);
+    let pair = start(lab, &cluster, instances);
     let mark = pair.one.log().mark();
     let answers = pair.during("the link goes", [director1, director2], || {
         director1.unplug("eth0");
@@ -312,12 +236,12 @@ fn it_comes_back_and_does_not_preempt(lab: &Lab) {
 /// priority goes on for so long.
 fn the_machine_is_slow_to_come_back(lab: &Lab) {
     let cluster = cluster(lab, Method::Dr, 2);
-    let [director1, director2] = directors(&cluster);
+    let [director1, director2] = pair::directors(&cluster);
     let instances = [
         Instance::new(150).with("preempt_delay 4"),
         Instance::new(100),
     ];
-    let pair = Pair::start(lab, &cluster, instances);
+    let pair = start(lab, &cluster, instances);
     let mark = pair.one.log().mark();
     pair.during("the link goes", [director1, director2], || {
         director1.cut();

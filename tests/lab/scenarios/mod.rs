@@ -7,9 +7,11 @@ mod compare;
 mod failover;
 mod harness;
 mod ipvs;
+mod pairs;
 mod processes;
 mod reload;
 mod serving;
+mod vrrp_bad_input;
 mod vrrp_process;
 
 use crate::scenario::Scenario;
@@ -22,9 +24,11 @@ pub fn all() -> Vec<Scenario> {
         failover::ALL,
         harness::ALL,
         ipvs::ALL,
+        pairs::ALL,
         processes::ALL,
         reload::ALL,
         serving::ALL,
+        vrrp_bad_input::ALL,
         vrrp_process::ALL,
     ]
     .concat()
