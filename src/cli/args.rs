@@ -182,4 +182,5 @@ pub enum Command {
 pub enum ChildProcess {
     Checker,
     Vrrp,
+    Front,
 }

@@ -14,10 +14,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use self::args::{Arguments, ChildProcess, Command};
+use self::args::{Arguments, Command};
 use self::check::{CheckOutcome, Format};
 use crate::config::diagnostic::Style;
-use crate::sys::sandbox;
 
 /// The exit status of `-t` for a configuration that cannot be run: what keepalived
 /// 2.2.7 and 2.4.3 were seen to return, whatever keepalived(8) says. They return it
@@ -62,25 +61,7 @@ pub fn main() -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Some(Command::Child {
-            process: ChildProcess::Checker,
-            ..
-        }) => run::child(
-            &arguments,
-            "checker",
-            sandbox::die_with_parent,
-            crate::daemon::checker::main,
-        ),
-        // It outlives core for as long as handing over takes.
-        Some(Command::Child {
-            process: ChildProcess::Vrrp,
-            ..
-        }) => run::child(
-            &arguments,
-            "vrrp",
-            sandbox::wake_with_parent,
-            crate::daemon::vrrp::main,
-        ),
+        Some(Command::Child { process, .. }) => run::child(&arguments, *process),
     }
 }
 

@@ -13,6 +13,7 @@
 //! seccomp cannot tell them apart.
 
 mod filter;
+mod front;
 
 use std::ffi::CString;
 use std::io;
@@ -21,6 +22,8 @@ use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+
+pub use self::front::{FrontConfinement, confine_front};
 
 /// What a child is held by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,7 +62,7 @@ const CALLS: &[libc::c_long] = &[
 ];
 
 /// The part of a socket's type that is not a flag (socket(2)).
-const SOCKET_TYPE: u64 = 0xf;
+pub(super) const SOCKET_TYPE: u64 = 0xf;
 
 /// The options of an IP socket are numbered below this. From here on the same call
 /// changes the rules of iptables (`IPT_SO_SET_REPLACE` is 64, linux/netfilter_ipv4/
@@ -117,10 +117,10 @@ pub fn vrrp() -> Result<BpfProgram, BackendError> {
 
 /// A filter that is being written. What it allows from the beginning is what every
 /// child does.
-struct Rules(BTreeMap<libc::c_long, Vec<SeccompRule>>);
+pub(super) struct Rules(BTreeMap<libc::c_long, Vec<SeccompRule>>);
 
 impl Rules {
-    fn new() -> Result<Self, BackendError> {
+    pub(super) fn new() -> Result<Self, BackendError> {
         let mut rules = Rules(CALLS.iter().map(|call| (*call, Vec::new())).collect());
         // Not whom the kernel is to send signals to (F_SETOWN).
         for command in [
@@ -148,7 +148,7 @@ impl Rules {
     }
 
     /// A call whose arguments are these; with none, whatever they are.
-    fn allow(
+    pub(super) fn allow(
         &mut self,
         call: libc::c_long,
         arguments: Vec<SeccompCondition>,
@@ -160,12 +160,12 @@ impl Rules {
         Ok(())
     }
 
-    fn netlink(&mut self, protocol: i32) -> Result<(), BackendError> {
+    pub(super) fn netlink(&mut self, protocol: i32) -> Result<(), BackendError> {
         let netlink = vec![equal(0, libc::AF_NETLINK)?, equal(2, protocol)?];
         self.allow(libc::SYS_socket, netlink)
     }
 
-    fn options(&mut self, levels: &[i32]) -> Result<(), BackendError> {
+    pub(super) fn options(&mut self, levels: &[i32]) -> Result<(), BackendError> {
         for level in levels {
             self.allow(libc::SYS_setsockopt, vec![equal(1, *level)?])?;
         }
@@ -173,7 +173,7 @@ impl Rules {
     }
 
     /// Those of a packet's header, and nobody's rules.
-    fn ip_options(&mut self, levels: &[i32]) -> Result<(), BackendError> {
+    pub(super) fn ip_options(&mut self, levels: &[i32]) -> Result<(), BackendError> {
         for level in levels {
             let plain = SeccompCondition::new(
                 2,
@@ -186,7 +186,7 @@ impl Rules {
         Ok(())
     }
 
-    fn finish(self) -> Result<BpfProgram, BackendError> {
+    pub(super) fn finish(self) -> Result<BpfProgram, BackendError> {
         let filter = SeccompFilter::new(
             self.0,
             SeccompAction::Errno(libc::EPERM as u32),
@@ -198,14 +198,14 @@ impl Rules {
 }
 
 /// An argument that is this number.
-fn equal(index: u8, value: i32) -> Result<SeccompCondition, BackendError> {
+pub(super) fn equal(index: u8, value: i32) -> Result<SeccompCondition, BackendError> {
     // The upper half of the register is the C library's business.
     let value = u64::from(value as u32);
     SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
 }
 
 /// An argument whose bits under `mask` are these.
-fn masked(index: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
+pub(super) fn masked(index: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
     let operator = SeccompCmpOp::MaskedEq(mask);
     SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value)
 }
