@@ -16,7 +16,10 @@ use self::addresses::{
 use self::ends::{
     core_ends, it_is_killed_and_comes_back_at_once, it_is_killed_and_comes_back_too_late,
 };
-use self::links::{an_interface_comes_back_as_another, news_that_are_lost_change_nothing};
+use self::links::{
+    an_interface_comes_back_as_another, news_that_are_lost_change_nothing,
+    the_last_address_goes_and_others_hear_of_it,
+};
 use self::packets::{a_flood_of_adverts_delays_none, adverts_that_come_back};
 use crate::lab::{Lab, secs};
 use crate::net::{Namespace, ip_batch};
@@ -30,6 +33,7 @@ pub const ALL: &[Scenario] = scenarios!(vrrp_process:
     five_hundred_addresses,
     news_that_are_lost_change_nothing,
     an_interface_comes_back_as_another,
+    the_last_address_goes_and_others_hear_of_it,
     a_flood_of_adverts_delays_none,
     adverts_that_come_back,
     core_ends,

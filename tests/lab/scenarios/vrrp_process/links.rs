@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use super::{LONG, routers, shown, start_master};
 use crate::lab::{Lab, wait_until};
 use crate::vrrp_child::{instance, virtual_address};
+use crate::wire::Wire;
 
 /// More than the process's socket holds: what is too much is lost, and the kernel says
 /// so.
@@ -61,5 +62,29 @@ pub fn an_interface_comes_back_as_another(lab: &Lab) {
     });
     wait_until("with its address", LONG, || shown(&one).len() == 1);
     assert_eq!(better.stop(), [""; 0]);
+    assert_eq!(child.stop(), [""; 0]);
+}
+
+/// The others need not wait: its last word goes out from the address that has gone.
+pub fn the_last_address_goes_and_others_hear_of_it(lab: &Lab) {
+    let [host] = routers();
+    let vip = vec![virtual_address("10.0.0.80/32")];
+    let child = start_master(lab, &host, instance(100, vip));
+    let wire = Wire::of_switch(lab, "front");
+    host.ip("addr del 10.0.0.1/24 dev eth0\n");
+    child.wait_for_state("VI_1", State::Fault, LONG);
+    wait_until("the virtual address is gone", LONG, || {
+        shown(&host).is_empty()
+    });
+    let traffic = wire.stop();
+    let last = traffic.adverts().pop().expect("a last word");
+    assert_eq!((last.priority, last.from.octets()), (0, [10, 0, 0, 1]));
+
+    host.ip("addr add 10.0.0.9/24 dev eth0\n");
+    wait_until("it is master again", LONG, || {
+        child
+            .states("VI_1")
+            .ends_with(&[State::Backup, State::Master])
+    });
     assert_eq!(child.stop(), [""; 0]);
 }
