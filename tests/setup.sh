@@ -25,6 +25,7 @@ tc=iproute2
 curl=curl
 busybox=busybox-static
 tcpdump=tcpdump
+tshark=tshark
 strace=strace
 sysctl=procps
 $*

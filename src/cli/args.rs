@@ -183,4 +183,6 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ChildProcess {
     Checker,
+    Vrrp,
+    Front,
 }

@@ -85,6 +85,9 @@ pub enum Why {
     Preempted { master: IpAddr, priority: Priority },
     /// A master of higher priority, or of the same and a higher address.
     Outranked { master: IpAddr, priority: Priority },
+    /// It has stood still for longer than others wait for its adverts, and does not
+    /// preempt the one that has taken over.
+    Stalled { master: IpAddr },
     /// The interface has gone.
     InterfaceGone { interface: String },
     /// The interface or its link is down.
@@ -140,6 +143,9 @@ impl fmt::Display for Why {
             Why::Outranked { master, priority } => {
                 write!(f, "the master {master} has priority {priority}")
             }
+            Why::Stalled { master } => {
+                write!(f, "{master} has taken over while this host stood still")
+            }
             Why::InterfaceGone { interface } => write!(f, "there is no interface {interface}"),
             Why::LinkDown { interface } => write!(f, "interface {interface} is down"),
             Why::NoAddress { interface } => write!(f, "interface {interface} has no address"),
@@ -153,6 +159,67 @@ impl fmt::Display for Why {
 /// One line, in keepalived's words where people search their logs for them.
 impl fmt::Display for VrrpEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "({}) {}", self.subject.name(), self.change.name())
+        match &self.subject {
+            Subject::Instance(name) => write!(f, "({name}) {}", self.change),
+            Subject::Group(name) => match &self.change {
+                Change::Entered { to, why, .. } => write!(
+                    f,
+                    "VRRP_Group({name}) Syncing instances to {to} state: {why}"
+                ),
+                change => write!(f, "VRRP_Group({name}) {change}"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Entered {
+                to,
+                why: Why::Start,
+                ..
+            } => write!(f, "Entering {to} STATE (init)"),
+            Change::Entered { to, why, .. } => write!(f, "Entering {to} STATE: {why}"),
+            Change::Stopped { from, .. } => write!(f, "Stopped in {from} STATE"),
+            Change::OtherMaster { address, priority } => write!(
+                f,
+                "Received advert from {address} with lower priority {priority}, or the same and \
+                 a lower address, forcing new election"
+            ),
+            Change::AddressPutBack { address, interface } => write!(
+                f,
+                "Another program has removed {address} from {interface}: it is back"
+            ),
+            Change::AddressRefused {
+                address,
+                interface,
+                why,
+            } => write!(f, "Address {address} on {interface}: {why}"),
+            Change::Dropped {
+                kind,
+                count: 1,
+                from,
+                detail,
+            } => write!(
+                f,
+                "Dropped a packet from {from} ({}): {detail}",
+                kind.name()
+            ),
+            Change::Dropped {
+                kind,
+                count,
+                from,
+                detail,
+            } => write!(
+                f,
+                "Dropped {count} packets, the last from {from} ({}): {detail}",
+                kind.name()
+            ),
+            Change::Alone => f.write_str(
+                "Master without ever having heard another router: if there is one, look whether \
+                 a firewall here or there drops IP protocol 112, and whether the VRID is the same",
+            ),
+        }
     }
 }

@@ -4,16 +4,31 @@
 //! be done ([`Action`]); sockets, netlink and clocks are the vrrp process's
 //! (`daemon::vrrp`), and the simulation's in the tests.
 //!
-//! [`types`] and [`settings`] hold what is known by name and what is configured;
-//! [`packet`] the messages on the wire; [`router`] all instances and groups;
-//! [`event`] what people are told; [`memory`] what outlives the process.
+//! * Values: [`types`] and [`settings`] hold what is known by name and what is
+//!   configured; [`packet`] the messages on the wire; [`input`] what passes between the
+//!   state machine and the world; [`event`] what people are told; [`memory`] what
+//!   outlives the process.
+//! * The state machine, from the outside in: [`router`] finds out who a packet or an
+//!   interface is for; `hear` whether a packet counts; `group` decides, for all members
+//!   of a sync group at once; `instance` does it.
+//! * What an instance is made of: `link` (interfaces), `timers`, `addresses`,
+//!   `announce` and `arp`, `drops`.
 
+mod addresses;
+mod announce;
+mod arp;
+mod drops;
 pub mod event;
+mod group;
+mod hear;
 pub mod input;
+mod instance;
+mod link;
 pub mod memory;
 pub mod packet;
 pub mod router;
 pub mod settings;
+mod timers;
 pub mod types;
 
 pub use event::{Change, Subject, VrrpEvent, Why};

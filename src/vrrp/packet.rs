@@ -1,6 +1,15 @@
 //! The messages on the wire (RFC 3768 section 5.1, RFC 9568 section 5.1).
+//!
+//! [`ipv4`] takes a datagram apart, [`Message`] is what is in it.
+
+mod checksum;
+mod ipv4;
+mod message;
 
 use serde::{Deserialize, Serialize};
+
+pub use ipv4::{Datagram, PROTOCOL, TTL};
+pub use message::{Form, Message, PASSWORD, WireAuthentication};
 
 /// Why a packet was dropped. The names are stable: they stand in the status, in the
 /// log and in metrics.

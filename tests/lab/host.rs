@@ -23,6 +23,7 @@ const PARTS: &[(&str, &str)] = &[
     ("nginx", "nginx-light"),
     ("ip", "iproute2"),
     ("modprobe", "kmod"),
+    ("tshark", "tshark"),
 ];
 
 /// How much of each log a failure shows.

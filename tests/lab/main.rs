@@ -15,14 +15,21 @@ mod daemon;
 mod director;
 mod guest;
 mod host;
+mod intruder;
 mod ipvs_watch;
 mod lab;
 mod net;
 mod odd_server;
+mod packet_socket;
+mod pair;
+mod requests;
+mod sampler;
 mod scenario;
 mod scenarios;
 mod table;
+mod vrrp;
 mod web;
+mod wire;
 
 fn main() -> std::process::ExitCode {
     match guest::role() {

@@ -67,7 +67,13 @@ pub(super) struct Program<'a> {
 impl Program<'_> {
     /// Runs it to its end, or until `limit` has passed. What does not even die of
     /// SIGKILL is left in `stuck`, and until it has ended nothing more is run.
-    pub async fn run(&self, limit: Duration, stuck: &Stuck) -> ScriptEnd {
+    /// `starting` lasts until it has started.
+    pub async fn run(
+        &self,
+        limit: Duration,
+        stuck: &Stuck,
+        starting: super::Beginning<'_>,
+    ) -> ScriptEnd {
         if let Some(pid) = stuck.pid() {
             return ScriptEnd::NotRun(format!(
                 "an earlier run of it (pid {pid}) hangs in the kernel and cannot be killed"
@@ -77,6 +83,7 @@ impl Program<'_> {
             Ok(started) => started,
             Err(error) => return ScriptEnd::NotRun(self.explain(&error)),
         };
+        drop(starting);
         let by_itself = tokio::select! {
             // Of an end and a time limit at the same moment, the end counts.
             biased;

@@ -158,6 +158,93 @@ async fn a_run_that_is_given_up_is_killed_with_its_children() {
 }
 
 #[tokio::test]
+async fn a_run_apart_that_is_given_up_is_killed_with_its_children() {
+    let folder = folder();
+    let mut told = Told::new(folder.path());
+    let argv = ["/bin/sh", "-c", HANG, "sh", text(&told.path)];
+    let runner = Arc::new(Runner::new(&model(&argv, Some("root"))));
+    let mut runs = tokio::task::JoinSet::new();
+    runs.spawn(runner.clone().run_apart(ScriptId(0), Vec::new(), LONG));
+    let child = told.pid().await;
+    runs.abort_all();
+    ended(child).await;
+
+    let limit = Duration::from_millis(300);
+    let run = runner.run_apart(ScriptId(0), Vec::new(), limit);
+    assert_eq!(run.await, ScriptEnd::TimedOut(limit));
+    ended(told.pid().await).await;
+}
+
+/// A file that nobody can open while this lives (fcntl(2), leases): whoever executes it
+/// waits, as for a disk whose server is gone.
+struct Withheld(fs::File);
+
+impl Withheld {
+    fn new(path: &Path) -> Self {
+        let file = fs::File::options()
+            .write(true)
+            .open(path)
+            .expect("to open it");
+        let withheld = Withheld(file);
+        // asm-generic/fcntl.h
+        const F_SETSIG: i32 = 10;
+        // The signal that tells that somebody waits would end this program.
+        withheld.ask(F_SETSIG, libc::SIGURG);
+        withheld.ask(libc::F_SETLEASE, libc::F_WRLCK);
+        withheld
+    }
+
+    fn ask(&self, command: i32, argument: i32) {
+        // SAFETY: these commands take a number.
+        let done = unsafe { libc::fcntl(self.0.as_raw_fd(), command, argument) };
+        nix::errno::Errno::result(done).expect("a lease");
+    }
+
+    /// By word: the process that waits has the file open too, as it is about to execute.
+    fn release(self) {
+        self.ask(libc::F_SETLEASE, libc::F_UNLCK);
+    }
+}
+
+#[tokio::test]
+async fn a_program_on_a_disk_that_does_not_answer_holds_nobody_up() {
+    let folder = folder();
+    let mut told = Told::new(folder.path());
+    let told_to = text(&told.path).to_owned();
+    let program = write(
+        folder.path(),
+        "program",
+        "#!/bin/sh\necho $$ > \"$1\"\nexec sleep 1000\n",
+        0o755,
+    );
+    let argv = [text(&program), &told_to];
+    let runner = Arc::new(Runner::new(&model(&argv, Some("root"))));
+    let withheld = Withheld::new(&program);
+    let limit = Duration::from_millis(100);
+    let run = runner.clone().run_apart(ScriptId(0), Vec::new(), limit);
+    assert_eq!(run.await, ScriptEnd::TimedOut(limit));
+
+    // Each further run would have another thread wait.
+    for since in runner.scripts[0].starting.lock().values_mut() {
+        *since = since.checked_sub(SLOW_START).expect("a time before");
+    }
+    let refused = why(runner
+        .clone()
+        .run_apart(ScriptId(0), Vec::new(), LONG)
+        .await);
+    assert!(refused.contains("has not answered"), "{refused}");
+
+    // When it answers at last, it is as before.
+    withheld.release();
+    while runner.scripts[0].starting.longest().is_some() {
+        tokio::task::yield_now().await;
+    }
+    let run = runner.run_apart(ScriptId(0), Vec::new(), Duration::from_secs(1));
+    assert_eq!(run.await, ScriptEnd::TimedOut(Duration::from_secs(1)));
+    ended(told.pid().await).await;
+}
+
+#[tokio::test]
 async fn children_left_behind_are_killed() {
     let folder = folder();
     let mut told = Told::new(folder.path());

@@ -4,11 +4,14 @@
 mod bad_input;
 mod command_line;
 mod compare;
+mod failover;
 mod harness;
 mod ipvs;
+mod pairs;
 mod processes;
 mod reload;
 mod serving;
+mod vrrp_bad_input;
 
 use crate::scenario::Scenario;
 
@@ -17,11 +20,14 @@ pub fn all() -> Vec<Scenario> {
         bad_input::ALL,
         command_line::ALL,
         compare::ALL,
+        failover::ALL,
         harness::ALL,
         ipvs::ALL,
+        pairs::ALL,
         processes::ALL,
         reload::ALL,
         serving::ALL,
+        vrrp_bad_input::ALL,
     ]
     .concat()
 }

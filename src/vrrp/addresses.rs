@@ -1,0 +1,228 @@
+//! Which virtual addresses an instance has on its interfaces, and which it has asked
+//! for.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use super::event::Change;
+use super::link::Interfaces;
+use super::settings::VirtualAddress;
+use crate::moment::Moment;
+
+/// After an operation the facts may be older than it: what they lack is believed only
+/// after this time, or once they have shown the address.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// How long to leave an address alone that the kernel has refused.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// How many events about addresses are told in [`TOLD_PERIOD`].
+const TOLD: u32 = 5;
+const TOLD_PERIOD: Duration = Duration::from_secs(60);
+
+/// The addresses of one instance.
+#[derive(Debug, Default)]
+pub struct Addresses {
+    /// Operations that have been asked for and are not done, oldest first.
+    under_way: VecDeque<Operation>,
+    /// On their interfaces, as far as the operations tell.
+    held: HashSet<VirtualAddress>,
+    /// Which of these the facts have shown since.
+    seen: HashSet<VirtualAddress>,
+    /// Refused by the kernel when they were to be added.
+    refused: HashSet<VirtualAddress>,
+    /// Refused by the kernel when they were to be removed.
+    stuck: Vec<VirtualAddress>,
+    /// When the last operation was done.
+    done: Moment,
+    /// When to look again, as of the last look.
+    wake: Option<Moment>,
+    told_from: Moment,
+    told: u32,
+}
+
+#[derive(Debug)]
+struct Operation {
+    kind: Kind,
+    addresses: Vec<VirtualAddress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Add,
+    /// Adds what another program has taken away.
+    PutBack,
+    Remove,
+}
+
+/// What a done operation leads to.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Addresses have come that are to be announced.
+    pub announce: bool,
+    pub told: Vec<Change>,
+}
+
+impl Addresses {
+    pub fn adding(&mut self, addresses: &[VirtualAddress]) {
+        self.begin(Kind::Add, addresses);
+    }
+
+    pub fn removing(&mut self, addresses: &[VirtualAddress]) {
+        // Nothing is announced that is about to go.
+        for address in addresses {
+            self.held.remove(address);
+        }
+        self.stuck.clear();
+        self.begin(Kind::Remove, addresses);
+    }
+
+    fn begin(&mut self, kind: Kind, addresses: &[VirtualAddress]) {
+        self.wake = None;
+        self.under_way.push_back(Operation {
+            kind,
+            addresses: addresses.to_vec(),
+        });
+    }
+
+    /// The oldest operation is done, but for `failed`.
+    pub fn done(&mut self, failed: Vec<(VirtualAddress, String)>, now: Moment) -> Done {
+        let Some(operation) = self.under_way.pop_front() else {
+            return Done::default();
+        };
+        self.done = now;
+        let mut result = Done::default();
+        let goes_again: HashSet<&VirtualAddress> = self
+            .under_way
+            .iter()
+            .filter(|operation| operation.kind == Kind::Remove)
+            .flat_map(|operation| &operation.addresses)
+            .collect();
+        let failures: HashSet<&VirtualAddress> = failed.iter().map(|(failed, _)| failed).collect();
+        let mut put_back = Vec::new();
+        for address in operation.addresses {
+            let is_failed = failures.contains(&address);
+            match operation.kind {
+                Kind::Remove if is_failed => self.stuck.push(address),
+                Kind::Remove => {
+                    self.seen.remove(&address);
+                    self.refused.remove(&address);
+                }
+                _ if is_failed => {
+                    self.held.remove(&address);
+                    self.refused.insert(address);
+                }
+                _ if goes_again.contains(&address) => {}
+                kind => {
+                    self.seen.remove(&address);
+                    self.refused.remove(&address);
+                    if kind == Kind::PutBack {
+                        put_back.push(address.clone());
+                    }
+                    self.held.insert(address);
+                    result.announce = true;
+                }
+            }
+        }
+        for address in put_back {
+            if self.may_tell(now) {
+                result.told.push(Change::AddressPutBack {
+                    address: address.address.to_string(),
+                    interface: address.interface,
+                });
+            }
+        }
+        for (address, why) in failed {
+            if self.may_tell(now) {
+                result.told.push(Change::AddressRefused {
+                    address: address.address.to_string(),
+                    interface: address.interface,
+                    why,
+                });
+            }
+        }
+        result
+    }
+
+    /// Whether the address is there to be announced.
+    pub fn holds(&self, address: &VirtualAddress) -> bool {
+        self.held.contains(address)
+    }
+
+    /// Takes in what the facts show of `wanted`, the addresses of a master. Gives what
+    /// is to be put back now.
+    pub fn missing(
+        &mut self,
+        wanted: &[VirtualAddress],
+        interfaces: &Interfaces,
+        now: Moment,
+    ) -> Vec<VirtualAddress> {
+        self.wake = None;
+        if !self.under_way.is_empty() {
+            return Vec::new();
+        }
+        let mut missing = Vec::new();
+        for address in wanted {
+            match interfaces.has(address) {
+                Some(true) => {
+                    self.seen.insert(address.clone());
+                }
+                // There is nothing that it could be on.
+                None => {}
+                Some(false) => {
+                    let from = self.missing_from(address);
+                    if from <= now {
+                        missing.push(address.clone());
+                    } else {
+                        self.wake = Some(self.wake.map_or(from, |wake| wake.min(from)));
+                    }
+                }
+            }
+        }
+        if !missing.is_empty() {
+            self.begin(Kind::PutBack, &missing);
+        }
+        missing
+    }
+
+    /// From when on an address that the facts lack counts as missing.
+    fn missing_from(&self, address: &VirtualAddress) -> Moment {
+        if self.refused.contains(address) {
+            self.done + RETRY
+        } else if self.seen.contains(address) {
+            Moment::default()
+        } else {
+            self.done + SETTLING
+        }
+    }
+
+    /// Of a router that is not master: what could not be removed and is tried again
+    /// now.
+    pub fn left_behind(&mut self, now: Moment) -> Vec<VirtualAddress> {
+        self.wake = None;
+        if self.stuck.is_empty() || !self.under_way.is_empty() {
+            return Vec::new();
+        }
+        if self.done + RETRY > now {
+            self.wake = Some(self.done + RETRY);
+            return Vec::new();
+        }
+        let stuck = std::mem::take(&mut self.stuck);
+        self.begin(Kind::Remove, &stuck);
+        stuck
+    }
+
+    /// When to look again, if nothing happens before.
+    pub fn wake(&self) -> Option<Moment> {
+        self.wake
+    }
+
+    fn may_tell(&mut self, now: Moment) -> bool {
+        if now.saturating_since(self.told_from) >= TOLD_PERIOD || self.told == 0 {
+            self.told_from = now;
+            self.told = 0;
+        }
+        self.told += 1;
+        self.told <= TOLD
+    }
+}

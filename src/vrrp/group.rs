@@ -1,0 +1,524 @@
+//! The state machine (RFC 3768 section 6.4), of instances that are in the same state
+//! together.
+//!
+//! Every instance is in a group: its sync group, or one of its own. All members are in
+//! the same state at all times, for there is one step only that changes it
+//! ([`Group::change`]), and it changes all. What a member alone can do is to be ready
+//! for mastership, when its master-down timer has run out, or to make it impossible.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::event::{Change, Subject, VrrpEvent, Why};
+use super::hear::Heard;
+use super::input::Action;
+use super::instance::Instance;
+use super::link::Interfaces;
+use super::memory::{GroupMemory, GroupReport};
+use super::settings::GroupSettings;
+use super::timers::master_down_interval;
+use super::types::{Priority, State};
+use crate::moment::Moment;
+
+/// Part of its interval for which a master that has just sent an advert answers no
+/// other master: what is on its way is answer enough.
+const ANSWERS_PER_INTERVAL: u32 = 20;
+
+/// At most 2 to this power of intervals a group lets others go first.
+const LONGEST_BACKOFF: u32 = 4;
+
+#[derive(Debug)]
+pub struct Group {
+    /// None: an instance that is in no sync group.
+    pub sync: Option<SyncGroup>,
+    /// In the order of the sync group.
+    pub members: Vec<Instance>,
+    /// How often in a row mastership was lost as soon as it was won.
+    collisions: u32,
+}
+
+/// What a sync group has for itself.
+#[derive(Debug)]
+pub struct SyncGroup {
+    pub settings: GroupSettings,
+    pub state: State,
+    pub since: Moment,
+    pub why: Why,
+    /// What the process before this one knew, until INIT is left.
+    remembered: Option<GroupMemory>,
+}
+
+/// What a master says when it stops being one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parting {
+    /// Nothing is left to be said.
+    Silent,
+    /// Priority 0: others may take over at once (RFC 3768 section 5.3.4).
+    Release,
+    /// The one that leads the way has heard a better master. Its last advert makes that
+    /// one announce its addresses again: it may never have heard that there were two.
+    /// The others release what they have.
+    Outranked,
+}
+
+impl SyncGroup {
+    pub fn new(settings: GroupSettings, remembered: Option<GroupMemory>, now: Moment) -> Self {
+        SyncGroup {
+            settings,
+            state: State::Init,
+            since: now,
+            why: Why::Start,
+            remembered,
+        }
+    }
+
+    fn told_state(&self) -> State {
+        match &self.remembered {
+            Some(memory) => memory.state,
+            None => self.state,
+        }
+    }
+
+    /// It is configured no longer.
+    pub fn retire(&self, priority: Priority, out: &mut VecDeque<Action>) {
+        let from = self.told_state();
+        self.tell(Change::Stopped { from, priority }, out);
+    }
+
+    /// Its members begin again, from INIT.
+    pub fn begin_again(&mut self) {
+        if self.state != State::Init {
+            self.remembered = Some(self.memory());
+            self.state = State::Init;
+        }
+    }
+
+    fn tell(&self, change: Change, out: &mut VecDeque<Action>) {
+        out.push_back(Action::Tell(VrrpEvent {
+            subject: Subject::Group(self.settings.name.clone()),
+            change,
+        }));
+    }
+
+    pub fn memory(&self) -> GroupMemory {
+        match &self.remembered {
+            Some(memory) => memory.clone(),
+            None => GroupMemory {
+                state: self.state,
+                since: self.since,
+                why: self.why.clone(),
+            },
+        }
+    }
+
+    pub fn report(&self) -> GroupReport {
+        GroupReport {
+            name: self.settings.name.clone(),
+            state: self.state,
+            since: self.since,
+            why: self.why.clone(),
+        }
+    }
+}
+
+impl Group {
+    pub fn new(sync: Option<SyncGroup>, members: Vec<Instance>) -> Self {
+        Group {
+            sync,
+            members,
+            collisions: 0,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.members
+            .first()
+            .map_or(State::Init, |member| member.state)
+    }
+
+    /// Takes in what the interfaces are now.
+    pub fn look(&mut self, interfaces: &Interfaces, now: Moment, out: &mut VecDeque<Action>) {
+        for member in &mut self.members {
+            member.look(interfaces);
+        }
+        let faulty = self
+            .members
+            .iter()
+            .position(|member| member.fault().is_some());
+        match (self.state(), faulty) {
+            (State::Init, _) => self.start(faulty, now, out),
+            (State::Fault, None) => self.recover(now, out),
+            (State::Backup | State::Master, Some(lead)) => {
+                let why = self.fault_of(lead);
+                self.change(State::Fault, lead, why, Parting::Release, now, out);
+            }
+            _ => {}
+        }
+        for member in &mut self.members {
+            member.tend_addresses(interfaces, now, out);
+        }
+    }
+
+    fn fault_of(&self, lead: usize) -> Why {
+        self.members[lead].fault().cloned().unwrap_or(Why::Start)
+    }
+
+    /// Leaves INIT, once every member's interface is known (RFC 3768 section 6.4.1).
+    fn start(&mut self, faulty: Option<usize>, now: Moment, out: &mut VecDeque<Action>) {
+        if self.members.iter().any(|member| member.port.is_none()) {
+            return;
+        }
+        if let Some(lead) = faulty {
+            let why = self.fault_of(lead);
+            self.change(State::Fault, lead, why, Parting::Silent, now, out);
+        } else if self.members.iter().all(|member| member.can_resume(now)) {
+            self.change(State::Master, 0, Why::Resumed, Parting::Silent, now, out);
+        } else {
+            let lead = self
+                .members
+                .iter()
+                .position(|member| member.told_state() == State::Master);
+            let at = lead.unwrap_or(0);
+            let why = match self.members.get(at).map(|member| &member.beginning) {
+                Some(Why::Start) if lead.is_some() => Why::ResumedTooLate,
+                Some(beginning) => beginning.clone(),
+                None => return,
+            };
+            self.stand(at, why, now, out);
+        }
+    }
+
+    /// Leaves FAULT.
+    fn recover(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        // The others had nothing wrong with them.
+        let lead = self
+            .members
+            .iter()
+            .position(|member| !matches!(member.why, Why::Group { .. }))
+            .unwrap_or(0);
+        let Some(member) = self.members.get(lead) else {
+            return;
+        };
+        let why = Why::InterfaceReady {
+            interface: member.settings.interface.clone(),
+        };
+        self.stand(lead, why, now, out);
+    }
+
+    /// Takes part from now on: the owner of the addresses as master, others as backups.
+    fn stand(&mut self, lead: usize, why: Why, now: Moment, out: &mut VecDeque<Action>) {
+        for member in &mut self.members {
+            member.ready = member.settings.priority == Priority::OWNER;
+        }
+        if self.is_ready() {
+            self.change(State::Master, lead, why, Parting::Silent, now, out);
+        } else {
+            self.change(State::Backup, lead, why, Parting::Silent, now, out);
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.members.iter().all(|member| member.ready)
+    }
+
+    /// A member hears an advert.
+    pub fn hear(&mut self, at: usize, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
+        let state = self.state();
+        let Some(member) = self.members.get_mut(at) else {
+            return;
+        };
+        member.counters.adverts_received += 1;
+        if heard.priority == Priority::RELEASE {
+            member.counters.releases_received += 1;
+        }
+        match state {
+            State::Init => {}
+            // Nothing to decide, but worth knowing.
+            State::Fault if heard.priority == Priority::RELEASE => member.master = None,
+            State::Fault => member.note_master(heard, now),
+            State::Backup => member.hear_as_backup(heard, now),
+            State::Master => self.hear_as_master(at, heard, now, out),
+        }
+    }
+
+    /// RFC 3768 section 6.4.3
+    fn hear_as_master(&mut self, at: usize, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
+        let member = &mut self.members[at];
+        let master = heard.address;
+        if heard.priority == Priority::RELEASE {
+            member.advertise(now, out);
+            return;
+        }
+        if member.is_outranked_by(heard) {
+            let why = Why::Outranked {
+                master,
+                priority: heard.priority,
+            };
+            self.count_collision(now);
+            self.change(State::Backup, at, why, Parting::Outranked, now, out);
+            self.members[at].note_master(heard, now);
+            return;
+        }
+        // This one has stood still, and the other has taken over as it should.
+        if member.is_given_up(now) && !member.settings.preempt {
+            let why = Why::Stalled { master };
+            self.change(State::Backup, at, why, Parting::Outranked, now, out);
+            self.members[at].note_master(heard, now);
+            return;
+        }
+        let answered = member.settings.advert_interval.as_duration() / ANSWERS_PER_INTERVAL;
+        if member.last_advert.is_none_or(|last| now >= last + answered) {
+            member.advertise(now, out);
+        }
+        member
+            .rounds
+            .repeat(now, member.settings.announcements.delay);
+        member.tell_other_master(heard, now, out);
+    }
+
+    /// Does what is due.
+    pub fn on_time(&mut self, interfaces: &Interfaces, now: Moment, out: &mut VecDeque<Action>) {
+        match self.state() {
+            State::Init | State::Fault => {}
+            State::Backup => self.on_master_down(now, out),
+            State::Master => {
+                for member in &mut self.members {
+                    if member.timer.is_some_and(|timer| timer <= now) {
+                        // After a standstill others may have announced the addresses.
+                        if member.is_given_up(now) {
+                            member
+                                .rounds
+                                .repeat(now, member.settings.announcements.delay);
+                        }
+                        member.advertise(now, out);
+                    }
+                }
+            }
+        }
+        for member in &mut self.members {
+            member.tend_addresses(interfaces, now, out);
+            member.tell_drops(now, out);
+        }
+    }
+
+    /// Master-down timers that have run out make their members ready, and the last of
+    /// them makes the group master.
+    fn on_master_down(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        let mut last = None;
+        for (at, member) in self.members.iter_mut().enumerate() {
+            if let Some(timer) = member.timer.take_if(|timer| *timer <= now) {
+                member.ready = true;
+                last = last.max(Some((timer, at)));
+            }
+        }
+        let Some((_, lead)) = last else { return };
+        if self.is_ready() {
+            let why = self.members[lead].expected.clone();
+            self.change(State::Master, lead, why, Parting::Silent, now, out);
+            for member in &mut self.members {
+                if !member.has_heard && !member.has_told_alone {
+                    member.has_told_alone = true;
+                    member.tell(Change::Alone, out);
+                }
+            }
+        }
+    }
+
+    /// Hands over. Afterwards nothing is done any more.
+    pub fn stop(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        let state = self.state();
+        self.part(0, Parting::Release, out);
+        for member in &mut self.members {
+            // In INIT there may be what the process before this one has left.
+            if matches!(state, State::Master | State::Init) {
+                let addresses = member.settings.addresses.clone();
+                member.remove_addresses(addresses, out);
+            }
+        }
+        let priority = self.lowest_priority();
+        for member in &mut self.members {
+            let from = member.told_state();
+            member.remembered = None;
+            member.state = State::Init;
+            member.since = now;
+            member.timer = None;
+            let priority = member.settings.priority;
+            member.tell(Change::Stopped { from, priority }, out);
+        }
+        if let Some(sync) = &mut self.sync {
+            sync.retire(priority, out);
+            sync.remembered = None;
+            sync.state = State::Init;
+        }
+    }
+
+    /// The one step that changes states: all members', in the order in which others
+    /// are to notice it. `lead` is the member that led the way, and why.
+    fn change(
+        &mut self,
+        to: State,
+        lead: usize,
+        why: Why,
+        parting: Parting,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        let from = self.state();
+        self.part(lead, parting, out);
+        let backoff = self.backoff();
+        for member in &mut self.members {
+            match to {
+                State::Master => member.advertise(now, out),
+                State::Backup if member.ready => member.timer = None,
+                State::Backup => {
+                    member.wait(master_down_interval(&member.settings) + backoff, now);
+                }
+                State::Init | State::Fault => {}
+            }
+        }
+        for member in &mut self.members {
+            let addresses = member.settings.addresses.clone();
+            if to == State::Master {
+                member.add_addresses(addresses, out);
+            } else if matches!(from, State::Master | State::Init) {
+                member.remove_addresses(addresses, out);
+            }
+        }
+        let follow = self.sync.as_ref().and_then(|sync| {
+            Some(Why::Group {
+                group: sync.settings.name.clone(),
+                member: self.members.get(lead)?.settings.name.clone(),
+            })
+        });
+        for (at, member) in self.members.iter_mut().enumerate() {
+            let own = match (at == lead, to, member.fault(), &follow) {
+                (false, State::Fault, Some(fault), _) => fault.clone(),
+                // Where all begin together nobody leads.
+                (false, _, _, Some(follow)) if !is_common(&why) => follow.clone(),
+                _ => why.clone(),
+            };
+            if let Some(change) = member.enter(to, own, now) {
+                member.tell(change, out);
+            }
+        }
+        self.change_sync(to, why, now, out);
+    }
+
+    pub fn change_sync(&mut self, to: State, why: Why, now: Moment, out: &mut VecDeque<Action>) {
+        let priority = self.lowest_priority();
+        let Some(sync) = &mut self.sync else { return };
+        let from = sync.told_state();
+        sync.state = to;
+        match sync.remembered.take() {
+            Some(memory) if memory.state == to => {
+                sync.since = memory.since;
+                sync.why = memory.why;
+                return;
+            }
+            _ => {}
+        }
+        sync.since = now;
+        sync.why = why.clone();
+        let change = Change::Entered {
+            from,
+            to,
+            priority,
+            why,
+        };
+        sync.tell(change, out);
+    }
+
+    /// What a master has to say at the end.
+    fn part(&mut self, lead: usize, parting: Parting, out: &mut VecDeque<Action>) {
+        if self.state() != State::Master || parting == Parting::Silent {
+            return;
+        }
+        for (at, member) in self.members.iter_mut().enumerate() {
+            let priority = if parting == Parting::Outranked && at == lead {
+                member.settings.priority
+            } else {
+                Priority::RELEASE
+            };
+            member.send(priority, out);
+        }
+    }
+
+    pub fn lowest_priority(&self) -> Priority {
+        self.members
+            .iter()
+            .map(|member| member.settings.priority)
+            .min()
+            .unwrap_or(Priority::DEFAULT)
+    }
+
+    /// Mastership is lost. Where two groups have become master at the same moment, and
+    /// each has the higher priority on another link, both give way, and would do so for
+    /// ever: their timers are alike.
+    fn count_collision(&mut self, now: Moment) {
+        let held = self
+            .members
+            .iter()
+            .map(|member| now.saturating_since(member.since))
+            .min();
+        let wait = self
+            .members
+            .iter()
+            .map(|member| master_down_interval(&member.settings))
+            .max();
+        self.collisions = if self.members.len() > 1 && held < wait {
+            self.collisions.saturating_add(1)
+        } else {
+            0
+        };
+    }
+
+    /// How much longer than its timers a group waits for others to go first: after a
+    /// collision a number of intervals that differs from router to router, and out of
+    /// ever more, as stations on an Ethernet do it.
+    fn backoff(&self) -> Duration {
+        let Some(interval) = self
+            .members
+            .iter()
+            .map(|member| member.settings.advert_interval.as_duration())
+            .max()
+        else {
+            return Duration::ZERO;
+        };
+        if self.collisions == 0 {
+            return Duration::ZERO;
+        }
+        let slots = 1 << (self.collisions + 1).min(LONGEST_BACKOFF);
+        interval * (self.lot() % slots)
+    }
+
+    /// A number that is this router's own, another one for each collision: FNV-1a of
+    /// its addresses (Fowler, Noll, Vo).
+    fn lot(&self) -> u32 {
+        let mut hash: u32 = 0x811c_9dc5;
+        let mut take = |octet: u8| hash = (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+        for member in &self.members {
+            match member.port {
+                Some(Ok(port)) if let std::net::IpAddr::V4(source) = port.source => {
+                    source.octets().into_iter().for_each(&mut take);
+                }
+                Some(Ok(port)) if let std::net::IpAddr::V6(source) = port.source => {
+                    source.octets().into_iter().for_each(&mut take);
+                }
+                _ => {}
+            }
+        }
+        self.collisions
+            .to_be_bytes()
+            .into_iter()
+            .for_each(&mut take);
+        hash >> 16
+    }
+}
+
+/// Reasons that hold for a whole group.
+fn is_common(why: &Why) -> bool {
+    matches!(
+        why,
+        Why::Start | Why::Resumed | Why::ResumedTooLate | Why::Reload
+    )
+}

@@ -1,0 +1,121 @@
+//! What is known of the interfaces, and what follows from it for an instance.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+
+use super::event::Why;
+use super::input::InterfaceFacts;
+use super::settings::{InstanceSettings, VirtualAddress};
+
+/// The interfaces by name; absent: nothing has been said of it yet.
+#[derive(Debug, Default)]
+pub struct Interfaces {
+    known: BTreeMap<String, Option<Interface>>,
+    /// Every virtual address of every instance: none of them identifies this router.
+    virtual_addresses: HashSet<IpAddr>,
+}
+
+/// One that is there.
+#[derive(Debug)]
+struct Interface {
+    facts: InterfaceFacts,
+    /// Addresses that are this router's, whoever is master, in the kernel's order.
+    own: Vec<IpAddr>,
+    /// All addresses, to be looked up in.
+    all: HashSet<(IpAddr, u8)>,
+}
+
+/// Where an instance sends from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The interface's index.
+    pub index: u32,
+    pub source: IpAddr,
+}
+
+impl Interfaces {
+    pub fn set_virtual_addresses<'a>(
+        &mut self,
+        addresses: impl Iterator<Item = &'a VirtualAddress>,
+    ) {
+        self.virtual_addresses = addresses.map(|address| address.address).collect();
+        for interface in self.known.values_mut().flatten() {
+            interface.own = own(&interface.facts, &self.virtual_addresses);
+        }
+    }
+
+    pub fn set(&mut self, name: &str, facts: Option<InterfaceFacts>) {
+        let interface = facts.map(|facts| Interface {
+            own: own(&facts, &self.virtual_addresses),
+            all: facts.addresses.iter().copied().collect(),
+            facts,
+        });
+        self.known.insert(name.to_owned(), interface);
+    }
+
+    pub fn facts(&self, name: &str) -> Option<&InterfaceFacts> {
+        Some(&self.get(name)?.facts)
+    }
+
+    fn get(&self, name: &str) -> Option<&Interface> {
+        self.known.get(name)?.as_ref()
+    }
+
+    /// The name of the interface of this index; nothing if there is none.
+    pub fn name(&self, index: u32) -> Option<&str> {
+        self.known
+            .iter()
+            .find(|(_, interface)| {
+                interface
+                    .as_ref()
+                    .is_some_and(|interface| interface.facts.index == index)
+            })
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// Where the instance sends from, or why it cannot. None while nothing has been
+    /// said of its interface.
+    pub fn port(&self, settings: &InstanceSettings) -> Option<Result<Port, Why>> {
+        let name = settings.interface.clone();
+        let interface = match self.known.get(&settings.interface)? {
+            None => return Some(Err(Why::InterfaceGone { interface: name })),
+            Some(interface) if !interface.facts.is_up => {
+                return Some(Err(Why::LinkDown { interface: name }));
+            }
+            Some(interface) => interface,
+        };
+        let source = interface
+            .own
+            .iter()
+            .find(|address| address.is_ipv4() == settings.destination.is_ipv4());
+        Some(match source {
+            Some(source) => Ok(Port {
+                index: interface.facts.index,
+                source: *source,
+            }),
+            None => Err(Why::NoAddress { interface: name }),
+        })
+    }
+
+    /// Whether an address is this router's own on the instance's interface.
+    pub fn is_own(&self, settings: &InstanceSettings, address: IpAddr) -> bool {
+        self.get(&settings.interface)
+            .is_some_and(|interface| interface.own.contains(&address))
+    }
+
+    /// Whether a virtual address is on its interface. None where there is no such
+    /// interface to have it.
+    pub fn has(&self, address: &VirtualAddress) -> Option<bool> {
+        let interface = self.get(&address.interface)?;
+        Some(interface.all.contains(&(address.address, address.prefix)))
+    }
+}
+
+fn own(facts: &InterfaceFacts, virtual_addresses: &HashSet<IpAddr>) -> Vec<IpAddr> {
+    facts
+        .addresses
+        .iter()
+        .map(|(address, _)| *address)
+        .filter(|address| !virtual_addresses.contains(address))
+        .collect()
+}

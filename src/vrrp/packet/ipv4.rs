@@ -1,0 +1,73 @@
+//! The IPv4 header in front of a message (RFC 791 section 3.1).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::DropKind;
+
+/// IP's protocol number for VRRP (RFC 3768 section 5.2.4).
+pub const PROTOCOL: u8 = 112;
+
+/// What a packet has that has passed no router (RFC 3768 section 5.2.3).
+pub const TTL: u8 = 255;
+
+/// Shortest header, without options.
+const HEADER: usize = 20;
+
+/// A datagram as a raw socket hands it over (raw(7)): defragmented, its header's
+/// checksum looked at by the kernel, nothing behind its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub ttl: u8,
+    /// What is behind the header.
+    pub message: &'a [u8],
+}
+
+/// A datagram that is none, with what can be said of where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    pub kind: DropKind,
+    pub source: IpAddr,
+}
+
+impl<'a> Datagram<'a> {
+    /// Takes a datagram apart. TTL and message are the caller's to judge.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let source = match bytes.get(12..16) {
+            Some(&[a, b, c, d]) => Ipv4Addr::new(a, b, c, d),
+            _ => Ipv4Addr::UNSPECIFIED,
+        };
+        let source = IpAddr::V4(source);
+        let malformed = |kind| Malformed { kind, source };
+
+        let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
+            return Err(malformed(DropKind::Length));
+        };
+        if header[0] >> 4 != 4 {
+            return Err(malformed(DropKind::Header));
+        }
+        let header_length = usize::from(header[0] & 0xf) * 4;
+        let total_length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        if header_length < HEADER {
+            return Err(malformed(DropKind::Header));
+        }
+        if total_length != bytes.len() {
+            return Err(malformed(DropKind::Length));
+        }
+        let Some(message) = bytes.get(header_length..) else {
+            return Err(malformed(DropKind::Length));
+        };
+        // A fragment has no whole message, and raw sockets get none.
+        let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x3fff;
+        if header[9] != PROTOCOL || fragment != 0 {
+            return Err(malformed(DropKind::Header));
+        }
+        Ok(Datagram {
+            source,
+            destination: Ipv4Addr::new(header[16], header[17], header[18], header[19]).into(),
+            ttl: header[8],
+            message,
+        })
+    }
+}
