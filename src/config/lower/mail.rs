@@ -240,7 +240,8 @@ impl Lower<'_, '_> {
     /// Mail for somebody that nobody delivers.
     pub(super) fn mail_without_server(&mut self) {
         let mail = &self.model.global.mail;
-        if mail.recipients.is_empty() || self.first.contains_key("smtp_server") {
+        if mail.recipients.is_empty() || self.first.contains_key("smtp_server") || !self.is_whole()
+        {
             return;
         }
         let Some(id) = self.first.get("notification_email") else {
