@@ -58,7 +58,8 @@ fn every_example_configuration_is_fine_without_a_warning() {
         let output = ipvsd(&["check", path.to_str().unwrap()]);
         let printed = text(&output);
         assert!(output.status.success(), "{printed}");
-        assert!(!printed.contains("warning"), "{printed}");
+        // What is said of this host (`warning: …`) is no fault of the example.
+        assert!(!printed.contains("warning["), "{printed}");
         seen += 1;
     }
     assert!(seen > 0);

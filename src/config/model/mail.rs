@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// nothing is mailed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// `notification_email`, as written: `admin@example.org`, `On call <oncall@…>`; each
-    /// is a mailbox as `lettre` reads it.
+    /// `notification_email`, as written: `admin@example.org`, `On call <oncall@…>`; none
+    /// has control characters, and what stands between `<` and `>` is one word.
     pub recipients: Vec<String>,
     /// `notification_email_from`, a mailbox as the recipients are. None is made of the
     /// user's and the host's name, as keepalived does.
@@ -29,6 +29,11 @@ pub struct Mail {
 impl Mail {
     /// keepalived.conf(5), smtp_connect_timeout.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Whether anything is mailed.
+    pub fn is_sent(&self) -> bool {
+        !self.recipients.is_empty() && self.server.is_some()
+    }
 }
 
 impl Default for Mail {

@@ -10,7 +10,7 @@ use crate::daemon::messages::front::{FromFront, ToFront};
 impl Core {
     /// Whether anything is mailed.
     pub(super) fn needs_front(&self) -> bool {
-        !self.model.global.mail.recipients.is_empty()
+        self.model.global.mail.is_sent()
     }
 
     /// Starts a front process, where anything is mailed, with what was not sent.

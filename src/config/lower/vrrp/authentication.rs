@@ -1,7 +1,7 @@
 //! `authentication` in `vrrp_instance`.
 
 use crate::config::diagnostic::Code;
-use crate::config::keywords::AUTHENTICATION;
+use crate::config::keywords::{AUTHENTICATION, block_name};
 use crate::config::lower::{Lower, Said};
 use crate::config::syntax::StatementId;
 use crate::vrrp::settings::{Authentication, Password};
@@ -47,13 +47,19 @@ impl Lower<'_, '_> {
     }
 
     /// No message shows a password, also where it stands in a block that it does not
-    /// belong in.
+    /// belong in, or where its word is misspelt.
     pub(in crate::config::lower) fn hide_passwords(&mut self) {
         let ast = self.ast;
-        if !ast.mentions(PASSWORD) {
+        if !ast.mentions("auth") {
             return;
         }
-        for id in ast.all().filter(|id| ast.keyword(*id) == PASSWORD) {
+        let is_authentication = |id| block_name(AUTHENTICATION) == ast.keyword(id);
+        let is_secret = |id: &StatementId| match ast.keyword(*id) {
+            PASSWORD => true,
+            "auth_type" => false,
+            _ => ast.parent(*id).is_some_and(is_authentication),
+        };
+        for id in ast.all().filter(is_secret) {
             for word in ast.words(id).get(1..).unwrap_or(&[]) {
                 self.diagnostics.hide(word.span());
             }

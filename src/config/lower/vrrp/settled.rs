@@ -38,6 +38,7 @@ impl<'s> Lower<'_, 's> {
         let device = said(interface);
         let addresses = self.addresses(block, name, device, &words.addresses);
         let (name, interface, vrid) = (name?, interface?, vrid?);
+        self.used(name, interface.value, true, interface.by);
         self.one_router(name, vrid, destination.into(), interface.value);
         let defaults = Announcements::default();
         Some(VrrpInstance {
