@@ -10,7 +10,8 @@ use crate::daemon::messages::front::{FromFront, ToFront};
 impl Core {
     /// Whether anything is mailed.
     pub(super) fn needs_front(&self) -> bool {
-        !self.model.global.mail.recipients.is_empty()
+        let mail = &self.model.global.mail;
+        !mail.recipients.is_empty() && mail.server.is_some()
     }
 
     /// Starts a front process, where anything is mailed, with what was not sent.
