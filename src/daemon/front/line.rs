@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::fmt::{Display, Write as _};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,22 +58,28 @@ enum Refusal {
 }
 
 impl Line {
-    /// Connects to the first of these addresses that answers, and introduces us.
+    /// Connects to the first of these addresses that answers, and introduces us: by
+    /// name, or by address where we have none (RFC 5321 section 4.1.4).
     ///
     /// # Errors
     /// In words, where none does within `patience`, or it is no mail server.
     pub async fn open(
         addresses: &[SocketAddr],
-        helo: &str,
+        helo: Option<&str>,
         patience: Duration,
     ) -> Result<Line, String> {
         let stream = connect(addresses, patience).await?;
+        let name = match (helo, stream.local_addr().map(|local| local.ip())) {
+            (Some(name), _) => ClientId::Domain(name.to_owned()),
+            (None, Ok(IpAddr::V4(address))) => ClientId::Ipv4(address),
+            (None, Ok(IpAddr::V6(address))) => ClientId::Ipv6(address),
+            (None, Err(error)) => return Err(error.to_string()),
+        };
         let allowance = Arc::new(AtomicUsize::new(GREETING_BYTES));
         let stream = Bounded {
             stream,
             allowance: allowance.clone(),
         };
-        let name = ClientId::Domain(helo.to_owned());
         let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name);
         match timeout(patience, greeting).await {
             Ok(Ok(connection)) => Ok(Line {
