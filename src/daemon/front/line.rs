@@ -222,20 +222,23 @@ fn words(error: &Error) -> String {
 /// Each address gets its share of the time.
 async fn connect(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, String> {
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let share = patience / shares;
     let mut why = "the name has no address".to_owned();
     for address in addresses {
-        match timeout(patience / shares, TcpStream::connect(address)).await {
+        let error = match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // A mail ends with a small packet of its own.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Ok(Err(error)) => why = format!("{address}: {error}"),
-            Err(_) => {
-                let share = (patience / shares).as_secs_f32();
-                why = format!("{address}: no connection within {share} s");
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no connection within {} s", share.as_secs_f32()),
+        };
+        why = match shares {
+            // The server is named by whoever tells this.
+            1 => error,
+            _ => format!("{address}: {error}"),
+        };
     }
     Err(why)
 }
