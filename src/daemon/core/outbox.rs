@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::alert::mail::queue::MOST_WAITING;
 use crate::alert::mail::{MailEvent, MailOut, MailText};
-
 use crate::moment::Moment;
 
 /// How many mails may wait here. A front process that works has its own, lower bound,

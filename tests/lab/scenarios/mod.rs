@@ -13,6 +13,7 @@ mod processes;
 mod reload;
 mod serving;
 mod vrrp_bad_input;
+mod vrrp_process;
 
 use crate::scenario::Scenario;
 
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Scenario> {
         reload::ALL,
         serving::ALL,
         vrrp_bad_input::ALL,
+        vrrp_process::ALL,
     ]
     .concat()
 }
