@@ -113,7 +113,9 @@ codes! {
     NoEffect "no-effect" Warning
     /// A value is missing, and keepalived goes on with a default.
     DefaultAssumed "default-assumed" Warning
-    /// Said twice; the later one counts.
+    /// It can be run as it stands, but is hardly what is meant.
+    Doubtful "doubtful" Warning
+    /// Said twice; one of the two counts.
     Repeated "repeated" Warning
     /// Another port than the one that is written is used.
     PortOverridden "port-overridden" Warning

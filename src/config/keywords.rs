@@ -30,6 +30,9 @@ const OLDER: &[(&str, &str, Option<&str>)] = &[
 ];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
+pub(super) const VRRP_INSTANCE: &str = "vrrp_instance";
+pub(super) const AUTHENTICATION: &str = "vrrp_instance/authentication";
+pub(super) const VRRP_SYNC_GROUP: &str = "vrrp_sync_group";
 pub(super) const VIRTUAL_SERVER: &str = "virtual_server";
 pub(super) const REAL_SERVER: &str = "virtual_server/real_server";
 pub(super) const TCP_CHECK: &str = "virtual_server/real_server/TCP_CHECK";
@@ -129,6 +132,8 @@ mod tests {
     fn the_blocks_that_are_read_have_words() {
         for block in [
             GLOBAL_DEFS,
+            VRRP_INSTANCE,
+            VRRP_SYNC_GROUP,
             VIRTUAL_SERVER,
             REAL_SERVER,
             TCP_CHECK,

@@ -314,7 +314,7 @@ async fn a_server_and_this_host_are_known_by_name() {
         helo_name: None,
         ..by_way_of(server.address)
     };
-    by_name.server.host = SmtpHost::Name("localhost".into());
+    by_name.server.as_mut().unwrap().host = SmtpHost::Name("localhost".into());
     let mut nameless = mail(1);
     nameless.text.router_id = None;
     let mut front = Front::start(&by_name, vec![nameless]);

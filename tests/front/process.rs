@@ -187,10 +187,10 @@ pub fn by_way_of(server: SocketAddr) -> Mail {
     Mail {
         recipients: vec!["one@example.org".into()],
         from: Some("lvs@example.org".into()),
-        server: SmtpServer {
+        server: Some(SmtpServer {
             host: SmtpHost::Address(server.ip()),
             port: server.port(),
-        },
+        }),
         helo_name: Some("director1.example.org".into()),
         ..Mail::default()
     }

@@ -21,7 +21,8 @@ pub struct MailContext<'a> {
 /// because its switch is off, or because it is none of those that are mailed at all.
 pub fn compose(event: &Event, context: &MailContext<'_>) -> Option<MailText> {
     let model = context.model;
-    if model.global.mail.recipients.is_empty() {
+    let mail = &model.global.mail;
+    if mail.recipients.is_empty() || mail.server.is_none() {
         return None;
     }
     let (subject, body) = match &event.what {
@@ -152,8 +153,9 @@ fn of_vrrp(event: &VrrpEvent, model: &Model) -> Option<Words> {
     let Change::Entered { to, why, .. } = &event.change else {
         return None;
     };
-    // Nobody but us has noticed anything.
-    if *to == State::Init || *why == Why::Resumed {
+    let unwanted = *to == State::Fault && model.global.mail.no_faults;
+    // Of a master that resumes nobody but us has noticed anything.
+    if unwanted || *to == State::Init || *why == Why::Resumed {
         return None;
     }
     match &event.subject {

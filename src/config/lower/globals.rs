@@ -31,6 +31,7 @@ impl Lower<'_, '_> {
                     self.model.global.enable_script_security = true;
                 }
                 "lvs_audit_interval" => self.audit_interval(id),
+                _ if self.global_mail(id) || self.global_vrrp(id) => {}
                 _ => self.other(GLOBAL_DEFS, id),
             }
         }
@@ -82,7 +83,7 @@ impl Lower<'_, '_> {
     }
 
     /// For settings that may be in several blocks.
-    fn said_once(&mut self, setting: &'static str, id: StatementId) {
+    pub(super) fn said_once(&mut self, setting: &'static str, id: StatementId) {
         if let Some(earlier) = self.first.insert(setting, id) {
             self.repeated(earlier, id);
         }

@@ -15,7 +15,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 const SCRIPT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long mails that wait are tried at the end.
-const MAIL_PATIENCE: Duration = Duration::from_secs(5);
+const MAIL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Core is on its way out.
 pub(super) struct End {

@@ -10,7 +10,7 @@ use super::letter::{Letterhead, Mailbox, letter};
 use super::line::Line;
 use super::names::Names;
 use crate::alert::mail::queue::{Answer, Attempt, Delivery};
-use crate::config::model::{Mail, SmtpHost};
+use crate::config::model::{Mail, SmtpHost, SmtpServer};
 use crate::sys::host;
 
 /// How long the host's full name is looked for, each time until it is found. Without it
@@ -78,11 +78,13 @@ impl Settings {
     }
 
     async fn addresses(&self, names: &Names) -> Result<Vec<SocketAddr>, String> {
-        let port = self.mail.server.port;
-        match &self.mail.server.host {
-            SmtpHost::Address(address) => Ok(vec![(*address, port).into()]),
+        let Some(SmtpServer { host, port }) = &self.mail.server else {
+            return Err("no smtp_server is configured".into());
+        };
+        match host {
+            SmtpHost::Address(address) => Ok(vec![(*address, *port).into()]),
             SmtpHost::Name(name) => {
-                let found = names.addresses(name, port, self.mail.timeout).await;
+                let found = names.addresses(name, *port, self.mail.timeout).await;
                 found.map_err(|error| format!("looking up {name}: {error}"))
             }
         }

@@ -100,7 +100,7 @@ impl Front {
                 Err(error) => return Err(error.to_string()),
             }
         };
-        let mut queue = Queue::new(mail.server.to_string(), mail.recipients.clone());
+        let mut queue = Queue::new(server_of(&mail), readers_of(&mail));
         let now = clock::now();
         for mail in unsent {
             queue.push(mail, now);
@@ -221,8 +221,7 @@ impl Front {
         if mail == *self.settings.mail() {
             return;
         }
-        let recipients = mail.recipients.clone();
-        self.queue.configure(mail.server.to_string(), recipients);
+        self.queue.configure(server_of(&mail), readers_of(&mail));
         self.settings = Arc::new(Settings::new(mail));
         if let Some(line) = self.open.take() {
             self.hang_up(line);
@@ -248,5 +247,19 @@ impl Front {
         const LONG: Duration = Duration::from_secs(3600);
         let wakes = self.queue.wake(now).into_iter().chain(self.stopping);
         wakes.min().unwrap_or(now + LONG)
+    }
+}
+
+/// The mail server as people know it.
+fn server_of(mail: &Mail) -> String {
+    let server = mail.server.as_ref();
+    server.map_or_else(|| "no server".into(), ToString::to_string)
+}
+
+/// Who is told; nobody where there is no server for it.
+fn readers_of(mail: &Mail) -> Vec<String> {
+    match mail.server {
+        Some(_) => mail.recipients.clone(),
+        None => Vec::new(),
     }
 }

@@ -7,6 +7,7 @@ mod compare;
 mod failover;
 mod harness;
 mod ipvs;
+mod mail;
 mod pairs;
 mod processes;
 mod reload;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Scenario> {
         failover::ALL,
         harness::ALL,
         ipvs::ALL,
+        mail::ALL,
         pairs::ALL,
         processes::ALL,
         reload::ALL,

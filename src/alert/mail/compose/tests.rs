@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::config::model::{
-    Global, Mail, Notify, Origin, RealServer, SorryServer, VrrpInstance, VrrpSyncGroup, Weight,
+    Global, Mail, Notify, Origin, RealServer, SmtpHost, SmtpServer, SorryServer, VrrpInstance,
+    VrrpSyncGroup, Weight,
 };
 use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler};
 use crate::vrrp::settings::{Announcements, Authentication, GroupSettings, InstanceSettings};
@@ -43,6 +44,10 @@ fn model() -> Model {
             router_id: Some("LVS_R1".into()),
             mail: Mail {
                 recipients: vec!["one@example.com".into()],
+                server: Some(SmtpServer {
+                    host: SmtpHost::Name("mail.example.com".into()),
+                    port: SmtpServer::DEFAULT_PORT,
+                }),
                 ..Mail::default()
             },
             ..Global::default()
@@ -292,6 +297,22 @@ fn instances_and_groups_change_their_state() {
 }
 
 #[test]
+fn without_faults_the_other_states_are_mailed() {
+    let mut model = model();
+    model.global.mail.no_faults = true;
+    for subject in [
+        Subject::Instance("VI_1".into()),
+        Subject::Group("G1".into()),
+    ] {
+        let told = [State::Fault, State::Backup, State::Master].map(|to| {
+            let what = entered(subject.clone(), to, Why::Start);
+            mailed(&model, Cause::Vrrp, what).is_some()
+        });
+        assert_eq!(told, [false, true, true]);
+    }
+}
+
+#[test]
 fn without_a_router_id_the_host_speaks() {
     let mut model = model();
     model.global.router_id = None;
@@ -337,6 +358,9 @@ fn what_is_switched_off_or_about_nobody_is_not_mailed() {
     let mut nobody = model();
     nobody.global.mail.recipients.clear();
     assert_eq!(told(&nobody), [false; 4]);
+    let mut no_server = model();
+    no_server.global.mail.server = None;
+    assert_eq!(told(&no_server), [false; 4]);
     // A late word about what the configuration has no more.
     let mut gone = model();
     gone.virtual_servers.clear();
