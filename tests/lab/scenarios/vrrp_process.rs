@@ -5,6 +5,7 @@ mod addresses;
 mod ends;
 mod links;
 mod packets;
+mod whole;
 
 use ipvsd::vrrp::State;
 use ipvsd::vrrp::settings::InstanceSettings;
@@ -21,6 +22,9 @@ use self::links::{
     the_last_address_goes_and_others_hear_of_it,
 };
 use self::packets::{a_flood_of_adverts_delays_none, adverts_that_come_back};
+use self::whole::{
+    core_is_killed, it_comes_back_too_late_and_lets_go, nobody_notices_that_it_is_killed,
+};
 use crate::lab::{Lab, secs};
 use crate::net::{Namespace, ip_batch};
 use crate::scenario::{Scenario, scenarios};
@@ -39,6 +43,9 @@ pub const ALL: &[Scenario] = scenarios!(vrrp_process:
     core_ends,
     it_is_killed_and_comes_back_at_once,
     it_is_killed_and_comes_back_too_late,
+    nobody_notices_that_it_is_killed,
+    it_comes_back_too_late_and_lets_go,
+    core_is_killed,
 );
 
 const VIP: &str = "10.0.0.80";
