@@ -55,9 +55,9 @@ fn without_numbers(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let words = match words.as_slice() {
         // A line of a director's log, whose date is five words.
-        [director, "|", log @ ..] => {
-            [&[*director, "|"], log.get(5..).unwrap_or(log)].concat().join(" ")
-        }
+        [director, "|", log @ ..] => [&[*director, "|"], log.get(5..).unwrap_or(log)]
+            .concat()
+            .join(" "),
         words => words.join(" "),
     };
     let mut text = String::new();

@@ -167,7 +167,8 @@ impl Sources {
     pub(super) fn hide(&mut self, span: Span) {
         if let Some(file) = self.files.get_mut(usize::from(span.source.0)) {
             let range = span.range();
-            file.text.replace_range(range.clone(), &"*".repeat(range.len()));
+            file.text
+                .replace_range(range.clone(), &"*".repeat(range.len()));
         }
     }
 
