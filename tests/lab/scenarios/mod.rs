@@ -8,6 +8,7 @@ mod failover;
 mod harness;
 mod ipvs;
 mod mail;
+mod notify;
 mod pairs;
 mod processes;
 mod reload;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Scenario> {
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
+        notify::ALL,
         pairs::ALL,
         processes::ALL,
         reload::ALL,
