@@ -14,6 +14,7 @@ mod processes;
 mod reload;
 mod serving;
 mod vrrp_bad_input;
+mod vrrp_process;
 
 use crate::scenario::Scenario;
 
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Scenario> {
         reload::ALL,
         serving::ALL,
         vrrp_bad_input::ALL,
+        vrrp_process::ALL,
     ]
     .concat()
 }
