@@ -29,6 +29,7 @@ mod scenario;
 mod scenarios;
 mod table;
 mod vrrp;
+mod vrrp_child;
 mod web;
 mod wire;
 

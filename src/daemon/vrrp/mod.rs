@@ -145,6 +145,10 @@ impl VrrpProcess {
             match core.next().await {
                 Ok(Some(ToVrrp::Start(start))) => break start,
                 Ok(Some(ToVrrp::Ping)) => core.send(&FromVrrp::Alive),
+                Ok(Some(ToVrrp::Stop)) => {
+                    core.send(&FromVrrp::Stopped { left: Vec::new() });
+                    return Ok(None);
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(error.to_string()),
@@ -238,6 +242,7 @@ impl VrrpProcess {
         });
         if is_due {
             self.router.on_time(now);
+            self.listeners.tell_losses(now);
         }
         self.act(now);
         for instance in self.outbox.send_again(now) {

@@ -2,6 +2,7 @@
 //! line is its module and its function.
 
 mod bad_input;
+mod children;
 mod command_line;
 mod compare;
 mod failover;
@@ -21,6 +22,7 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         bad_input::ALL,
+        children::ALL,
         command_line::ALL,
         compare::ALL,
         failover::ALL,
