@@ -13,6 +13,7 @@ const SERVED: &[(&str, &str)] = &[
     ("global_defs", "script_user nobody nogroup"),
     ("global_defs", "enable_script_security"),
     ("global_defs", "lvs_audit_interval 5"),
+    ("global_defs", "notify_timeout 5"),
     ("global_defs", "notification_email { admin@example.org }"),
     (
         "global_defs",
