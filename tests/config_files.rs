@@ -131,8 +131,39 @@ fn very_many_faults() {
     let loaded = enormous("bogus\n".repeat(50_000));
     assert_eq!(loaded.diagnostics.errors(), 50_000);
     assert!(loaded.diagnostics.list().len() <= 1000);
-    let loaded = enormous("vrrp_instance x {\n}\n".repeat(50_000));
+    let loaded = enormous("vrrp_script x {\n}\n".repeat(50_000));
     assert!(loaded.model.is_some());
+    let loaded =
+        enormous("vrrp_instance x {\ninterface eth0\nvirtual_router_id 1\n}\n".repeat(50_000));
+    assert_eq!(loaded.diagnostics.errors(), 49_999);
+    let instances: String = (0..20_000)
+        .map(|number| {
+            format!("vrrp_instance a{number} {{\ninterface e{number}\nvirtual_router_id 1\n}}\n")
+        })
+        .collect();
+    let members: String = (0..20_000).map(|number| format!("b{number}\n")).collect();
+    let loaded = enormous(format!(
+        "{instances}vrrp_sync_group g {{\ngroup {{\n{members}}}\n}}\n"
+    ));
+    assert_eq!(loaded.diagnostics.errors(), 20_000);
+    let addresses: String = (0..100_000)
+        .map(|number| {
+            format!(
+                "10.{}.{}.{} dev e{number}\n",
+                number >> 16,
+                number >> 8 & 255,
+                number & 255
+            )
+        })
+        .collect();
+    let loaded = enormous(format!(
+        "vrrp_instance a {{\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {{\n{addresses}}}\n}}\n"
+    ));
+    assert_eq!(loaded.diagnostics.errors(), 1);
+    let secrets = "auth_pass a b c\n".repeat(100_000);
+    enormous(format!(
+        "vrrp_instance a {{\nauthentication {{\n{secrets}}}\n}}\n"
+    ));
     let server = "virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n }\n}\n";
     let loaded = enormous(server.repeat(20_000));
     assert_eq!(loaded.diagnostics.errors(), 19_999);

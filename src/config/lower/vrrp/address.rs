@@ -105,8 +105,11 @@ impl<'s> Lower<'_, 's> {
                 let Some(address) = self.virtual_address(line, &mut family, device) else {
                     continue;
                 };
-                if lines == MOST_ADDRESSES + 1 {
-                    self.too_many(line);
+                if lines > MOST_ADDRESSES {
+                    if lines == MOST_ADDRESSES + 1 {
+                        self.too_many(line);
+                    }
+                    continue;
                 }
                 self.not_elsewhere(name, &address, line);
                 if let Some(name) = name.filter(|_| device != Some(&*address.interface)) {
@@ -215,7 +218,7 @@ impl<'s> Lower<'_, 's> {
         let text = self.text(option);
         let not_served = NOT_SERVED.iter().find(|(word, ..)| *word == text);
         match text {
-            "brd" => {
+            "brd" | "broadcast" => {
                 let value = self.option_value(option, rest)?;
                 options.broadcast = Some(self.broadcast_address(value)?);
             }
