@@ -5,6 +5,7 @@ mod authentication;
 mod group;
 mod instance;
 mod notify;
+mod options;
 mod settled;
 
 use std::collections::HashMap;
