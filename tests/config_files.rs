@@ -201,6 +201,51 @@ fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
     assert_eq!(problem["script"], "/nonexistent/check");
 }
 
+#[test]
+fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let text = "vrrp_instance VI_1 {\n interface nosuch0\n virtual_router_id 51\n \
+                virtual_ipaddress {\n 10.0.0.80\n 10.0.0.81 dev nosuch1\n \
+                10.0.0.82 dev nosuch1\n 10.0.0.83 dev lo\n }\n}\n";
+    fs::write(&path, text).expect("to write");
+    let check = |format| {
+        let mut out = Vec::new();
+        let outcome = run(&path, format, &mut out).expect("to print");
+        assert_eq!(outcome, CheckOutcome::Fine);
+        String::from_utf8(out).expect("text")
+    };
+    let file = path.display();
+    let told = check(Format::Text(Style::Plain));
+    let warnings: Vec<_> = told
+        .lines()
+        .filter(|line| line.starts_with("warning"))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            format!(
+                "warning: {file}:2: interface nosuch0 does not exist on this host: \
+                 the instance VI_1 waits in FAULT until it appears"
+            ),
+            format!(
+                "warning: {file}:6: interface nosuch1 does not exist on this host: \
+                 the instance VI_1 cannot put its addresses on it until it appears"
+            ),
+        ]
+    );
+    assert!(told.ends_with("1 VRRP instance, 0 sync groups\n"), "{told}");
+    let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
+    let absent = &told["absent_interfaces"];
+    assert_eq!(absent.as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&absent[0]["interface"], &absent[0]["line"]),
+        (&"nosuch0".into(), &2.into())
+    );
+    assert_eq!(absent[1]["is_own"], false);
+    assert_eq!(told["vrrp_instances"], 1);
+}
+
 /// A reload must not keep core waiting for whoever may write into a pipe one day.
 #[test]
 fn a_pipe_without_a_writer_is_empty() {
