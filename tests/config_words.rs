@@ -40,7 +40,7 @@ const SERVED: &[(&str, &str)] = &[
     ("vrrp_instance", "preempt"),
     ("vrrp_instance", "preempt_delay 4.12"),
     ("vrrp_instance", "mcast_dst_ip 239.1.2.3"),
-    ("vrrp_instance", "garp_master_delay 86400"),
+    ("vrrp_instance", "garp_master_delay 4294"),
     ("vrrp_instance", "garp_master_repeat 1"),
     (
         "vrrp_instance",

@@ -171,7 +171,7 @@ pub struct RealServer {
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
-    /// the virtual server and `global_defs` say; on by default.
+    /// `global_defs` says of checkers; on by default.
     pub smtp_alert: bool,
     /// All must succeed for the server to be up. A server without checks is up.
     pub checks: Vec<Check>,
