@@ -1,11 +1,16 @@
 //! What the router is told of links and addresses.
 
 use std::io;
+use std::time::Duration;
 
 use super::VrrpProcess;
 use super::worker::Report;
 use crate::moment::Moment;
 use crate::vrrp::Input;
+
+/// While an operation of our own is under way, how long to gather what has become of
+/// interfaces before it is told.
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl VrrpProcess {
     /// Links, addresses, and what the worker has done.
@@ -55,6 +60,14 @@ impl VrrpProcess {
             self.reports = changed;
             return Ok(());
         }
+        // Each of hundreds of addresses that we add ourselves is news.
+        let is_our_own = !self.operations.is_empty() && changed.is_empty();
+        if is_our_own && self.interfaces_told.is_some_and(|told| now < told + PAUSE) {
+            self.interfaces_wait = true;
+            return Ok(());
+        }
+        self.interfaces_told = Some(now);
+        self.interfaces_wait = false;
         self.tell_of_interfaces(now);
         for report in changed {
             if let Report::Changed { ticket, refused } = report
@@ -68,6 +81,12 @@ impl VrrpProcess {
             }
         }
         Ok(())
+    }
+
+    /// When what has been gathered is to be told.
+    pub(super) fn interfaces_wake(&self) -> Option<Moment> {
+        self.interfaces_wait
+            .then(|| self.interfaces_told.unwrap_or_default() + PAUSE)
     }
 
     /// Everything that is known, to a router that knows nothing.

@@ -90,6 +90,9 @@ struct VrrpProcess {
     known: BTreeMap<String, Option<InterfaceFacts>>,
     /// Interfaces that it is to be told of.
     untold: BTreeSet<String>,
+    /// When it was last told of any, and whether there is something new for it.
+    interfaces_told: Option<Moment>,
+    interfaces_wait: bool,
     /// What came back from the worker before all that was told had been read.
     reports: Vec<Report>,
     /// For core.
@@ -168,6 +171,8 @@ impl VrrpProcess {
             alarm,
             known: BTreeMap::new(),
             untold: BTreeSet::new(),
+            interfaces_told: None,
+            interfaces_wait: false,
             reports: Vec::new(),
             told: Vec::new(),
             adverts: HashMap::new(),
@@ -284,6 +289,7 @@ impl VrrpProcess {
             self.router.wake(),
             self.outbox.wake(),
             self.listeners.wake(),
+            self.interfaces_wake(),
         ];
         wakes.into_iter().flatten().min()
     }
