@@ -355,6 +355,7 @@ fn values_of_a_wrong_kind_are_told_at_every_word() {
             "user",
             "misc_path",
             "virtualhost",
+            "notification_email_from",
             "smtp_server",
             "smtp_helo_name",
             "interface",

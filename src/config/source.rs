@@ -162,6 +162,16 @@ impl Sources {
         &self.get(span.source).text[span.range()]
     }
 
+    /// Puts `*` in the place of what must not be shown, so that all other places stay
+    /// where they are.
+    pub(super) fn hide(&mut self, span: Span) {
+        if let Some(file) = self.files.get_mut(usize::from(span.source.0)) {
+            let range = span.range();
+            file.text
+                .replace_range(range.clone(), &"*".repeat(range.len()));
+        }
+    }
+
     /// Line and column of the beginning of `span`.
     pub fn place(&self, span: Span) -> Place {
         let source = self.get(span.source);

@@ -14,6 +14,7 @@
 pub mod checker;
 pub mod core;
 pub mod front;
+pub mod interfaces;
 pub mod ipc;
 pub mod messages;
 pub mod scripts;

@@ -247,6 +247,10 @@ impl Group {
         let master = heard.address;
         if heard.priority == Priority::RELEASE {
             member.advertise(now, out);
+            // It has been master until now, and may have announced the addresses.
+            member
+                .rounds
+                .repeat(now, member.settings.announcements.delay);
             return;
         }
         if member.is_outranked_by(heard) {

@@ -220,13 +220,13 @@ impl<'lab> Daemon<'lab> {
     /// Kills every process of the daemon at once, so that none can do anything about
     /// the end of another.
     pub fn sigkill_all(&self) {
-        // None of them notices the others' end before its own.
+        // None of them notices the others' end before its own. The first process comes
+        // last: at its end the kernel wakes up those of its group that are stopped.
         self.signal_all(Signal::SIGSTOP);
-        let all = descendants_of(self.pid());
-        self.sigkill();
-        for process in all {
+        for process in descendants_of(self.pid()) {
             let _ = signal::kill(Pid::from_raw(process.pid), Signal::SIGKILL);
         }
+        self.sigkill();
     }
 
     /// The first process first: it minds the others.

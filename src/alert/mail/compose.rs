@@ -21,8 +21,7 @@ pub struct MailContext<'a> {
 /// because its switch is off, or because it is none of those that are mailed at all.
 pub fn compose(event: &Event, context: &MailContext<'_>) -> Option<MailText> {
     let model = context.model;
-    let mail = &model.global.mail;
-    if mail.recipients.is_empty() || mail.server.is_none() {
+    if !model.global.mail.is_sent() {
         return None;
     }
     let (subject, body) = match &event.what {

@@ -148,19 +148,13 @@ impl Lower<'_, '_> {
         }
         let words: Vec<_> = words.iter().map(|word| self.text(*word)).collect();
         let text = words.join(" ");
-        if text.parse::<lettre::message::Mailbox>().is_ok() {
+        if is_mailbox(&text) {
             return Some(text);
         }
         let span = first.span().to(last.span());
         let message = format!("`{}` is not a mail address", shown(&text));
-        let diagnostic = self.report(Code::InvalidValue, message);
-        diagnostic.at(span, "expected NAME@HOST, or `SOMEONE <NAME@HOST>`");
-        if !text.contains('@') {
-            diagnostic.help(format!(
-                "for a mailbox on this host: `{}@localhost`",
-                shown(&text)
-            ));
-        }
+        self.report(Code::InvalidValue, message)
+            .at(span, "expected `NAME@HOST`, or `SOMEONE <NAME@HOST>`");
         None
     }
 
@@ -246,7 +240,8 @@ impl Lower<'_, '_> {
     /// Mail for somebody that nobody delivers.
     pub(super) fn mail_without_server(&mut self) {
         let mail = &self.model.global.mail;
-        if mail.recipients.is_empty() || self.first.contains_key("smtp_server") {
+        if mail.recipients.is_empty() || self.first.contains_key("smtp_server") || !self.is_whole()
+        {
             return;
         }
         let Some(id) = self.first.get("notification_email") else {
@@ -259,4 +254,15 @@ impl Lower<'_, '_> {
                 "name the server in `global_defs`: `smtp_server 127.0.0.1` for that of this host",
             );
     }
+}
+
+/// Whether there is an address of one word: alone, or behind a name in angle brackets.
+/// Without a host it is one that the mail server knows.
+fn is_mailbox(text: &str) -> bool {
+    let address = match text.split_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or(""),
+        None => text,
+    };
+    let is_clean = |character: char| !character.is_whitespace() && !"<>,;".contains(character);
+    !address.is_empty() && address.chars().all(is_clean) && !text.chars().any(char::is_control)
 }

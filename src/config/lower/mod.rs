@@ -81,6 +81,7 @@ struct Lower<'a, 's> {
 
 impl<'s> Lower<'_, 's> {
     fn file(&mut self) {
+        self.hide_passwords();
         self.unclosed_blocks();
         let ast = self.ast;
         // First, because what they say holds for blocks before them, too.

@@ -29,6 +29,11 @@ pub struct Mail {
 impl Mail {
     /// keepalived.conf(5), smtp_connect_timeout.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Whether anything is mailed at all.
+    pub fn is_sent(&self) -> bool {
+        !self.recipients.is_empty() && self.server.is_some()
+    }
 }
 
 impl Default for Mail {

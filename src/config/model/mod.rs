@@ -16,7 +16,7 @@ pub use check::{
 };
 
 pub use mail::{Mail, SmtpHost, SmtpServer};
-pub use vrrp::{Notify, VrrpInstance, VrrpSyncGroup};
+pub use vrrp::{InterfaceUse, Notify, VrrpInstance, VrrpSyncGroup};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
 
@@ -33,6 +33,8 @@ pub struct Model {
     /// In the order of the file, no two with the same name; every member is there and in
     /// no other group.
     pub vrrp_sync_groups: Vec<VrrpSyncGroup>,
+    /// Where the instances name interfaces, for messages: each once for each instance.
+    pub interfaces: Vec<InterfaceUse>,
     /// Every command that may be run. The other processes ask for one by its
     /// number, [`ScriptId`].
     pub scripts: Vec<Script>,

@@ -10,8 +10,7 @@ use crate::daemon::messages::front::{FromFront, ToFront};
 impl Core {
     /// Whether anything is mailed.
     pub(super) fn needs_front(&self) -> bool {
-        let mail = &self.model.global.mail;
-        !mail.recipients.is_empty() && mail.server.is_some()
+        self.model.global.mail.is_sent()
     }
 
     /// Starts a front process, where anything is mailed, with what was not sent.

@@ -58,6 +58,11 @@ impl Core {
         for problem in crate::daemon::scripts::inspect(model) {
             tracing::warn!("{problem}");
         }
+        if self.serves(Subsystem::Vrrp) {
+            for absent in crate::daemon::interfaces::absent(model) {
+                tracing::warn!("{absent}");
+            }
+        }
     }
 }
 

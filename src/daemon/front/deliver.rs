@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::letter::{Letterhead, Mailbox, letter};
 use super::line::Line;
-use super::names::Names;
+use super::names::{Names, is_name};
 use crate::alert::mail::queue::{Answer, Attempt, Delivery};
 use crate::config::model::{Mail, SmtpHost, SmtpServer};
 use crate::sys::host;
@@ -126,8 +126,9 @@ async fn attempt(
         return (Ok(answers), line);
     }
     let host = settings.host(names).await;
+    let name = is_name(&host).then_some(host.as_str());
     let ours = || {
-        let address = format!("root@{host}");
+        let address = format!("root@{}", name.unwrap_or("localhost"));
         Mailbox {
             written: address.clone(),
             address,
@@ -155,7 +156,7 @@ async fn attempt(
             line.close().await;
         }
     }
-    let helo = settings.helo_name.as_deref().unwrap_or(&host);
+    let helo = settings.helo_name.as_deref().or(name);
     let opened = match settings.addresses(names).await {
         Ok(addresses) => Line::open(&addresses, helo, settings.mail.timeout).await,
         Err(why) => Err(why),

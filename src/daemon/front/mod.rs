@@ -258,8 +258,8 @@ fn server_of(mail: &Mail) -> String {
 
 /// Who is told; nobody where there is no server for it.
 fn readers_of(mail: &Mail) -> Vec<String> {
-    match mail.server {
-        Some(_) => mail.recipients.clone(),
-        None => Vec::new(),
+    match mail.is_sent() {
+        true => mail.recipients.clone(),
+        false => Vec::new(),
     }
 }

@@ -110,14 +110,15 @@ fn checks(script: &str) -> String {
                 }}
             }}
         }}
-        virtual_server fwmark 7 {{
+        virtual_server 10.0.0.81 80 {{
             delay_loop 1
             lb_algo rr
             lb_kind NAT
+            protocol TCP
             alpha
             sorry_server 10.0.0.19 80
             smtp_alert
-            real_server 10.0.0.13 80 {{
+            real_server 10.0.0.13 8080 {{
                 MISC_CHECK {{
                     misc_path \"{script}\"
                     misc_timeout 5
@@ -149,16 +150,20 @@ fn servers_and_quorums_are_told_as_keepalived_tells_them(lab: &Lab) {
         mail: &mail,
         compared: 0,
     };
-    const SERVICE: &str = "virtual server [10.0.0.80]:tcp:80";
-    let tcp = |state| format!("Realserver [10.0.0.11]:tcp:80 of {SERVICE} - {state}");
-    let http = |state| format!("Realserver [10.0.0.12]:tcp:80 of {SERVICE} - {state}");
-    let misc = |state| format!("Realserver [10.0.0.13]:none:80 of virtual server FWM 7 - {state}");
-    let quorum = |state| format!("Virtualserver [10.0.0.80]:tcp:80 - {state}");
-    let mark = |state| format!("Virtualserver FWM 7 - {state}");
+    const FIRST: &str = "[10.0.0.80]:tcp:80";
+    const SECOND: &str = "[10.0.0.81]:tcp:80";
+    let server = |server, service, state| {
+        format!("Realserver [{server} of virtual server {service} - {state}")
+    };
+    let tcp = |state| server("10.0.0.11]:tcp:80", FIRST, state);
+    let http = |state| server("10.0.0.12]:tcp:80", FIRST, state);
+    let misc = |state| server("10.0.0.13]:tcp:8080", SECOND, state);
+    let quorum = |state| format!("Virtualserver {FIRST} - {state}");
+    let other = |state| format!("Virtualserver {SECOND} - {state}");
     // The script's first success brings the second one up.
     pair.expect(
         "the start",
-        &[&quorum("UP"), &mark("DOWN"), &misc("UP"), &mark("UP")],
+        &[&quorum("UP"), &other("DOWN"), &misc("UP"), &other("UP")],
     );
     web1.kill();
     pair.expect("the first goes", &[&tcp("DOWN"), &quorum("DOWN")]);
@@ -169,9 +174,9 @@ fn servers_and_quorums_are_told_as_keepalived_tells_them(lab: &Lab) {
     web1.start_nginx();
     pair.expect("the first is back", &[&tcp("UP"), &quorum("UP")]);
     std::fs::write(&down, "").unwrap();
-    pair.expect("the script fails", &[&misc("DOWN"), &mark("DOWN")]);
+    pair.expect("the script fails", &[&misc("DOWN"), &other("DOWN")]);
     std::fs::remove_file(&down).unwrap();
-    pair.expect("the script succeeds", &[&misc("UP"), &mark("UP")]);
+    pair.expect("the script succeeds", &[&misc("UP"), &other("UP")]);
     for user in [KEEPALIVED, IPVSD] {
         let letter = &mail.mailbox(user)[0];
         assert_eq!(letter.header("From"), Some("lvs@example.org"));

@@ -109,10 +109,13 @@ impl<'s> Lower<'_, 's> {
                     self.too_many(line);
                 }
                 self.not_elsewhere(name, &address, line);
+                if let Some(name) = name.filter(|_| device != Some(&*address.interface)) {
+                    self.used(name, &address.interface, false, line);
+                }
                 addresses.push(address);
             }
         }
-        if lines == 0 && self.is_whole() {
+        if lines == 0 && self.is_whole() && blocks.iter().all(|block| ast.has_block(*block)) {
             self.no_addresses(instance);
         }
         addresses
@@ -161,10 +164,13 @@ impl<'s> Lower<'_, 's> {
             None => (text, None),
         };
         let Ok(address) = address.parse::<IpAddr>() else {
-            let range = text.contains('-');
+            let is_list = text.contains(['-', ',']);
+            let is_name = text.chars().any(|part| part.is_ascii_alphabetic());
             let diagnostic = self.invalid(word, "an IPv4 address, with `/PREFIX` or without");
-            if range {
+            if is_list {
                 diagnostic.help("every address stands on a line of its own");
+            } else if is_name && !text.contains(':') {
+                diagnostic.help("names are not looked up");
             }
             return None;
         };
@@ -226,6 +232,9 @@ impl<'s> Lower<'_, 's> {
                 if self.is_substituted(value) {
                     return None;
                 }
+                if self.text(value).is_empty() {
+                    return self.no_value(option);
+                }
                 options.label = Some((self.text(value), value));
             }
             "peer" => {
@@ -256,12 +265,17 @@ impl<'s> Lower<'_, 's> {
     ) -> Option<Word> {
         let value = rest.next();
         if value.is_none() {
-            let span = option.span();
-            let word = self.text(option);
-            self.report(Code::MissingValue, format!("`{word}` needs a value"))
-                .at(span, "its value is missing");
+            self.no_value(option);
         }
         value
+    }
+
+    fn no_value(&mut self, option: Word) -> Option<()> {
+        let span = option.span();
+        let word = self.text(option);
+        self.report(Code::MissingValue, format!("`{word}` needs a value"))
+            .at(span, "its value is missing");
+        None
     }
 
     fn option_not_served(&mut self, word: &'static str, consequence: &str, option: Word) {
@@ -343,10 +357,10 @@ impl<'s> Lower<'_, 's> {
     /// A label is what older programs take for an interface's name.
     fn label(&mut self, label: &str, word: Word, interface: &str) -> Option<()> {
         let span = word.span();
-        if label.is_empty() || label.len() > LONGEST_INTERFACE {
-            let message = format!("`{}` is no label", shown(label));
+        if label.len() > LONGEST_INTERFACE {
+            let message = format!("the label `{}` is too long", shown(label));
             self.report(Code::InvalidValue, message)
-                .at(span, format!("1 to {LONGEST_INTERFACE} bytes are possible"))
+                .at(span, format!("at most {LONGEST_INTERFACE} bytes"))
                 .help("keepalived leaves out the address");
             return None;
         }

@@ -1,13 +1,16 @@
 //! `authentication` in `vrrp_instance`.
 
 use crate::config::diagnostic::Code;
-use crate::config::keywords::AUTHENTICATION;
+use crate::config::keywords::{AUTHENTICATION, block_name};
 use crate::config::lower::{Lower, Said};
 use crate::config::syntax::StatementId;
 use crate::vrrp::settings::{Authentication, Password};
 
 /// The octets of a password that there is room for (RFC 2338 section 5.3.10).
 const PASSWORD_BYTES: usize = 8;
+
+/// The word that a password follows.
+const PASSWORD: &str = "auth_pass";
 
 /// Kinds of authentication.
 #[derive(Clone, Copy)]
@@ -33,7 +36,7 @@ impl Lower<'_, '_> {
                     let value = self.authentication_kind(id);
                     self.say(&mut kind, id, value);
                 }
-                "auth_pass" => {
+                PASSWORD => {
                     let value = self.password(id);
                     self.say(&mut password, id, value);
                 }
@@ -41,6 +44,26 @@ impl Lower<'_, '_> {
             }
         }
         self.together(block, kind, password)
+    }
+
+    /// No message shows a password, also where it stands in a block that it does not
+    /// belong in, or where its word is misspelt.
+    pub(in crate::config::lower) fn hide_passwords(&mut self) {
+        let ast = self.ast;
+        if !ast.mentions("auth") {
+            return;
+        }
+        let is_authentication = |id| block_name(AUTHENTICATION) == ast.keyword(id);
+        let is_secret = |id: &StatementId| match ast.keyword(*id) {
+            PASSWORD => true,
+            "auth_type" => false,
+            _ => ast.parent(*id).is_some_and(is_authentication),
+        };
+        for id in ast.all().filter(is_secret) {
+            for word in ast.words(id).get(1..).unwrap_or(&[]) {
+                self.diagnostics.hide(word.span());
+            }
+        }
     }
 
     fn together(
@@ -51,7 +74,7 @@ impl Lower<'_, '_> {
     ) -> Option<Authentication> {
         let (has_kind, has_password) = (
             self.mentions(block, "auth_type"),
-            self.mentions(block, "auth_pass"),
+            self.mentions(block, PASSWORD),
         );
         match (kind, password) {
             (
@@ -101,7 +124,7 @@ impl Lower<'_, '_> {
         Some(kind)
     }
 
-    /// A password, which no message shows.
+    /// `auth_pass PASSWORD`.
     fn password(&mut self, id: StatementId) -> Option<Password> {
         let word = self.value(id, "a password")?;
         if self.is_substituted(word) {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::{Lower, Said};
 use crate::config::diagnostic::{Code, shown};
+use crate::config::model::InterfaceUse;
 use crate::config::syntax::{StatementId, Word};
 use crate::vrrp::types::Vrid;
 
@@ -118,9 +119,8 @@ impl<'s> Lower<'_, 's> {
     /// `garp_master_repeat NUMBER`.
     fn announcement_repeat(&mut self, id: StatementId) -> Option<u32> {
         let word = self.value(id, "a number")?;
-        let repeat = self.number(word, 0..=MOST_ANNOUNCEMENTS)?;
-        if repeat > 0 {
-            return Some(repeat);
+        if self.text(word) != "0" {
+            return self.number(word, 1..=MOST_ANNOUNCEMENTS);
         }
         let span = word.span();
         self.report(
@@ -166,6 +166,25 @@ impl<'s> Lower<'_, 's> {
         }
     }
 
+    /// Notes where an instance names an interface.
+    fn used(&mut self, instance: &str, interface: &str, is_own: bool, by: StatementId) {
+        let origin = self.origin(by);
+        let uses = &mut self.model.interfaces;
+        // Those of one instance come together.
+        let mut known = uses
+            .iter()
+            .rev()
+            .take_while(|used| used.instance == instance);
+        if !known.any(|used| used.interface == interface) {
+            uses.push(InterfaceUse {
+                interface: interface.to_owned(),
+                instance: instance.to_owned(),
+                is_own,
+                origin,
+            });
+        }
+    }
+
     /// The name of an instance or a group, and its block. A second one by the same name
     /// has been told, and is looked at all the same.
     fn name(
@@ -204,7 +223,7 @@ impl<'s> Lower<'_, 's> {
 
     /// Whether blocks begin and end where they seem to, so that what is missing in one
     /// is not merely elsewhere.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.ast.unclosed().is_empty() && !self.misplaced
     }
 

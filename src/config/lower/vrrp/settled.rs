@@ -35,6 +35,9 @@ impl<'s> Lower<'_, 's> {
         let priority = said(words.priority).unwrap_or(Priority::DEFAULT);
         let (preempt, preempt_delay) = self.preemption(&words, priority);
         let notify = self.notify(std::mem::take(&mut words.notify));
+        if let (Some(name), Some(interface)) = (name, interface) {
+            self.used(name, interface.value, true, interface.by);
+        }
         let device = said(interface);
         let addresses = self.addresses(block, name, device, &words.addresses);
         let (name, interface, vrid) = (name?, interface?, vrid?);
