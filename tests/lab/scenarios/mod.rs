@@ -11,6 +11,7 @@ mod mail;
 mod pairs;
 mod processes;
 mod reload;
+mod seeds;
 mod serving;
 mod vrrp_bad_input;
 mod vrrp_process;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Scenario> {
         pairs::ALL,
         processes::ALL,
         reload::ALL,
+        seeds::ALL,
         serving::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
