@@ -131,8 +131,11 @@ fn very_many_faults() {
     let loaded = enormous("bogus\n".repeat(50_000));
     assert_eq!(loaded.diagnostics.errors(), 50_000);
     assert!(loaded.diagnostics.list().len() <= 1000);
-    let loaded = enormous("vrrp_instance x {\n}\n".repeat(50_000));
+    let loaded = enormous("static_routes x {\n}\n".repeat(50_000));
     assert!(loaded.model.is_some());
+    let instance = "vrrp_instance x {\n interface eth0\n virtual_router_id 1\n}\n";
+    let loaded = enormous(instance.repeat(20_000));
+    assert!(loaded.diagnostics.errors() >= 19_999);
     let server = "virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n }\n}\n";
     let loaded = enormous(server.repeat(20_000));
     assert_eq!(loaded.diagnostics.errors(), 19_999);

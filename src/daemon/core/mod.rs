@@ -329,7 +329,7 @@ impl Core {
                 ready();
             }
             if self.advance_end(clock::now()) {
-                return self.finish();
+                return self.finish().await;
             }
             let wake = self.wake();
             tokio::select! {

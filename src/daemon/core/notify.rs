@@ -93,11 +93,16 @@ impl Notifier {
                 n => format!(", and {n} that wait are not run"),
             };
             tracing::error!(
-                "a notify script for {} has not ended: it is killed{waiting}",
+                "a notify script for {} has not ended and is killed{waiting}",
                 subject.name()
             );
         }
         self.running.abort_all();
+    }
+
+    /// Waits until nobody waits for a script any more, upon which each is killed.
+    pub async fn shutdown(&mut self) {
+        self.running.shutdown().await;
     }
 
     fn run(&mut self, subject: &Subject, job: Job) {
@@ -120,7 +125,7 @@ impl Notifier {
                 label,
             } = job;
             let name = runner.name(script);
-            tracing::info!("Running {name} for {label}");
+            tracing::debug!("Running {name} for {label}");
             let end = runner.run_apart(script, arguments, TIME_LIMIT).await;
             match end {
                 ScriptEnd::Exited(0) => {}

@@ -165,7 +165,9 @@ impl Core {
         !self.front.is_there() || front_until <= now
     }
 
-    pub(super) fn finish(mut self) -> ExitCode {
+    pub(super) async fn finish(mut self) -> ExitCode {
+        self.scripts.shutdown().await;
+        self.notifier.shutdown().await;
         self.drop_mails("ipvsd ends");
         drop(self.control);
         // While we hold the lock: the next director writes files of the same names.

@@ -415,17 +415,18 @@ impl VrrpProcess {
 
     /// What core is to know.
     fn tell(&mut self, core: &mut Core) {
-        if self.kernel.is_in_step()
-            && self.listeners.is_settled()
-            && let Some(generation) = self.unready.take()
-        {
-            core.send(&FromVrrp::Ready { generation });
-        }
         if !self.told.is_empty() {
             core.send(&FromVrrp::Changed {
                 memory: self.router.memory(),
                 told: std::mem::take(&mut self.told),
             });
+        }
+        // After what has come of it: then nothing more comes of the one before.
+        if self.kernel.is_in_step()
+            && self.listeners.is_settled()
+            && let Some(generation) = self.unready.take()
+        {
+            core.send(&FromVrrp::Ready { generation });
         }
         if !self.new_adverts.is_empty() {
             let adverts = std::mem::take(&mut self.new_adverts);

@@ -2,12 +2,14 @@
 //! line is its module and its function.
 
 mod bad_input;
+mod children;
 mod command_line;
 mod compare;
 mod failover;
 mod harness;
 mod ipvs;
 mod mail;
+mod notify;
 mod pairs;
 mod processes;
 mod reload;
@@ -21,12 +23,14 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         bad_input::ALL,
+        children::ALL,
         command_line::ALL,
         compare::ALL,
         failover::ALL,
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
+        notify::ALL,
         pairs::ALL,
         processes::ALL,
         reload::ALL,
