@@ -1,6 +1,7 @@
 //! Adverts in and out (raw(7), ip(7)).
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -66,6 +67,9 @@ pub fn listen(interface: &str, index: u32, destination: IpAddr) -> io::Result<So
         socket.set_multicast_all_v4(false)?;
         socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))?;
     }
+    // What came by any interface before there was a filter.
+    let mut anything = [MaybeUninit::uninit(); 1];
+    while socket.recv(&mut anything).is_ok() {}
     socket.detach_filter()?;
     Ok(socket)
 }
@@ -113,6 +117,33 @@ impl Receiver {
         Ok(count)
     }
 }
+
+impl Receiver {
+    /// How many packets the kernel has dropped because too many waited to be read, since
+    /// the socket was opened; the count begins again after 2^32. 0 before Linux 4.12,
+    /// which does not say (SO_MEMINFO).
+    pub fn lost(&self) -> u32 {
+        let mut values = [0u32; MEMINFO_VALUES];
+        let mut length = size_of_val(&values) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `length` bytes.
+        let result = unsafe {
+            libc::getsockopt(
+                self.0.get_ref().as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_MEMINFO,
+                values.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        match result {
+            0 => values[libc::SK_MEMINFO_DROPS as usize],
+            _ => 0,
+        }
+    }
+}
+
+/// `SK_MEMINFO_VARS` of linux/sock_diag.h.
+const MEMINFO_VALUES: usize = 9;
 
 /// Room for a batch of datagrams.
 pub struct Inbox {

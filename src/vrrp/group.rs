@@ -247,6 +247,10 @@ impl Group {
         let master = heard.address;
         if heard.priority == Priority::RELEASE {
             member.advertise(now, out);
+            // It has been master until now, and may have announced the addresses.
+            member
+                .rounds
+                .repeat(now, member.settings.announcements.delay);
             return;
         }
         if member.is_outranked_by(heard) {
@@ -259,10 +263,11 @@ impl Group {
             self.members[at].note_master(heard, now);
             return;
         }
-        // This one has stood still, and the other has taken over as it should.
+        // This one has stood still, and the other has taken over as it should. Priority 0
+        // makes it announce its addresses again; any other would take mastership from it.
         if member.is_given_up(now) && !member.settings.preempt {
             let why = Why::Stalled { master };
-            self.change(State::Backup, at, why, Parting::Outranked, now, out);
+            self.change(State::Backup, at, why, Parting::Release, now, out);
             self.members[at].note_master(heard, now);
             return;
         }
@@ -296,7 +301,10 @@ impl Group {
             }
         }
         for member in &mut self.members {
-            member.tend_addresses(interfaces, now, out);
+            // What has changed has been looked at when it did.
+            if member.addresses.wake().is_some_and(|wake| wake <= now) {
+                member.tend_addresses(interfaces, now, out);
+            }
             member.tell_drops(now, out);
         }
     }

@@ -45,6 +45,7 @@ const NOWHERE: &[(&str, &str)] = &[
     ("systemctl ", "no systemd runs in the lab's guests"),
     ("sudo systemctl ", "no systemd runs in the lab's guests"),
     ("sudo install ", "changes the machine"),
+    ("sudo iptables ", "changes the machine"),
     ("cargo deny check advisories", "asks the network"),
 ];
 

@@ -1,36 +1,18 @@
-//! A front process, and core's part in talking to it. It is confined for good, so it is
-//! a process of its own: this program, started again.
+//! A front process, and core's part in talking to it.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
 use ipvsd::alert::mail::{MailEvent, MailOut, MailStatus, MailText};
 use ipvsd::config::model::{Mail, SmtpHost, SmtpServer};
-use ipvsd::daemon::front;
 use ipvsd::daemon::ipc::Connection;
 use ipvsd::daemon::messages::front::{FromFront, ToFront};
 
-/// Set in the process that is to be the front process.
-const INSIDE: &str = "IPVSD_TEST_FRONT";
-
-/// The test that is no test but the front process.
-const PROCESS: &str = "process::the_front_process";
-
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-#[test]
-fn the_front_process() {
-    if std::env::var_os(INSIDE).is_some() {
-        let core = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
-        let code = front::main(core);
-        let failed = code != std::process::ExitCode::SUCCESS;
-        std::process::exit(i32::from(failed));
-    }
-}
 
 /// A front process as core has it.
 pub struct Front {
@@ -46,9 +28,8 @@ impl Front {
     /// One that is told this, and has these mails to begin with.
     pub fn start(mail: &Mail, unsent: Vec<MailOut>) -> Front {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", PROCESS, "--nocapture"])
-            .env(INSIDE, "1")
+        let process = Command::new(env!("CARGO_BIN_EXE_ipvsd"))
+            .args(["child", "front", "--console"])
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .spawn()
@@ -155,16 +136,10 @@ impl Front {
         self.process.wait().unwrap()
     }
 
-    /// The values that the kernel's status of a process has under these names
-    /// (proc_pid_status(5)), of the thread that speaks to core.
+    /// The values that the kernel's status of it has under these names
+    /// (proc_pid_status(5)).
     pub fn kernel_status(&self, names: &[&str]) -> Vec<String> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
-        // The first thread only waits for the test that runs in another.
-        let newest = tasks
-            .map(|task| task.unwrap().file_name().into_string().unwrap())
-            .max_by_key(|task| task.parse::<u32>().unwrap())
-            .unwrap();
-        let path = format!("/proc/{}/task/{newest}/status", self.process.id());
+        let path = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(path).unwrap();
         let value = |name: &&str| {
             let line = status.lines().find_map(|line| line.strip_prefix(*name));

@@ -5,6 +5,7 @@
 //! | director1, director2, … director9 | 10.0.0.1 …; fd00::1 … |
 //! | director10 and further | 10.0.0.210 …; fd00::210 … |
 //! | web1, web2, … | 10.0.0.11, 10.0.0.12, …; fd00::11, fd00::12, … |
+//! | the mail server, where there is one | 10.0.0.25 |
 //! | client | 10.0.0.100; fd00::100 |
 //! | the virtual address | 10.0.0.80; fd00::80 |
 //!

@@ -220,13 +220,13 @@ impl<'lab> Daemon<'lab> {
     /// Kills every process of the daemon at once, so that none can do anything about
     /// the end of another.
     pub fn sigkill_all(&self) {
-        // None of them notices the others' end before its own.
+        // None of them notices the others' end before its own. The first process comes
+        // last: at its end the kernel wakes up those of its group that are stopped.
         self.signal_all(Signal::SIGSTOP);
-        let all = descendants_of(self.pid());
-        self.sigkill();
-        for process in all {
+        for process in descendants_of(self.pid()) {
             let _ = signal::kill(Pid::from_raw(process.pid), Signal::SIGKILL);
         }
+        self.sigkill();
     }
 
     /// The first process first: it minds the others.
@@ -343,7 +343,8 @@ pub struct Log {
 }
 
 impl Log {
-    fn create(lab: &Lab, name: &str) -> Arc<Self> {
+    /// An empty one, that the host keeps under this name.
+    pub fn create(lab: &Lab, name: &str) -> Arc<Self> {
         let file = File::create(lab.log_file(&format!("{name}.log"))).unwrap();
         Arc::new(Self {
             lines: Mutex::default(),
@@ -353,7 +354,8 @@ impl Log {
         })
     }
 
-    fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) {
+    /// Takes in what comes from a stream until its end.
+    pub fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n') {
@@ -391,8 +393,9 @@ impl Log {
             .count()
     }
 
+    /// Waits for a line with this text after a mark, and returns it.
     #[track_caller]
-    fn wait_for(&self, mark: usize, text: &str, within: Duration) -> String {
+    pub fn wait_for(&self, mark: usize, text: &str, within: Duration) -> String {
         let end = Instant::now() + within;
         let mut next = mark;
         let mut lines = self.lines.lock().unwrap();

@@ -24,6 +24,7 @@ const PARTS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("modprobe", "kmod"),
     ("tshark", "tshark"),
+    ("smtpd", "opensmtpd"),
 ];
 
 /// How much of each log a failure shows.

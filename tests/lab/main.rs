@@ -18,6 +18,7 @@ mod host;
 mod intruder;
 mod ipvs_watch;
 mod lab;
+mod mail;
 mod net;
 mod odd_server;
 mod packet_socket;
@@ -28,6 +29,7 @@ mod scenario;
 mod scenarios;
 mod table;
 mod vrrp;
+mod vrrp_child;
 mod web;
 mod wire;
 

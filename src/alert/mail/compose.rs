@@ -152,11 +152,9 @@ fn of_vrrp(event: &VrrpEvent, model: &Model) -> Option<Words> {
     let Change::Entered { to, why, .. } = &event.change else {
         return None;
     };
-    // Nobody but us has noticed anything.
-    if *to == State::Init || *why == Why::Resumed {
-        return None;
-    }
-    if *to == State::Fault && model.global.mail.no_faults {
+    let unwanted = *to == State::Fault && model.global.mail.no_faults;
+    // Of a master that resumes nobody but us has noticed anything.
+    if unwanted || *to == State::Init || *why == Why::Resumed {
         return None;
     }
     match &event.subject {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// nothing is mailed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// `notification_email`, as written: `admin@example.org`, `On call <oncall@…>`; none
-    /// has control characters, and what stands between `<` and `>` is one word.
+    /// `notification_email`, as written: `admin@example.org`, `On call <oncall@…>`; each
+    /// is a mailbox as `lettre` reads it.
     pub recipients: Vec<String>,
     /// `notification_email_from`, a mailbox as the recipients are. None is made of the
     /// user's and the host's name, as keepalived does.
@@ -30,7 +30,7 @@ impl Mail {
     /// keepalived.conf(5), smtp_connect_timeout.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// Whether anything is mailed.
+    /// Whether anything is mailed at all.
     pub fn is_sent(&self) -> bool {
         !self.recipients.is_empty() && self.server.is_some()
     }

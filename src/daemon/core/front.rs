@@ -2,7 +2,8 @@
 //! does or does not do delays nothing.
 
 use super::*;
-use crate::alert::mail::MailEvent;
+use crate::alert::Event;
+use crate::alert::mail::{MailContext, MailEvent, compose};
 use crate::daemon::core::child::{Front, News};
 use crate::daemon::messages::front::{FromFront, ToFront};
 
@@ -96,9 +97,21 @@ impl Core {
         });
     }
 
-    /// Tells what is due of mails that found no place.
-    pub(super) fn tell_of_refused_mails(&mut self, now: Moment) {
-        if let Some(event) = self.outbox.told_of_refused(now) {
+    /// Mails what has happened to whom it concerns, if it is mailed at all.
+    pub(super) fn mail(&mut self, event: &Event) {
+        if !self.needs_front() {
+            return;
+        }
+        let context = MailContext { model: &self.model };
+        if let Some(text) = compose(event, &context) {
+            let mail = self.outbox.put(event.at, text, clock::now());
+            self.front.send(&ToFront::Mail(mail));
+        }
+    }
+
+    /// Tells what is due of mails that were dropped because too many wait.
+    pub(super) fn tell_of_dropped_mails(&mut self, now: Moment) {
+        if let Some(event) = self.outbox.told_of_dropped(now) {
             self.tell_of_mail(event);
         }
     }

@@ -2,10 +2,8 @@
 //! was lost, and when everything is as a configuration wants it.
 
 use super::*;
-use crate::alert::mail::{self, MailContext};
 use crate::daemon::core::child::{Kind, Silence};
 use crate::daemon::core::slot::{Late, Slot};
-use crate::daemon::messages::front::ToFront;
 
 /// A configuration on its way into force. It has arrived when every process that it
 /// concerns has said so.
@@ -67,6 +65,7 @@ impl Core {
                         .iter()
                         .map(|vs| vs.real_servers.len())
                         .sum(),
+                    instances: self.routers().instances.len(),
                 },
             }
         };
@@ -151,15 +150,10 @@ impl Core {
     /// Puts an event down and passes it on to whom it concerns.
     pub(super) fn tell(&mut self, told: Told) {
         let event = self.journal.tell(told);
-        let context = MailContext { model: &self.model };
-        if let Some(text) = mail::compose(&event, &context)
-            && let Some(mail) = self.outbox.put(event.at, text, clock::now())
-        {
-            self.front.send(&ToFront::Mail(mail.clone()));
-        }
         if let What::Vrrp(event) = &event.what {
             self.notify(event);
         }
+        self.mail(&event);
     }
 }
 

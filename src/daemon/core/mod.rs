@@ -39,6 +39,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::stat::{Mode, umask};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -225,6 +226,8 @@ impl Core {
             path: run_dir.clone(),
             error,
         };
+        // Whatever we were started with: who may look at our files is for us to say.
+        umask(Mode::S_IWGRP | Mode::S_IWOTH);
         std::fs::create_dir_all(&run_dir).map_err(unusable)?;
         let in_run_dir = |name: &str| run_dir.join(name);
         let pid_path = options
@@ -326,7 +329,7 @@ impl Core {
                 ready();
             }
             if self.advance_end(clock::now()) {
-                return self.finish();
+                return self.finish().await;
             }
             let wake = self.wake();
             tokio::select! {
@@ -368,7 +371,7 @@ impl Core {
         if let Err(error) = self.keep.write_if_due(&self.memory, now) {
             tracing::warn!("cannot keep what is known about the real servers: {error}");
         }
-        self.tell_of_refused_mails(now);
+        self.tell_of_dropped_mails(now);
         self.watch(now);
         self.restart_due(now);
     }

@@ -34,7 +34,10 @@ pub(super) struct Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notified {
     State(State),
+    /// ipvsd ends.
     Stopped,
+    /// It is no longer configured, or is another one on the wire.
+    Removed,
 }
 
 impl Notified {
@@ -43,6 +46,8 @@ impl Notified {
         match self {
             Notified::State(state) => state.name(),
             Notified::Stopped => "STOP",
+            // As keepalived has it. It takes no part any more.
+            Notified::Removed => State::Fault.name(),
         }
     }
 }
@@ -88,11 +93,16 @@ impl Notifier {
                 n => format!(", and {n} that wait are not run"),
             };
             tracing::error!(
-                "a notify script for {} has not ended: it is killed{waiting}",
+                "a notify script for {} has not ended and is killed{waiting}",
                 subject.name()
             );
         }
         self.running.abort_all();
+    }
+
+    /// Waits until nobody waits for a script any more, upon which each is killed.
+    pub async fn shutdown(&mut self) {
+        self.running.shutdown().await;
     }
 
     fn run(&mut self, subject: &Subject, job: Job) {
@@ -115,7 +125,7 @@ impl Notifier {
                 label,
             } = job;
             let name = runner.name(script);
-            tracing::info!("Running {name} for {label}");
+            tracing::debug!("Running {name} for {label}");
             let end = runner.run_apart(script, arguments, TIME_LIMIT).await;
             match end {
                 ScriptEnd::Exited(0) => {}
@@ -143,7 +153,10 @@ impl Core {
     pub(super) fn notify(&mut self, event: &VrrpEvent) {
         let (notified, priority) = match &event.change {
             Change::Entered { to, priority, .. } => (Notified::State(*to), *priority),
-            Change::Stopped { priority, .. } => (Notified::Stopped, *priority),
+            Change::Stopped { priority, .. } => match self.ending {
+                Some(_) => (Notified::Stopped, *priority),
+                None => (Notified::Removed, *priority),
+            },
             _ => return,
         };
         if notified == Notified::State(State::Init) {
@@ -181,7 +194,8 @@ impl Core {
 }
 
 /// What is run, and with which arguments behind its own: `notify_master` and its like as
-/// they are, `notify` with everything.
+/// they are, `notify` with everything. What is removed has `notify` alone, and a group
+/// has the priority 0, as keepalived does it.
 fn jobs(
     notify: &Notify,
     subject: &Subject,
@@ -192,12 +206,12 @@ fn jobs(
         Notified::State(State::Master) => notify.master,
         Notified::State(State::Backup) => notify.backup,
         Notified::State(State::Fault) => notify.fault,
-        Notified::State(State::Init) => None,
+        Notified::State(State::Init) | Notified::Removed => None,
         Notified::Stopped => notify.stop,
     };
-    let what = match subject {
-        Subject::Instance(_) => "INSTANCE",
-        Subject::Group(_) => "GROUP",
+    let (what, priority) = match subject {
+        Subject::Instance(_) => ("INSTANCE", priority.0),
+        Subject::Group(_) => ("GROUP", 0),
     };
     let everything = vec![
         what.to_owned(),
@@ -205,7 +219,10 @@ fn jobs(
         notified.word().to_owned(),
         priority.to_string(),
     ];
-    let any = notify.any.map(|script| (script, everything));
+    // Of a group that is dissolved nothing is run at all.
+    let is_dissolved = matches!((subject, notified), (Subject::Group(_), Notified::Removed));
+    let any = notify.any.filter(|_| !is_dissolved);
+    let any = any.map(|script| (script, everything));
     own.map(|script| (script, Vec::new()))
         .into_iter()
         .chain(any)
@@ -347,8 +364,11 @@ mod tests {
             let expected = [(own, String::new()), (5, any)];
             assert_eq!(run(&instance, Notified::State(state)), expected);
         }
-        let expected = [(4, String::new()), (5, "GROUP G1 STOP 150".to_owned())];
+        let expected = [(4, String::new()), (5, "GROUP G1 STOP 0".to_owned())];
         assert_eq!(run(&group, Notified::Stopped), expected);
+        let expected = [(5, "INSTANCE VI_1 FAULT 150".to_owned())];
+        assert_eq!(run(&instance, Notified::Removed), expected);
+        assert_eq!(run(&group, Notified::Removed), []);
     }
 
     #[test]

@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
-use crate::alert::mail::MailOut;
-use crate::alert::mail::{MailEvent, MailText};
+use crate::alert::mail::queue::MOST_WAITING;
+use crate::alert::mail::{MailEvent, MailOut, MailText};
 use crate::moment::Moment;
 
-/// How many mails may wait. A pool of a thousand servers that all fail fits; a mail
-/// server that is gone for days must not take the memory.
-const MOST: usize = 1_000;
+/// How many mails may wait here. A front process that works has its own, lower bound,
+/// and says what it drops; this one is for when there is none.
+const MOST: usize = MOST_WAITING + 100;
 
 /// How many dropped mails are named at once, and how long it takes at most until one is.
 const NAMED: usize = 50;
@@ -21,31 +21,30 @@ const NAMED_WITHIN: Duration = Duration::from_secs(60);
 pub struct Outbox {
     unsent: VecDeque<MailOut>,
     numbered: u64,
-    /// Subjects of those that found no place and were not told about yet.
-    refused: Vec<String>,
+    /// Subjects of those that were dropped and not told about yet.
+    dropped: Vec<String>,
     /// When they are to be told.
     tell_at: Option<Moment>,
 }
 
 impl Outbox {
-    /// Gives a mail its number and keeps it. None where too many wait already: it is
-    /// dropped, which [`told_of_refused`](Self::told_of_refused) says. Those that wait
-    /// stay: they may be on their way.
-    pub fn put(&mut self, at: SystemTime, text: MailText, now: Moment) -> Option<&MailOut> {
-        if self.unsent.len() == MOST {
-            self.refused.push(text.subject);
-            if self.tell_at.is_none() {
-                self.tell_at = Some(now);
-            }
-            return None;
+    /// Gives a mail its number and keeps it. Of too many the oldest is dropped, which
+    /// [`told_of_dropped`](Self::told_of_dropped) says: the latest say how things stand.
+    pub fn put(&mut self, at: SystemTime, text: MailText, now: Moment) -> MailOut {
+        if self.unsent.len() == MOST
+            && let Some(oldest) = self.unsent.pop_front()
+        {
+            self.dropped.push(oldest.text.subject);
+            self.tell_at.get_or_insert(now);
         }
         self.numbered += 1;
-        self.unsent.push_back(MailOut {
+        let mail = MailOut {
             number: self.numbered,
             at,
             text,
-        });
-        self.unsent.back()
+        };
+        self.unsent.push_back(mail.clone());
+        mail
     }
 
     /// It is sent, or was dropped by who sends.
@@ -62,29 +61,29 @@ impl Outbox {
         self.unsent.is_empty()
     }
 
-    /// When [`told_of_refused`](Self::told_of_refused) has something to say.
+    /// When [`told_of_dropped`](Self::told_of_dropped) has something to say.
     pub fn due(&self) -> Option<Moment> {
-        self.tell_at.filter(|_| !self.refused.is_empty())
+        self.tell_at.filter(|_| !self.dropped.is_empty())
     }
 
-    /// What is to be told of mails that found no place: the first at once, what comes
+    /// What is to be told of mails that were dropped: the first at once, what comes
     /// after it once a minute, or when they have become many.
-    pub fn told_of_refused(&mut self, now: Moment) -> Option<MailEvent> {
+    pub fn told_of_dropped(&mut self, now: Moment) -> Option<MailEvent> {
         let due = self.due()?;
-        if due > now && self.refused.len() < NAMED {
+        if due > now && self.dropped.len() < NAMED {
             return None;
         }
         self.tell_at = Some(now + NAMED_WITHIN);
         Some(MailEvent::Dropped {
-            subjects: std::mem::take(&mut self.refused),
-            why: format!("{MOST} mails wait already"),
+            subjects: std::mem::take(&mut self.dropped),
+            why: format!("more than {MOST} wait"),
         })
     }
 
     /// Drops everything. What is to be told of it.
     pub fn clear(&mut self, why: &str) -> Vec<MailEvent> {
         let unsent = self.unsent.drain(..).map(|mail| mail.text.subject);
-        let subjects: Vec<String> = unsent.chain(self.refused.drain(..)).collect();
+        let subjects: Vec<String> = unsent.chain(self.dropped.drain(..)).collect();
         self.tell_at = None;
         let parts = subjects.chunks(NAMED).map(|subjects| MailEvent::Dropped {
             subjects: subjects.to_vec(),
@@ -102,14 +101,13 @@ mod tests {
         Moment::since_boot(Duration::from_secs(seconds))
     }
 
-    fn put(outbox: &mut Outbox, subject: &str, now: Moment) -> Option<u64> {
+    fn put(outbox: &mut Outbox, subject: &str, now: Moment) -> u64 {
         let text = MailText {
             router_id: None,
             subject: subject.into(),
             body: String::new(),
         };
-        let mail = outbox.put(SystemTime::UNIX_EPOCH, text, now)?;
-        Some(mail.number)
+        outbox.put(SystemTime::UNIX_EPOCH, text, now).number
     }
 
     fn subjects(event: Option<MailEvent>) -> Vec<String> {
@@ -124,7 +122,7 @@ mod tests {
     fn what_is_done_is_forgotten_and_the_rest_stays_in_order() {
         let mut outbox = Outbox::default();
         for (subject, number) in [("a", 1), ("b", 2), ("c", 3)] {
-            assert_eq!(put(&mut outbox, subject, at(0)), Some(number));
+            assert_eq!(put(&mut outbox, subject, at(0)), number);
         }
         outbox.done(2);
         outbox.done(9);
@@ -134,33 +132,40 @@ mod tests {
         outbox.done(3);
         assert!(outbox.is_empty());
         // Never the same number again.
-        assert_eq!(put(&mut outbox, "d", at(0)), Some(4));
+        assert_eq!(put(&mut outbox, "d", at(0)), 4);
     }
 
     #[test]
-    fn what_finds_no_place_is_told_at_a_bounded_rate() {
+    fn of_too_many_the_oldest_are_dropped_and_told_at_a_bounded_rate() {
         let mut outbox = Outbox::default();
-        for number in 0..MOST {
-            put(&mut outbox, &number.to_string(), at(0)).unwrap();
+        for number in 1..=MOST {
+            put(&mut outbox, &number.to_string(), at(0));
         }
         assert_eq!(outbox.due(), None);
-        assert_eq!(put(&mut outbox, "x", at(1)), None);
+        put(&mut outbox, "x", at(1));
         assert_eq!(outbox.due(), Some(at(1)));
-        assert_eq!(subjects(outbox.told_of_refused(at(1))), ["x"]);
-        assert_eq!(put(&mut outbox, "y", at(2)), None);
-        assert_eq!(subjects(outbox.told_of_refused(at(2))), [] as [&str; 0]);
+        assert_eq!(subjects(outbox.told_of_dropped(at(1))), ["1"]);
+        put(&mut outbox, "y", at(2));
+        assert_eq!(subjects(outbox.told_of_dropped(at(2))), [] as [&str; 0]);
         assert_eq!(outbox.due(), Some(at(61)));
-        assert_eq!(put(&mut outbox, "z", at(3)), None);
-        assert_eq!(subjects(outbox.told_of_refused(at(61))), ["y", "z"]);
+        put(&mut outbox, "z", at(3));
+        assert_eq!(subjects(outbox.told_of_dropped(at(61))), ["2", "3"]);
         assert_eq!(outbox.due(), None);
         // Many are told sooner.
         for _ in 0..NAMED {
             put(&mut outbox, "w", at(62));
         }
-        assert_eq!(subjects(outbox.told_of_refused(at(62))).len(), NAMED);
-        // There is a place again.
-        outbox.done(1);
-        assert!(put(&mut outbox, "v", at(63)).is_some());
+        assert_eq!(subjects(outbox.told_of_dropped(at(62))).len(), NAMED);
+        assert_eq!(outbox.unsent().count(), MOST);
+        let last = outbox
+            .unsent()
+            .last()
+            .map(|mail| mail.text.subject.as_str());
+        assert_eq!(last, Some("w"));
+        // There is room again.
+        outbox.done(MOST as u64);
+        put(&mut outbox, "v", at(63));
+        assert_eq!(outbox.due(), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 const SCRIPT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long mails that wait are tried at the end.
-const MAIL_PATIENCE: Duration = Duration::from_secs(5);
+const MAIL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Core is on its way out.
 pub(super) struct End {
@@ -165,7 +165,9 @@ impl Core {
         !self.front.is_there() || front_until <= now
     }
 
-    pub(super) fn finish(mut self) -> ExitCode {
+    pub(super) async fn finish(mut self) -> ExitCode {
+        self.scripts.shutdown().await;
+        self.notifier.shutdown().await;
         self.drop_mails("ipvsd ends");
         drop(self.control);
         // While we hold the lock: the next director writes files of the same names.

@@ -22,7 +22,7 @@ impl Routers {
 
 impl Core {
     /// The instances and groups that there are to be.
-    fn routers(&self) -> Routers {
+    pub(super) fn routers(&self) -> Routers {
         let mut routers = Routers {
             generation: self.generation,
             ..Routers::default()

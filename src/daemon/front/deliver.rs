@@ -8,9 +8,9 @@ use tokio::sync::OnceCell;
 
 use super::letter::{Letterhead, Mailbox, letter};
 use super::line::Line;
-use super::names::Names;
+use super::names::{Names, is_name};
 use crate::alert::mail::queue::{Answer, Attempt, Delivery};
-use crate::config::model::{Mail, SmtpHost};
+use crate::config::model::{Mail, SmtpHost, SmtpServer};
 use crate::sys::host;
 
 /// How long the host's full name is looked for, each time until it is found. Without it
@@ -78,13 +78,13 @@ impl Settings {
     }
 
     async fn addresses(&self, names: &Names) -> Result<Vec<SocketAddr>, String> {
-        let Some(server) = &self.mail.server else {
-            return Err("there is no smtp_server".to_owned());
+        let Some(SmtpServer { host, port }) = &self.mail.server else {
+            return Err("no smtp_server is configured".into());
         };
-        match &server.host {
-            SmtpHost::Address(address) => Ok(vec![(*address, server.port).into()]),
+        match host {
+            SmtpHost::Address(address) => Ok(vec![(*address, *port).into()]),
             SmtpHost::Name(name) => {
-                let found = names.addresses(name, server.port, self.mail.timeout).await;
+                let found = names.addresses(name, *port, self.mail.timeout).await;
                 found.map_err(|error| format!("looking up {name}: {error}"))
             }
         }
@@ -126,8 +126,9 @@ async fn attempt(
         return (Ok(answers), line);
     }
     let host = settings.host(names).await;
+    let name = is_name(&host).then_some(host.as_str());
     let ours = || {
-        let address = format!("root@{host}");
+        let address = format!("root@{}", name.unwrap_or("localhost"));
         Mailbox {
             written: address.clone(),
             address,
@@ -155,7 +156,7 @@ async fn attempt(
             line.close().await;
         }
     }
-    let helo = settings.helo_name.as_deref().unwrap_or(&host);
+    let helo = settings.helo_name.as_deref().or(name);
     let opened = match settings.addresses(names).await {
         Ok(addresses) => Line::open(&addresses, helo, settings.mail.timeout).await,
         Err(why) => Err(why),

@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::fmt::{Display, Write as _};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,22 +58,28 @@ enum Refusal {
 }
 
 impl Line {
-    /// Connects to the first of these addresses that answers, and introduces us.
+    /// Connects to the first of these addresses that answers, and introduces us: by
+    /// name, or by address where we have none (RFC 5321 section 4.1.4).
     ///
     /// # Errors
     /// In words, where none does within `patience`, or it is no mail server.
     pub async fn open(
         addresses: &[SocketAddr],
-        helo: &str,
+        helo: Option<&str>,
         patience: Duration,
     ) -> Result<Line, String> {
         let stream = connect(addresses, patience).await?;
+        let name = match (helo, stream.local_addr().map(|local| local.ip())) {
+            (Some(name), _) => ClientId::Domain(name.to_owned()),
+            (None, Ok(IpAddr::V4(address))) => ClientId::Ipv4(address),
+            (None, Ok(IpAddr::V6(address))) => ClientId::Ipv6(address),
+            (None, Err(error)) => return Err(error.to_string()),
+        };
         let allowance = Arc::new(AtomicUsize::new(GREETING_BYTES));
         let stream = Bounded {
             stream,
             allowance: allowance.clone(),
         };
-        let name = ClientId::Domain(helo.to_owned());
         let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name);
         match timeout(patience, greeting).await {
             Ok(Ok(connection)) => Ok(Line {
@@ -216,20 +222,23 @@ fn words(error: &Error) -> String {
 /// Each address gets its share of the time.
 async fn connect(addresses: &[SocketAddr], patience: Duration) -> Result<TcpStream, String> {
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let share = patience / shares;
     let mut why = "the name has no address".to_owned();
     for address in addresses {
-        match timeout(patience / shares, TcpStream::connect(address)).await {
+        let error = match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // A mail ends with a small packet of its own.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Ok(Err(error)) => why = format!("{address}: {error}"),
-            Err(_) => {
-                let share = (patience / shares).as_secs_f32();
-                why = format!("{address}: no connection within {share} s");
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no connection within {} s", share.as_secs_f32()),
+        };
+        why = match shares {
+            // The server is named by whoever tells this.
+            1 => error,
+            _ => format!("{address}: {error}"),
+        };
     }
     Err(why)
 }

@@ -66,12 +66,6 @@ pub fn main(core: OwnedFd) -> ExitCode {
     })
 }
 
-/// The mail server in messages. Core starts no front process without one.
-fn server_name(mail: &Mail) -> String {
-    let server = mail.server.as_ref();
-    server.map_or_else(|| "no smtp_server".to_owned(), ToString::to_string)
-}
-
 struct Front {
     queue: Queue,
     settings: Arc<Settings>,
@@ -106,7 +100,7 @@ impl Front {
                 Err(error) => return Err(error.to_string()),
             }
         };
-        let mut queue = Queue::new(server_name(&mail), mail.recipients.clone());
+        let mut queue = Queue::new(server_of(&mail), readers_of(&mail));
         let now = clock::now();
         for mail in unsent {
             queue.push(mail, now);
@@ -227,8 +221,7 @@ impl Front {
         if mail == *self.settings.mail() {
             return;
         }
-        let recipients = mail.recipients.clone();
-        self.queue.configure(server_name(&mail), recipients);
+        self.queue.configure(server_of(&mail), readers_of(&mail));
         self.settings = Arc::new(Settings::new(mail));
         if let Some(line) = self.open.take() {
             self.hang_up(line);
@@ -254,5 +247,19 @@ impl Front {
         const LONG: Duration = Duration::from_secs(3600);
         let wakes = self.queue.wake(now).into_iter().chain(self.stopping);
         wakes.min().unwrap_or(now + LONG)
+    }
+}
+
+/// The mail server as people know it.
+fn server_of(mail: &Mail) -> String {
+    let server = mail.server.as_ref();
+    server.map_or_else(|| "no server".into(), ToString::to_string)
+}
+
+/// Who is told; nobody where there is no server for it.
+fn readers_of(mail: &Mail) -> Vec<String> {
+    match mail.is_sent() {
+        true => mail.recipients.clone(),
+        false => Vec::new(),
     }
 }

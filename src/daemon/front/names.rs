@@ -73,10 +73,7 @@ impl Names {
     /// within the time.
     pub async fn full_name(&self, name: &str, within: Duration) -> Option<String> {
         let full_name = self.ask(name, within).await.ok()?.full_name?;
-        // What does not look like a name came from elsewhere than our own files.
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        let is_name = !full_name.is_empty() && full_name.bytes().all(is_plain);
-        is_name.then_some(full_name)
+        is_name(&full_name).then_some(full_name)
     }
 
     async fn ask(&self, name: &str, within: Duration) -> io::Result<Answer> {
@@ -95,6 +92,13 @@ impl Names {
             )),
         }
     }
+}
+
+/// Whether this can be the name of a host. A host that was never given one is called
+/// "(none)" by its kernel, and a name server may answer anything.
+pub fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_plain)
 }
 
 /// Asks, for as long as it takes.

@@ -21,6 +21,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Packets that are read from a socket while nothing is due.
 const AT_ONCE: usize = 4 * Inbox::CAPACITY;
 
+/// How often to look for losses, and how often to tell of them.
+const LOSS_PAUSE: Duration = Duration::from_secs(1);
+const LOSS_TOLD_PAUSE: Duration = Duration::from_secs(60);
+
 #[derive(Default)]
 pub struct Listeners {
     /// By the names of all interfaces that have to do with an instance; those that only
@@ -29,6 +33,8 @@ pub struct Listeners {
     inbox: Inbox,
     /// The latest reading has left something.
     more: bool,
+    /// When to look whether the kernel has dropped any.
+    look_at_losses: Moment,
 }
 
 #[derive(Default)]
@@ -49,6 +55,8 @@ enum Listening {
     Open {
         index: u32,
         receiver: Receiver,
+        /// How many are known to have been dropped by the kernel.
+        lost: u32,
     },
     Failed {
         index: u32,
@@ -156,7 +164,11 @@ impl Listeners {
                     tracing::info!("adverts to {destination} are heard on {name} now");
                 }
                 self.more = true;
-                Listening::Open { index, receiver }
+                Listening::Open {
+                    index,
+                    receiver,
+                    lost: 0,
+                }
             }
             Err(error) => {
                 let complaint = format!(
@@ -213,6 +225,7 @@ impl Listeners {
             interfaces,
             inbox,
             more,
+            ..
         } = self;
         *more = false;
         let most = if all { MOST_WAITING } else { AT_ONCE };
@@ -242,6 +255,30 @@ impl Listeners {
         }
     }
 
+    /// Tells, at most once a minute, of packets that nobody has looked at: the kernel
+    /// drops them where more come in than this process can read.
+    pub fn tell_losses(&mut self, now: Moment) {
+        if now < self.look_at_losses {
+            return;
+        }
+        self.look_at_losses = now + LOSS_PAUSE;
+        for (name, listeners) in &mut self.interfaces {
+            for listener in listeners.values_mut() {
+                let Listening::Open { receiver, lost, .. } = &mut listener.state else {
+                    continue;
+                };
+                let dropped = receiver.lost().wrapping_sub(*lost);
+                if dropped > 0 {
+                    *lost = lost.wrapping_add(dropped);
+                    self.look_at_losses = now + LOSS_TOLD_PAUSE;
+                    tracing::warn!(
+                        "{dropped} adverts on {name} were not read: more come in than this process can look at, and those that count may be among them"
+                    );
+                }
+            }
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = (&IpAddr, &Listener)> {
         self.interfaces.values().flatten()
     }
@@ -252,7 +289,9 @@ fn receivers(
 ) -> impl Iterator<Item = (u32, &Receiver)> {
     let all = interfaces.values().flatten();
     all.filter_map(|(_, listener)| match &listener.state {
-        Listening::Open { index, receiver } => Some((*index, receiver)),
+        Listening::Open {
+            index, receiver, ..
+        } => Some((*index, receiver)),
         _ => None,
     })
 }

@@ -145,6 +145,10 @@ impl VrrpProcess {
             match core.next().await {
                 Ok(Some(ToVrrp::Start(start))) => break start,
                 Ok(Some(ToVrrp::Ping)) => core.send(&FromVrrp::Alive),
+                Ok(Some(ToVrrp::Stop)) => {
+                    core.send(&FromVrrp::Stopped { left: Vec::new() });
+                    return Ok(None);
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(error.to_string()),
@@ -238,6 +242,7 @@ impl VrrpProcess {
         });
         if is_due {
             self.router.on_time(now);
+            self.listeners.tell_losses(now);
         }
         self.act(now);
         for instance in self.outbox.send_again(now) {
@@ -410,17 +415,18 @@ impl VrrpProcess {
 
     /// What core is to know.
     fn tell(&mut self, core: &mut Core) {
-        if self.kernel.is_in_step()
-            && self.listeners.is_settled()
-            && let Some(generation) = self.unready.take()
-        {
-            core.send(&FromVrrp::Ready { generation });
-        }
         if !self.told.is_empty() {
             core.send(&FromVrrp::Changed {
                 memory: self.router.memory(),
                 told: std::mem::take(&mut self.told),
             });
+        }
+        // After what has come of it: then nothing more comes of the one before.
+        if self.kernel.is_in_step()
+            && self.listeners.is_settled()
+            && let Some(generation) = self.unready.take()
+        {
+            core.send(&FromVrrp::Ready { generation });
         }
         if !self.new_adverts.is_empty() {
             let adverts = std::mem::take(&mut self.new_adverts);

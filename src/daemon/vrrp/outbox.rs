@@ -1,7 +1,7 @@
 //! What goes out: adverts at once, frames behind them, and neither lost where a queue is
 //! full for a moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub struct Outbox {
     packets: PacketSocket,
     /// Adverts for which there was no room. A later one takes an earlier one's place.
     unsent: BTreeMap<InstanceId, Advert>,
-    /// A frame for which there was no room.
-    held: Option<Announcement>,
+    /// Frames for which there was no room.
+    held: VecDeque<Announcement>,
     /// When to try these again.
     again: Option<Moment>,
     /// By interface: when something could not be sent was last complained of.
@@ -39,7 +39,7 @@ impl Outbox {
             sender,
             packets,
             unsent: BTreeMap::new(),
-            held: None,
+            held: VecDeque::new(),
             again: None,
             complaints: BTreeMap::new(),
         }
@@ -85,29 +85,39 @@ impl Outbox {
     pub fn forget(&mut self, instance: InstanceId) {
         self.unsent
             .retain(|of, advert| *of != instance || is_release(advert));
-        self.held.take_if(|held| held.instance == instance);
+        self.held.retain(|held| held.instance != instance);
     }
 
     /// Sends some of the frames that are due. Returns whether there are more that could
     /// be sent at once.
     pub fn announce(&mut self, router: &mut Router, now: Moment) -> bool {
-        // Not before the adverts that wait.
-        if self.again.is_some() {
-            return false;
-        }
         for _ in 0..BATCH {
-            let Some(frame) = self.held.take().or_else(|| router.next_announcement(now)) else {
+            // Not before the adverts that wait, nor into a queue that is full.
+            if self.again.is_some() {
+                break;
+            }
+            let Some(frame) = self
+                .held
+                .pop_front()
+                .or_else(|| router.next_announcement(now))
+            else {
                 return false;
             };
             match self.packets.send(&frame) {
                 Ok(()) => {}
                 Err(error) if is_congestion(&error) => {
-                    self.held = Some(frame);
+                    self.held.push_front(frame);
                     self.again = Some(now + PAUSE);
-                    return false;
                 }
                 Err(error) => self.complain("gratuitous ARP", frame.interface, &error, now),
             }
+        }
+        if self.again.is_some() {
+            // Here they wait until there is room; with the router they would be due all
+            // the time.
+            self.held
+                .extend(std::iter::from_fn(|| router.next_announcement(now)));
+            return false;
         }
         true
     }

@@ -188,12 +188,13 @@ fn assert_adverts_in_time(sent: &Traffic) {
 fn each_kind_is_counted(daemon: &Daemon, packets: &[(&str, Packet)]) {
     let count = |kind: &str| {
         let status = daemon.status_json();
-        let dropped = if kind == "unknown-vrid" {
-            &status["foreign_packets"]["eth0"]
-        } else {
-            &status["instances"][0]["packets"]["dropped"]
-        };
-        dropped[kind].as_u64().unwrap_or(0)
+        // What has no VRID of ours, or none at all, belongs to no instance.
+        let foreign = &status["foreign_packets"]["eth0"];
+        let ours = &status["instances"][0]["packets"]["dropped"];
+        [foreign, ours]
+            .iter()
+            .map(|dropped| dropped[kind].as_u64().unwrap_or(0))
+            .sum::<u64>()
     };
     for (kind, _) in packets {
         let kinds = packets.iter().filter(|(other, _)| other == kind);
@@ -206,8 +207,8 @@ fn each_kind_is_counted(daemon: &Daemon, packets: &[(&str, Packet)]) {
     }
 }
 
-/// The first of each kind at once; what follows within the minute is told together
-/// after it.
+/// The first of each kind at once, by the instance or, where it has no VRID, by the
+/// interface; what follows within the minute is told together after it.
 fn each_kind_is_told_once(daemon: &Daemon, mark: usize, packets: &[(&str, Packet)]) {
     let lines = daemon.log().since(mark);
     for (kind, _) in packets {
@@ -216,7 +217,8 @@ fn each_kind_is_told_once(daemon: &Daemon, mark: usize, packets: &[(&str, Packet
             .iter()
             .filter(|(_, line)| line.contains(&told))
             .collect();
-        assert_eq!(told.len(), 1, "{}, {kind}: {told:#?}", daemon.name());
+        let wanted = if *kind == "length" { 2 } else { 1 };
+        assert_eq!(told.len(), wanted, "{}, {kind}: {told:#?}", daemon.name());
         assert!(told[0].1.contains("10.0.0.100"), "who it was: {told:?}");
     }
     assert!(lines.len() < 3 * packets.len(), "{lines:#?}");
@@ -282,7 +284,8 @@ fn another_cluster_has_our_vrid(lab: &Lab) {
         ] {
             let status = daemon.status_json();
             let count = &status["instances"][0]["packets"]["dropped"][kind];
-            assert!(count.as_u64().unwrap_or(0) > 2, "{kind}: {status:#}");
+            // Of their masters each drops what the others send, and so sends little.
+            assert!(count.as_u64().unwrap_or(0) > 0, "{kind}: {status:#}");
             let told = format!("packet from {from} ({kind}): ");
             let lines = daemon.log().since(mark);
             let told: Vec<_> = lines

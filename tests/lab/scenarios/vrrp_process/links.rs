@@ -1,0 +1,90 @@
+//! Interfaces that go and come, and news of them that get lost.
+
+use ipvsd::vrrp::State;
+use nix::sys::signal::Signal;
+
+use super::{LONG, routers, shown, start_master};
+use crate::lab::{Lab, wait_until};
+use crate::vrrp_child::{instance, virtual_address};
+use crate::wire::Wire;
+
+/// More than the process's socket holds: what is too much is lost, and the kernel says
+/// so.
+pub fn news_that_are_lost_change_nothing(lab: &Lab) {
+    let [host] = routers();
+    let addresses = vec![
+        virtual_address("10.0.0.80/32"),
+        virtual_address("10.0.0.81/32"),
+    ];
+    let child = start_master(lab, &host, instance(100, addresses));
+    wait_until("the addresses are there", LONG, || shown(&host).len() == 3);
+    let expected = shown(&host);
+    let anew = "read anew";
+    assert!(!log_of(lab).contains(anew));
+
+    child.signal(Signal::SIGSTOP);
+    host.ip("link add d0 type dummy\n");
+    let changes = (0..10_000).map(|n| format!("link set d0 mtu {}\n", 1000 + n % 2));
+    host.ip(&changes.collect::<String>());
+    // Among what is lost is something that counts.
+    host.ip("addr del 10.0.0.81/32 dev eth0\n");
+    child.signal(Signal::SIGCONT);
+    wait_until("it is back", LONG, || shown(&host) == expected);
+    assert!(log_of(lab).contains(anew), "nothing was lost");
+    assert_eq!(child.states("VI_1"), [State::Backup, State::Master]);
+    assert_eq!(child.stop(), [""; 0]);
+}
+
+fn log_of(lab: &Lab) -> String {
+    std::fs::read_to_string(lab.log_file("router1-vrrp.log")).unwrap()
+}
+
+pub fn an_interface_comes_back_as_another(lab: &Lab) {
+    let [one, two] = routers();
+    let vip = || vec![virtual_address("10.0.0.80/32")];
+    let child = start_master(lab, &one, instance(100, vip()));
+    one.ip("link del eth0\n");
+    child.wait_for_state("VI_1", State::Fault, LONG);
+    // Another index, and another hardware address.
+    one.ip("link add other type dummy\n");
+    one.attach("front", "eth0", &["10.0.0.1/24"]);
+    wait_until("it is master again", LONG, || {
+        child
+            .states("VI_1")
+            .ends_with(&[State::Backup, State::Master])
+    });
+    wait_until("with its address", LONG, || shown(&one).len() == 2);
+
+    // It hears by the new one.
+    let better = start_master(lab, &two, instance(200, vip()));
+    wait_until("it gives way", LONG, || {
+        child.states("VI_1").ends_with(&[State::Backup])
+    });
+    wait_until("with its address", LONG, || shown(&one).len() == 1);
+    assert_eq!(better.stop(), [""; 0]);
+    assert_eq!(child.stop(), [""; 0]);
+}
+
+/// The others need not wait: its last word goes out from the address that has gone.
+pub fn the_last_address_goes_and_others_hear_of_it(lab: &Lab) {
+    let [host] = routers();
+    let vip = vec![virtual_address("10.0.0.80/32")];
+    let child = start_master(lab, &host, instance(100, vip));
+    let wire = Wire::of_switch(lab, "front");
+    host.ip("addr del 10.0.0.1/24 dev eth0\n");
+    child.wait_for_state("VI_1", State::Fault, LONG);
+    wait_until("the virtual address is gone", LONG, || {
+        shown(&host).is_empty()
+    });
+    let traffic = wire.stop();
+    let last = traffic.adverts().pop().expect("a last word");
+    assert_eq!((last.priority, last.from.octets()), (0, [10, 0, 0, 1]));
+
+    host.ip("addr add 10.0.0.9/24 dev eth0\n");
+    wait_until("it is master again", LONG, || {
+        child
+            .states("VI_1")
+            .ends_with(&[State::Backup, State::Master])
+    });
+    assert_eq!(child.stop(), [""; 0]);
+}

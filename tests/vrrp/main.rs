@@ -1,0 +1,14 @@
+//! The VRRP core: its packets, its state machine case by case, its sync groups, all of
+//! it in a simulation, and whether these tests would notice if it were wrong.
+
+mod addresses;
+mod bench;
+mod drops;
+mod groups;
+mod mutations;
+mod packets;
+mod pcap;
+mod reload;
+mod resume;
+mod simulation;
+mod transitions;

@@ -1,0 +1,200 @@
+//! Who takes part, with which settings, and how bad the network is.
+
+use std::time::Duration;
+
+use ipvsd::vrrp::settings::{
+    Announcements, Authentication, GroupSettings, InstanceSettings, VirtualAddress,
+};
+use ipvsd::vrrp::{AdvertInterval, Priority, State, Version, Vrid};
+
+use super::random::Random;
+use crate::bench::{GROUP, Packet, ms};
+
+/// Microseconds of the story.
+pub type Time = u64;
+
+pub const SECOND: Time = 1_000_000;
+pub const MILLISECOND: Time = 1_000;
+
+/// One story.
+pub struct Plan {
+    pub segments: usize,
+    pub nodes: Vec<NodePlan>,
+    /// All instances of a router are in one sync group.
+    pub is_grouped: bool,
+    /// When the network becomes whole again.
+    pub heals: Time,
+    /// How long a packet takes at most while it is not, and when it is.
+    pub bad_delay: Time,
+    pub good_delay: Time,
+    /// Of a hundred packets, while it is bad.
+    pub loss: u64,
+    pub duplication: u64,
+    /// How late timers are seen at most.
+    pub lateness: Time,
+    /// How long an operation on addresses takes at most.
+    pub operation: Time,
+    /// Adverts also come back to their sender.
+    pub loops: bool,
+    /// Things that go wrong, in number.
+    pub mishaps: u64,
+    /// Nothing goes wrong but partitions, which cut both ways, and packets take no
+    /// time: what one hears of another, that one hears of it.
+    pub is_gentle: bool,
+}
+
+pub struct NodePlan {
+    pub instances: Vec<InstanceSettings>,
+    pub groups: Vec<GroupSettings>,
+    /// The last octet of its own address, by segment.
+    pub hosts: Vec<u8>,
+}
+
+impl Plan {
+    pub fn new(random: &mut Random) -> Self {
+        let segments = random.pick(&[1, 1, 1, 2, 2, 3]);
+        let is_grouped = segments > 1 && random.percent(60);
+        let count = random.pick(&[2, 2, 2, 3, 3, 4, 5]);
+        let interval = random.pick(&[1, 1, 1, 2, 3]);
+        let long_delays = random.percent(30);
+        let hosts: Vec<Vec<u8>> = (0..segments)
+            .map(|_| {
+                let mut hosts: Vec<u8> = (1..=count).collect();
+                random.shuffle(&mut hosts);
+                hosts
+            })
+            .collect();
+        let nodes = (0..usize::from(count))
+            .map(|node| {
+                let manner = Manner::new(random);
+                let instances: Vec<InstanceSettings> = (0..segments)
+                    .map(|segment| instance(segment, interval, &manner, random))
+                    .collect();
+                NodePlan {
+                    groups: if is_grouped {
+                        vec![group(&instances, random)]
+                    } else {
+                        Vec::new()
+                    },
+                    instances,
+                    hosts: hosts.iter().map(|hosts| hosts[node]).collect(),
+                }
+            })
+            .collect();
+        let is_gentle = random.percent(15);
+        let plan = Plan {
+            segments,
+            nodes,
+            is_grouped,
+            heals: random.of(6..25) * SECOND + random.of(0..SECOND),
+            bad_delay: if long_delays {
+                1_500 * MILLISECOND
+            } else {
+                random.of(1..30) * MILLISECOND
+            },
+            good_delay: random.of(1..20) * MILLISECOND,
+            loss: random.pick(&[0, 0, 0, 5, 20, 50]),
+            duplication: random.pick(&[0, 0, 10]),
+            lateness: random.pick(&[0, 0, 3]) * MILLISECOND,
+            operation: random.pick(&[1, 5, 50, 300]) * MILLISECOND,
+            loops: random.percent(20),
+            mishaps: random.of(0..12),
+            is_gentle,
+        };
+        if is_gentle {
+            Plan {
+                bad_delay: 1,
+                loss: 0,
+                duplication: 0,
+                ..plan
+            }
+        } else {
+            plan
+        }
+    }
+
+    /// The advert interval, which is the same everywhere.
+    pub fn interval(&self) -> Time {
+        self.nodes[0].instances[0]
+            .advert_interval
+            .as_duration()
+            .as_micros() as Time
+    }
+
+    pub fn longest(&self, of: impl Fn(&InstanceSettings) -> Duration) -> Time {
+        let all = self.nodes.iter().flat_map(|node| &node.instances);
+        all.map(|settings| of(settings).as_micros() as Time)
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// What the instances of one router have in common.
+struct Manner {
+    preempt: bool,
+    preempt_delay: Duration,
+}
+
+impl Manner {
+    fn new(random: &mut Random) -> Self {
+        Manner {
+            preempt: random.percent(75),
+            preempt_delay: ms(random.pick(&[0, 0, 0, 500, 3_000])),
+        }
+    }
+}
+
+fn instance(
+    segment: usize,
+    interval: u8,
+    manner: &Manner,
+    random: &mut Random,
+) -> InstanceSettings {
+    let link = segment as u8;
+    InstanceSettings {
+        name: format!("VI_{link}"),
+        interface: format!("eth{link}"),
+        // Also the same one on all segments, as many have it.
+        vrid: Vrid::new(51 + link).expect("a VRID"),
+        version: Version::V2,
+        destination: GROUP.into(),
+        initial_state: State::Backup,
+        priority: priority(random),
+        advert_interval: AdvertInterval::from_seconds(interval).expect("an interval"),
+        preempt: manner.preempt,
+        preempt_delay: manner.preempt_delay,
+        authentication: Authentication::None,
+        addresses: vec![virtual_address(link)],
+        announcements: Announcements {
+            delay: ms(random.pick(&[0, 1_000, 5_000])),
+            repeat: 1 + random.of(0..3) as u32,
+        },
+    }
+}
+
+pub fn priority(random: &mut Random) -> Priority {
+    Priority(random.pick(&[1, 100, 100, 100, 101, 150, 150, 254, 255]))
+}
+
+pub fn virtual_address(link: u8) -> VirtualAddress {
+    VirtualAddress {
+        address: Packet::new(link, [10, 0, link, 1].into(), 100).addresses[0],
+        prefix: 32,
+        interface: format!("eth{link}"),
+        broadcast: None,
+        scope: 0,
+        label: None,
+    }
+}
+
+fn group(instances: &[InstanceSettings], random: &mut Random) -> GroupSettings {
+    let mut members: Vec<String> = instances
+        .iter()
+        .map(|instance| instance.name.clone())
+        .collect();
+    random.shuffle(&mut members);
+    GroupSettings {
+        name: "VG".to_owned(),
+        members,
+    }
+}

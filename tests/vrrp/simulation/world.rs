@@ -1,0 +1,477 @@
+//! A story as it goes.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::IpAddr;
+
+use ipvsd::moment::Moment;
+use ipvsd::vrrp::input::{Action, Advert, Input};
+use ipvsd::vrrp::settings::VirtualAddress;
+use ipvsd::vrrp::{InstanceId, Router, State};
+
+use super::judge::{Judge, Verdict, states};
+use super::mishaps::{Finale, Mishap};
+use super::network::Network;
+use super::node::{Incoming, Node};
+use super::plan::{MILLISECOND, Plan, SECOND, Time};
+use super::random::Random;
+use crate::bench::ip;
+
+/// Packets that wait for a process that stands still; a socket holds no more.
+const SOCKET: usize = 300;
+
+/// How late at most netlink tells of a change.
+const NETLINK: Time = 10 * MILLISECOND;
+
+/// No story has as much to tell.
+const MOST_EVENTS: usize = 200_000;
+
+/// When the story begins, since boot: the core takes 0 for a time long ago.
+const BOOT: Time = 1_000 * SECOND;
+
+/// The story that follows from a seed. `is_told`: with every step on standard output.
+pub fn run(seed: u64, is_told: bool) -> Verdict {
+    World::new(seed, is_told).run()
+}
+
+pub struct World {
+    pub plan: Plan,
+    pub random: Random,
+    pub now: Time,
+    /// When, and which of `happenings`: first come, first served.
+    agenda: BinaryHeap<Reverse<(Time, usize)>>,
+    happenings: Vec<Option<Event>>,
+    pub nodes: Vec<Node>,
+    pub network: Network,
+    pub judge: Judge,
+    is_told: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    Deliver {
+        node: usize,
+        segment: usize,
+        datagram: Vec<u8>,
+    },
+    /// Netlink tells how an interface is.
+    Facts {
+        node: usize,
+        segment: usize,
+    },
+    /// The kernel changes addresses.
+    Execute {
+        node: usize,
+        life: u64,
+        instance: InstanceId,
+        addresses: Vec<VirtualAddress>,
+        is_add: bool,
+    },
+    Alarm {
+        node: usize,
+        alarm: u64,
+    },
+    Start {
+        node: usize,
+    },
+    Thaw {
+        node: usize,
+    },
+    LinkUp {
+        node: usize,
+        segment: usize,
+    },
+    Mishap(Mishap),
+    /// Partitions end.
+    Join,
+    /// Everything is as it should be from now on.
+    Heal,
+    Settled,
+    End,
+    /// What the last act leads to has had its time.
+    Epilogue(Finale),
+}
+
+impl World {
+    fn new(seed: u64, is_told: bool) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::new(&mut random);
+        World {
+            nodes: (plan.nodes.iter().enumerate())
+                .map(|(number, plan)| Node::new(number, plan))
+                .collect(),
+            judge: Judge::new(&plan),
+            network: Network::default(),
+            plan,
+            random,
+            now: 0,
+            agenda: BinaryHeap::new(),
+            happenings: Vec::new(),
+            is_told,
+        }
+    }
+
+    fn run(mut self) -> Verdict {
+        self.tell(|world| {
+            let mut text = format!("{:?}\n", world.judge.bounds);
+            for node in &world.nodes {
+                for (segment, settings) in node.instances.iter().enumerate() {
+                    text += &format!(
+                        "  {} on {segment}: {} priority {} preempt {} after {:?}\n",
+                        node.number,
+                        node.source(segment),
+                        settings.priority,
+                        settings.preempt,
+                        settings.preempt_delay,
+                    );
+                }
+            }
+            text
+        });
+        self.schedule();
+        while let Some(Reverse((time, number))) = self.agenda.pop() {
+            self.now = time;
+            if number > MOST_EVENTS {
+                return Err(format!("at {time} us: it goes round in circles"));
+            }
+            let Some(event) = self.happenings[number].take() else {
+                continue;
+            };
+            let verdict = match event {
+                Event::Epilogue(finale) => {
+                    return self.epilogue(&finale);
+                }
+                Event::End => {
+                    let verdict = self.judge.end(&self.nodes, self.plan.is_gentle, self.now);
+                    match verdict.and_then(|()| self.finale()) {
+                        Ok(true) => Ok(()),
+                        Ok(false) => return Ok(()),
+                        Err(fault) => Err(fault),
+                    }
+                }
+                event => self.happen(event),
+            };
+            verdict.map_err(|fault| format!("at {} us: {fault}", self.now))?;
+        }
+        Ok(())
+    }
+
+    fn schedule(&mut self) {
+        let together = self.random.percent(40);
+        for node in 0..self.nodes.len() {
+            let when = if together {
+                self.random.of(0..20 * MILLISECOND)
+            } else {
+                self.random.of(0..5 * SECOND)
+            };
+            self.at(when, Event::Start { node });
+        }
+        for _ in 0..self.plan.mishaps {
+            let when = self.random.of(0..self.plan.heals);
+            let mishap = self.mishap();
+            self.at(when, Event::Mishap(mishap));
+        }
+        self.at(self.plan.heals, Event::Heal);
+        self.at(self.judge.bounds.settled, Event::Settled);
+        self.at(self.judge.bounds.end, Event::End);
+    }
+
+    pub fn at(&mut self, when: Time, event: Event) {
+        self.agenda.push(Reverse((when, self.happenings.len())));
+        self.happenings.push(Some(event));
+    }
+
+    pub fn tell(&self, text: impl FnOnce(&Self) -> String) {
+        if self.is_told {
+            println!("{:>12} {}", self.now, text(self));
+        }
+    }
+
+    pub fn moment(&self) -> Moment {
+        Moment::since_boot(std::time::Duration::from_micros(self.now + BOOT))
+    }
+
+    fn happen(&mut self, event: Event) -> Verdict {
+        match event {
+            Event::Deliver {
+                node,
+                segment,
+                datagram,
+            } => {
+                if self.nodes[node].links[segment].is_up {
+                    self.incoming(node, Incoming::Packet { segment, datagram })
+                } else {
+                    Ok(())
+                }
+            }
+            Event::Facts { node, segment } => self.incoming(node, Incoming::Facts { segment }),
+            Event::Execute {
+                node,
+                life,
+                instance,
+                addresses,
+                is_add,
+            } => self.execute(node, life, instance, &addresses, is_add),
+            Event::Alarm { node, alarm } => {
+                let is_asleep = self.nodes[node].frozen.is_some();
+                if is_asleep || self.nodes[node].alarm != alarm {
+                    return Ok(());
+                }
+                self.on_time(node)
+            }
+            Event::Start { node } => self.start(node),
+            Event::Thaw { node } => self.thaw(node),
+            Event::Mishap(mishap) => self.go_wrong(mishap),
+            Event::LinkUp { node, segment } => {
+                self.link_up(node, segment);
+                Ok(())
+            }
+            Event::Join => {
+                self.tell(|_| "partitions end".to_owned());
+                self.network.join();
+                Ok(())
+            }
+            Event::Heal => self.heal(),
+            Event::Settled => self.judge.settled(&self.nodes),
+            // These end the story.
+            Event::End | Event::Epilogue(_) => Ok(()),
+        }
+    }
+
+    /// Something comes in for a process.
+    pub fn incoming(&mut self, node: usize, incoming: Incoming) -> Verdict {
+        let host = &mut self.nodes[node];
+        if host.router.is_none() {
+            return Ok(());
+        }
+        if host.frozen.is_some() {
+            if host.queue.len() < SOCKET {
+                host.queue.push_back(incoming);
+            }
+            return Ok(());
+        }
+        self.take(node, incoming)?;
+        self.act(node)
+    }
+
+    pub fn take(&mut self, node: usize, incoming: Incoming) -> Verdict {
+        let now = self.moment();
+        let host = &mut self.nodes[node];
+        let Some(mut router) = host.router.take() else {
+            return Ok(());
+        };
+        match &incoming {
+            Incoming::Packet { segment, datagram } => router.handle(
+                Input::Packet {
+                    interface: 2 + *segment as u32,
+                    datagram,
+                },
+                now,
+            ),
+            Incoming::Facts { segment } => router.handle(
+                Input::Interface {
+                    name: &format!("eth{segment}"),
+                    facts: Some(host.facts(*segment)),
+                },
+                now,
+            ),
+            Incoming::Done { life, instance } if *life == host.life => router.handle(
+                Input::AddressesDone {
+                    instance: *instance,
+                    failed: Vec::new(),
+                },
+                now,
+            ),
+            Incoming::Done { .. } => {}
+            Incoming::Reload => router.reload(host.instances.clone(), host.groups.clone(), now),
+            Incoming::Stop => router.handle(Input::Stop, now),
+        }
+        host.router = Some(router);
+        self.observe(node)
+    }
+
+    pub fn on_time(&mut self, node: usize) -> Verdict {
+        let now = self.moment();
+        if let Some(router) = &mut self.nodes[node].router {
+            router.on_time(now);
+        }
+        self.observe(node)?;
+        self.act(node)?;
+        let wake = self.nodes[node].router.as_ref().and_then(Router::wake);
+        match wake {
+            Some(wake) if wake <= now => Err(format!("{node} wants to be woken in the past")),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn observe(&mut self, node: usize) -> Verdict {
+        let states = self.nodes[node].router.as_ref().map(states);
+        if self.is_told {
+            let masters: Vec<_> = (0..self.plan.segments)
+                .map(|segment| self.judge.masters(segment))
+                .collect();
+            self.judge.observe(node, states.as_deref(), self.now)?;
+            let after: Vec<_> = (0..self.plan.segments)
+                .map(|segment| self.judge.masters(segment))
+                .collect();
+            if masters != after {
+                self.tell(|_| format!("masters are now {after:?}"));
+            }
+            return Ok(());
+        }
+        self.judge.observe(node, states.as_deref(), self.now)
+    }
+
+    /// Does what a router wants done, and sets its alarm.
+    pub fn act(&mut self, node: usize) -> Verdict {
+        let now = self.moment();
+        let Some(mut router) = self.nodes[node].router.take() else {
+            return Ok(());
+        };
+        while let Some(action) = router.next_action() {
+            match action {
+                Action::Send(advert) => self.send(node, &advert)?,
+                Action::AddAddresses {
+                    instance,
+                    addresses,
+                } => self.operate(node, instance, addresses, true),
+                Action::RemoveAddresses {
+                    instance,
+                    addresses,
+                } => self.operate(node, instance, addresses, false),
+                Action::Tell(event) => self.tell(|_| format!("{node}: {event}")),
+            }
+        }
+        while let Some(announcement) = router.next_announcement(now) {
+            let segment = (announcement.interface - 2) as usize;
+            self.tell(|_| format!("{node} announces segment {segment}"));
+            let host = &self.nodes[node];
+            if host.links[segment].held.is_empty() && !host.is_disturbed {
+                return Err(format!("{node} announces an address that it does not have"));
+            }
+            if host.links[segment].is_up {
+                self.judge.announced(node, segment, self.now);
+            }
+        }
+        let wake = router.wake();
+        // A stopped one is in INIT.
+        let is_running = states(&router)
+            .iter()
+            .any(|state| matches!(state, State::Backup | State::Master));
+        self.nodes[node].router = Some(router);
+        let Some(wake) = wake else {
+            return if is_running {
+                Err(format!("{node} waits for nothing"))
+            } else {
+                Ok(())
+            };
+        };
+        // Up to a whole microsecond: never too early.
+        let wake = wake.elapsed_since_boot().as_nanos().div_ceil(1_000) as Time;
+        let wake = wake.saturating_sub(BOOT);
+        let late = self.random.of(0..self.plan.lateness + 1);
+        self.nodes[node].alarm += 1;
+        let alarm = self.nodes[node].alarm;
+        self.at(wake.max(self.now) + late, Event::Alarm { node, alarm });
+        Ok(())
+    }
+
+    fn send(&mut self, node: usize, advert: &Advert) -> Verdict {
+        let segment = (advert.interface - 2) as usize;
+        let host = &self.nodes[node];
+        let source = host.source(segment);
+        let priority = advert.message[2];
+        self.tell(|_| format!("{node} sends priority {priority} on segment {segment}"));
+        if !host.links[segment].is_up {
+            return Ok(());
+        }
+        if advert.source != source {
+            return Err(format!("{node} sends from {}", advert.source));
+        }
+        if priority > 0 {
+            self.judge.advert(node, segment, self.now)?;
+        }
+        let IpAddr::V4(destination) = advert.destination else {
+            return Err(format!("{node} sends to {}", advert.destination));
+        };
+        let datagram = ip(source, destination, 255, &advert.message);
+        for to in 0..self.nodes.len() {
+            if to == node && !self.plan.loops {
+                continue;
+            }
+            for delay in self
+                .network
+                .deliveries(&self.plan, &mut self.random, segment, node, to)
+            {
+                let datagram = datagram.clone();
+                let deliver = Event::Deliver {
+                    node: to,
+                    segment,
+                    datagram,
+                };
+                self.at(self.now + delay, deliver);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the kernel to change addresses. It does one thing after the other.
+    fn operate(
+        &mut self,
+        node: usize,
+        instance: InstanceId,
+        addresses: Vec<VirtualAddress>,
+        is_add: bool,
+    ) {
+        let takes = self.random.of(0..self.plan.operation);
+        let host = &mut self.nodes[node];
+        let done = host.busy_until.max(self.now) + takes;
+        host.busy_until = done;
+        let life = host.life;
+        let execute = Event::Execute {
+            node,
+            life,
+            instance,
+            addresses,
+            is_add,
+        };
+        self.at(done, execute);
+    }
+
+    fn execute(
+        &mut self,
+        node: usize,
+        life: u64,
+        instance: InstanceId,
+        addresses: &[VirtualAddress],
+        is_add: bool,
+    ) -> Verdict {
+        if self.nodes[node].life != life {
+            return Ok(());
+        }
+        for address in addresses {
+            let segment: usize = address.interface["eth".len()..].parse().expect("a number");
+            let held = &mut self.nodes[node].links[segment].held;
+            let address = (address.address, address.prefix);
+            let is_change = if is_add {
+                held.insert(address)
+            } else {
+                held.remove(&address)
+            };
+            if is_change {
+                self.tell(|_| {
+                    let verb = if is_add { "has" } else { "has no longer" };
+                    format!("{node} {verb} the address of segment {segment}")
+                });
+                self.facts_change(node, segment);
+            }
+        }
+        self.incoming(node, Incoming::Done { life, instance })
+    }
+
+    /// Netlink will tell.
+    pub fn facts_change(&mut self, node: usize, segment: usize) {
+        let when = self.now + self.random.of(0..NETLINK);
+        self.at(when, Event::Facts { node, segment });
+    }
+}
