@@ -25,6 +25,10 @@ mod lab;
 mod net;
 #[path = "../tests/lab/odd_server.rs"]
 mod odd_server;
+#[path = "../tests/lab/packet_socket.rs"]
+mod packet_socket;
+#[path = "../tests/lab/sampler.rs"]
+mod sampler;
 #[path = "../tests/lab/scenario.rs"]
 mod scenario;
 #[path = "../tests/lab/table.rs"]

@@ -13,6 +13,63 @@ const SERVED: &[(&str, &str)] = &[
     ("global_defs", "script_user nobody nogroup"),
     ("global_defs", "enable_script_security"),
     ("global_defs", "lvs_audit_interval 5"),
+    ("global_defs", "notify_timeout 5"),
+    ("global_defs", "notification_email { admin@example.org }"),
+    (
+        "global_defs",
+        "notification_email_from \"LVS <lvs@example.org>\"",
+    ),
+    ("global_defs", "smtp_server mail.example.org 2525"),
+    ("global_defs", "smtp_connect_timeout 30"),
+    ("global_defs", "smtp_helo_name lvs1.example.org"),
+    ("global_defs", "smtp_alert on"),
+    ("global_defs", "smtp_alert_checker off"),
+    ("global_defs", "smtp_alert_vrrp yes"),
+    ("global_defs", "no_email_faults"),
+    ("global_defs", "vrrp_version 2"),
+    ("global_defs", "vrrp_mcast_group4 224.0.0.19"),
+    ("global_defs", "vrrp_garp_master_delay 0"),
+    ("global_defs", "vrrp_garp_master_repeat 1000"),
+    ("vrrp_instance", "state MASTER"),
+    ("vrrp_instance", "interface eth0.100"),
+    ("vrrp_instance", "virtual_router_id 255"),
+    ("vrrp_instance", "priority 1"),
+    ("vrrp_instance", "advert_int 255"),
+    ("vrrp_instance", "version 2"),
+    ("vrrp_instance", "nopreempt"),
+    ("vrrp_instance", "preempt"),
+    ("vrrp_instance", "preempt_delay 4.12"),
+    ("vrrp_instance", "mcast_dst_ip 239.1.2.3"),
+    ("vrrp_instance", "garp_master_delay 4294"),
+    ("vrrp_instance", "garp_master_repeat 1"),
+    (
+        "vrrp_instance",
+        "notify_master \"/bin/script 'a b'\" nobody nogroup",
+    ),
+    ("vrrp_instance", "notify_backup /bin/script"),
+    ("vrrp_instance", "notify_fault /bin/script"),
+    ("vrrp_instance", "notify_stop /bin/script"),
+    ("vrrp_instance", "notify /bin/script"),
+    ("vrrp_instance", "smtp_alert off"),
+    (
+        "vrrp_instance",
+        "authentication { auth_type PASS\n auth_pass 1111\n }",
+    ),
+    (
+        "vrrp_instance",
+        "virtual_ipaddress { 10.0.0.81/24 brd + dev eth1 scope link label eth1:1\n }",
+    ),
+    ("vrrp_instance/authentication", "auth_type PASS"),
+    ("vrrp_instance/authentication", "auth_pass 12345678"),
+    ("vrrp_sync_group", "group { VI_1 VI_2\n }"),
+    ("vrrp_sync_group", "notify_master /bin/script"),
+    ("vrrp_sync_group", "notify_backup /bin/script"),
+    ("vrrp_sync_group", "notify_fault /bin/script"),
+    ("vrrp_sync_group", "notify_stop /bin/script"),
+    ("vrrp_sync_group", "notify /bin/script"),
+    ("vrrp_sync_group", "smtp_alert on"),
+    ("virtual_server", "smtp_alert no"),
+    ("virtual_server/real_server", "smtp_alert no"),
     ("virtual_server", "delay_loop 1.5"),
     ("virtual_server", "connect_timeout 2"),
     ("virtual_server", "retry 3"),
@@ -105,6 +162,15 @@ const SERVED: &[(&str, &str)] = &[
     ("virtual_server/real_server/MISC_CHECK", "alpha no"),
 ];
 
+/// Blocks that are read, so that they need no statement of their own in the list.
+const IMPLIED: &[&str] = &[
+    "virtual_server",
+    "real_server",
+    "global_defs",
+    "vrrp_instance",
+    "vrrp_sync_group",
+];
+
 /// The table, by block.
 fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let mut blocks: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -116,6 +182,16 @@ fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     blocks
 }
 
+/// What a block has to have, beside what is looked at.
+const NEEDED: &[(&str, &str)] = &[
+    ("vrrp_instance", "interface eth0\n"),
+    ("vrrp_instance", "virtual_router_id 51\n"),
+    ("vrrp_instance", "virtual_ipaddress {\n10.0.0.80\n}\n"),
+    ("authentication", "auth_type PASS\n"),
+    ("authentication", "auth_pass 1111\n"),
+    ("vrrp_sync_group", "group {\nVI_1\nVI_2\n}\n"),
+];
+
 /// A configuration with a statement in a block, complete but for what the statement
 /// may add.
 fn within(block: &str, statement: &str) -> String {
@@ -126,10 +202,18 @@ fn within(block: &str, statement: &str) -> String {
             "virtual_server" => "virtual_server 10.0.0.1 80 {\nprotocol TCP\n",
             "real_server" => "real_server 10.0.0.2 80 {\n",
             "global_defs" => "global_defs {\n",
+            "vrrp_instance" => "vrrp_instance VI_1 {\n",
+            "vrrp_sync_group" => "vrrp_sync_group VG_1 {\n",
             _ => &format!("{name} {{\n"),
         };
         before.push_str(open);
         after.push_str("}\n");
+        for (of, needed) in NEEDED {
+            let keyword = needed.split(' ').next().unwrap_or(needed);
+            if name == *of && !statement.starts_with(keyword) {
+                before.push_str(needed);
+            }
+        }
         match name {
             "virtual_server" => servers = "real_server 10.0.0.3 80 {\n}\n",
             "real_server" => servers = "",
@@ -145,6 +229,14 @@ fn within(block: &str, statement: &str) -> String {
     }
     if statement.starts_with("misc_path") {
         script = "";
+    }
+    if block == "vrrp_sync_group" {
+        for (name, vrid) in [("VI_1", 1), ("VI_2", 2)] {
+            after.push_str(&format!(
+                "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\n\
+                 virtual_ipaddress {{\n10.0.0.{vrid}\n}}\n}}\n"
+            ));
+        }
     }
     format!("{before}{servers}{url}{path}{script}{statement}\n{after}")
 }
@@ -185,7 +277,7 @@ fn all_others_are_known_and_not_served() {
                 let keyword = statement.split(' ').next();
                 *served == block && keyword == Some(word)
             });
-            if served || ["virtual_server", "real_server", "global_defs"].contains(&word) {
+            if served || IMPLIED.contains(&word) {
                 continue;
             }
             let loaded = read(&within(block, word));
@@ -264,14 +356,26 @@ fn values_of_a_wrong_kind_are_told_at_every_word() {
             "user",
             "misc_path",
             "virtualhost",
+            "notification_email_from",
+            "smtp_server",
+            "smtp_helo_name",
+            "interface",
+            "auth_pass",
         ];
         let switches = [
             "alpha",
             "inhibit_on_failure",
             "enable_script_security",
             "misc_dynamic",
+            "smtp_alert",
+            "smtp_alert_checker",
+            "smtp_alert_vrrp",
+            "no_email_faults",
+            "nopreempt",
+            "preempt",
         ];
-        if !value.is_empty() && !free_text.contains(&word) {
+        let is_free = free_text.contains(&word) || word.starts_with("notify");
+        if !value.is_empty() && !is_free {
             assert_eq!(errors("banana"), 1, "{block}: {word}");
         }
         if !switches.contains(&word) && word != "persistence_timeout" {
@@ -315,11 +419,10 @@ fn the_reference_has_every_word_in_its_block() {
             let in_list = text
                 .lines()
                 .any(|line| line.starts_with("Not served") && mentions(line));
-            let blocks = ["virtual_server", "real_server", "global_defs"];
             let served = SERVED.iter().any(|(served, statement)| {
                 *served == block && statement.split(' ').next() == Some(word)
             });
-            let served = served || word == "nb_get_retry" || blocks.contains(&word);
+            let served = served || word == "nb_get_retry" || IMPLIED.contains(&word);
             assert_eq!((in_table, in_list), (served, !served), "{block}: {word}");
         }
     }

@@ -1,15 +1,16 @@
-//! What a confined checker can still do, and what not. A process is confined for
+//! What a confined child can still do, and what not. A process is confined for
 //! good, so the tests start this program again and are confined there.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use caps::{CapSet, Capability};
 use ipvsd::sys::{log, sandbox};
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{self, Signal};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,6 +33,27 @@ fn a_confined_checker_can_do_its_work_and_nothing_else() {
     let net_admin = 1 << Capability::CAP_NET_ADMIN.index();
     assert_eq!(number(&status, "CapEff:"), net_admin);
     assert_eq!(number(&status, "CapPrm:"), net_admin);
+    for set in ["CapInh:", "CapBnd:", "CapAmb:"] {
+        assert_eq!(number(&status, set), 0, "{set}");
+    }
+    assert_eq!(number(&status, "NoNewPrivs:"), 1);
+    // SECCOMP_MODE_FILTER
+    assert_eq!(number(&status, "Seccomp:"), 2);
+}
+
+#[test]
+fn a_confined_vrrp_process_can_do_its_work_and_nothing_else() {
+    if std::env::var_os(INSIDE).is_some() {
+        // In a network of its own: it changes addresses.
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        of_vrrp::its_work_and_nothing_else();
+        return done();
+    }
+    let status = status_of_confined("a_confined_vrrp_process_can_do_its_work_and_nothing_else");
+    let kept = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+    let kept = kept.iter().fold(0, |kept, one| kept | 1 << one.index());
+    assert_eq!(number(&status, "CapEff:"), kept);
+    assert_eq!(number(&status, "CapPrm:"), kept);
     for set in ["CapInh:", "CapBnd:", "CapAmb:"] {
         assert_eq!(number(&status, set), 0, "{set}");
     }
@@ -101,7 +123,8 @@ fn its_work_and_nothing_else() {
         Errno::EPERM
     );
     no_program_no_file_no_thread();
-    no_way_round(parent);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    no_way_round(parent, socket.as_raw_fd());
 }
 
 /// Connections, timers, core and IPVS.
@@ -138,6 +161,136 @@ async fn its_work(
     assert_eq!(vec![1u8; 64 << 20].len(), 64 << 20);
 }
 
+mod of_vrrp {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use ipvsd::sys::alarm::Alarm;
+    use ipvsd::sys::clock;
+    use ipvsd::sys::packet_socket::PacketSocket;
+    use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands, Heard, Watch};
+    use ipvsd::sys::vrrp_socket::{self, Inbox, Receiver, Sender};
+    use ipvsd::vrrp::InstanceId;
+    use ipvsd::vrrp::input::{Advert, Announcement};
+
+    use super::*;
+
+    const LOOPBACK: u32 = 1;
+
+    pub fn its_work_and_nothing_else() {
+        let parent = nix::unistd::Pid::parent();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .unwrap();
+        let time = log::timestamp(0.0);
+        runtime.block_on(its_work());
+        assert_eq!(log::timestamp(0.0), time);
+        std::panic::catch_unwind(|| panic!("on purpose")).unwrap_err();
+
+        for (family, kind) in [
+            (AddressFamily::Unix, SockType::Stream),
+            (AddressFamily::Inet, SockType::Stream),
+            (AddressFamily::Inet, SockType::Datagram),
+            (AddressFamily::Inet, SockType::Raw),
+            (AddressFamily::Inet6, SockType::Stream),
+            (AddressFamily::Packet, SockType::Raw),
+        ] {
+            let refused = socket(family, kind, SockFlag::empty(), None);
+            assert_eq!(refused.unwrap_err(), Errno::EPERM, "{family:?} {kind:?}");
+        }
+        let icmp = socket(
+            AddressFamily::Inet,
+            SockType::Raw,
+            SockFlag::empty(),
+            SockProtocol::Icmp,
+        );
+        assert_eq!(icmp.unwrap_err(), Errno::EPERM);
+        for protocol in [SockProtocol::NetlinkGeneric, SockProtocol::NetlinkNetFilter] {
+            assert_eq!(netlink(protocol).unwrap_err(), Errno::EPERM);
+        }
+        no_program_no_file_no_thread();
+        let group = Ipv4Addr::new(224, 0, 0, 18).into();
+        let socket = vrrp_socket::listen("lo", LOOPBACK, group).unwrap();
+        no_way_round(parent, socket.as_raw_fd());
+    }
+
+    /// Addresses, adverts, frames, a timer, and a thread that was there before.
+    async fn its_work() {
+        let mut watch = Watch::open().unwrap();
+        let sender = Sender::open().unwrap();
+        let packets = PacketSocket::open().unwrap();
+        let mut alarm = Alarm::new().unwrap();
+        let (orders, to_do) = std::sync::mpsc::channel::<Changes>();
+        let (done, result) = std::sync::mpsc::channel();
+        let mut commands = Commands::open().unwrap();
+        let (confinement, thread) = sandbox::confine_vrrp(|| {
+            let (up, is_up) = std::sync::mpsc::channel();
+            let thread = std::thread::Builder::new().spawn(move || {
+                up.send(()).unwrap();
+                for changes in to_do {
+                    done.send(commands.change(&changes)).unwrap();
+                }
+                commands.dump().unwrap()
+            });
+            is_up.recv().unwrap();
+            thread
+        })
+        .unwrap();
+        assert!(confinement.seccomp);
+
+        let ours = IpAddr::from(Ipv4Addr::new(10, 0, 0, 80));
+        let address = Address {
+            interface: LOOPBACK,
+            address: ours,
+            prefix: 32,
+            peer: ours,
+            broadcast: None,
+            scope: 0,
+            label: Some("lo".into()),
+            is_secondary: false,
+        };
+        let changes = vec![AddressChange::Add(address.clone())];
+        let promoting = [LOOPBACK].into();
+        orders.send(Changes { changes, promoting }).unwrap();
+        assert_eq!(result.recv().unwrap().unwrap(), [].into());
+        drop(orders);
+        let snapshot = thread.join().unwrap();
+        assert!(snapshot.addresses.contains(&address), "{snapshot:?}");
+        let mut told = Vec::new();
+        watch.readable().await.unwrap();
+        let heard = watch.read(100, |notice| told.push(notice)).unwrap();
+        assert_eq!(heard, Heard::Everything);
+        assert!(!told.is_empty());
+        // As where an answer was lost.
+        Commands::open().unwrap().dump().unwrap();
+
+        let group = IpAddr::from(Ipv4Addr::new(224, 0, 0, 18));
+        let receiver = vrrp_socket::listen("lo", LOOPBACK, group).unwrap();
+        let receiver = Receiver::new(receiver).unwrap();
+        receiver.read(&mut Inbox::default()).unwrap();
+        let down = [libc::ENETDOWN, libc::ENETUNREACH];
+        let refused = sender.send(&Advert {
+            instance: InstanceId(1),
+            interface: LOOPBACK,
+            source: ours,
+            destination: group,
+            message: vec![0x21; 20],
+        });
+        assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
+        let refused = packets.send(&Announcement {
+            instance: InstanceId(1),
+            interface: LOOPBACK,
+            frame: vec![0xff; 42],
+        });
+        assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
+        alarm
+            .set(Some(clock::now() + Duration::from_millis(1)))
+            .unwrap();
+        alarm.gone_off().await.unwrap();
+    }
+}
+
 fn no_program_no_file_no_thread() {
     let denied = |result: io::Result<()>, what: &str| {
         let error = result.expect_err(what);
@@ -164,7 +317,7 @@ fn no_program_no_file_no_thread() {
 }
 
 /// What CAP_NET_ADMIN and the right to send a signal would allow.
-fn no_way_round(parent: nix::unistd::Pid) {
+fn no_way_round(parent: nix::unistd::Pid, socket: RawFd) {
     for refused in [
         signal::kill(parent, None),
         signal::kill(parent, Signal::SIGTERM),
@@ -172,8 +325,6 @@ fn no_way_round(parent: nix::unistd::Pid) {
     ] {
         assert_eq!(refused.unwrap_err(), Errno::EPERM);
     }
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let socket = socket.as_raw_fd();
     // The rules of iptables and ip6tables, and IPVS behind the filter's back.
     for (level, option) in [
         (libc::SOL_IP, 64),

@@ -25,13 +25,15 @@ tc=iproute2
 curl=curl
 busybox=busybox-static
 tcpdump=tcpdump
+tshark=tshark
 strace=strace
 sysctl=procps
+smtpd=opensmtpd
 $*
 "
 
 # What these packages bring that would run by itself.
-SERVICES="keepalived nginx"
+SERVICES="keepalived nginx opensmtpd"
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -88,7 +90,8 @@ install_quietly='
     export DEBIAN_FRONTEND=noninteractive
     apt="apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0"
     $apt update
-    $apt install -y --no-install-recommends "$@"
+    # A mail server that is there already would have to make way for another one.
+    $apt install -y --no-install-recommends --no-remove "$@"
     for service in $before; do
         if [ -e "/lib/systemd/system/$service.service" ]; then
             systemctl disable --quiet "$service" 2>/dev/null ||

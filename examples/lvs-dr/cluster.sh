@@ -30,7 +30,7 @@ web() {
     # LVS-DR: the director hands packets on as they are, addressed to the virtual
     # address, so the real server must take them for its own …
     ip -n "$1" address add "$vip/32" dev lo
-    # … but when somebody asks who has that address, only the director may say
+    # … but when somebody asks who has that address, only the master may say
     # "I have" (arp_ignore), and questions of its own must not come from it
     # (arp_announce).
     ip netns exec "$1" sysctl -q -w net.ipv4.conf.all.arp_ignore=1
@@ -44,24 +44,28 @@ web() {
 
 up() {
     modprobe -a ip_vs veth bridge
-    ip link add lan type bridge
+    # Without the wait in which a new bridge looks for loops.
+    ip link add lan type bridge forward_delay 0
     ip link set lan up
 
     host client 10.0.0.100
 
+    # Nobody is given the virtual address: ipvsd puts it where it belongs.
     host director1 10.0.0.1
-    # The address that clients know. With VRRP it would move between directors;
-    # here it is simply there.
-    ip -n director1 address add "$vip/32" dev eth0
+    host director2 10.0.0.2
 
     web web1 10.0.0.11 web1
     web web2 10.0.0.12 web2
     web web3 10.0.0.13 web3
     web sorry 10.0.0.19 "sorry, we will be back soon"
+
+    host mail 10.0.0.25
+    mkdir -p "$state/mail"
+    ip netns exec mail busybox nc -ll -p 25 -e "$here/mailbox.sh" </dev/null >/dev/null 2>&1 &
 }
 
 down() {
-    for host in client director1 web1 web2 web3 sorry; do
+    for host in client director1 director2 web1 web2 web3 sorry mail; do
         [ -e "/run/netns/$host" ] || continue
         for pid in $(ip netns pids "$host"); do
             kill "$pid"

@@ -85,10 +85,12 @@ pub enum What {
     Vrrp(VrrpEvent),
     /// To the mail queue.
     Mail(MailEvent),
-    /// The first configuration is in the kernel.
+    /// The first configuration is in force: its virtual servers are in the kernel, and
+    /// its VRRP instances take part, in whatever state.
     StartupComplete {
         virtual_servers: usize,
         real_servers: usize,
+        instances: usize,
     },
     /// A new configuration is in force, and these many operations brought the
     /// kernel's table there.
@@ -189,9 +191,11 @@ impl fmt::Display for What {
             What::StartupComplete {
                 virtual_servers,
                 real_servers,
+                instances,
             } => write!(
                 f,
-                "Startup complete: {virtual_servers} virtual servers, {real_servers} real servers"
+                "Startup complete: {virtual_servers} virtual servers, {real_servers} real servers, \
+                 {instances} VRRP instances"
             ),
             What::ReloadComplete {
                 generation,

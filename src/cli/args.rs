@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-/// An LVS director: reads a keepalived.conf, checks the real servers and keeps the
-/// kernel's IPVS table true.
+/// An LVS director: reads a keepalived.conf, checks the real servers, keeps the
+/// kernel's IPVS table true, and moves addresses between directors with VRRP.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "ipvsd", disable_version_flag = true)]
 pub struct Arguments {
@@ -33,7 +33,11 @@ pub struct Arguments {
     #[arg(short = 'd', long)]
     pub dump_conf: bool,
 
-    /// Run the checker only; what else there is (VRRP) is not served yet
+    /// Run VRRP only: instances and sync groups, no checker and no virtual servers
+    #[arg(short = 'P', long)]
+    pub vrrp: bool,
+
+    /// Run the checker only: virtual servers and real servers, no VRRP
     #[arg(short = 'C', long)]
     pub check: bool,
 
@@ -49,6 +53,10 @@ pub struct Arguments {
     /// The file for the checker's pid; default: ipvsd_checkers.pid in /run/ipvsd
     #[arg(short = 'c', long, value_name = "FILE")]
     pub checkers_pid: Option<PathBuf>,
+
+    /// The file for the pid of VRRP; default: ipvsd_vrrp.pid in /run/ipvsd
+    #[arg(short = 'r', long = "vrrp_pid", value_name = "FILE")]
+    pub vrrp_pid: Option<PathBuf>,
 
     /// Leave the virtual servers in the kernel at the end
     #[arg(short = 'I', long)]
@@ -70,8 +78,6 @@ pub struct Arguments {
 /// here yet. Each is told when it is used.
 #[derive(Clone, Debug, clap::Args)]
 pub struct NotServed {
-    #[arg(short = 'P', long, hide = true)]
-    vrrp: bool,
     #[arg(short = 'B', long = "no_bfd", hide = true)]
     no_bfd: bool,
     #[arg(long, hide = true)]
@@ -90,8 +96,6 @@ pub struct NotServed {
     dont_release_vrrp: bool,
     #[arg(short = 'R', long, hide = true)]
     dont_respawn: bool,
-    #[arg(short = 'r', long = "vrrp_pid", hide = true, value_name = "FILE")]
-    vrrp_pid: Option<PathBuf>,
     #[arg(short = 'b', long = "bfd_pid", hide = true, value_name = "FILE")]
     bfd_pid: Option<PathBuf>,
     #[arg(short = 'a', long, hide = true)]
@@ -116,7 +120,6 @@ impl NotServed {
     /// Those that were used, as they are written.
     pub fn used(&self) -> Vec<&'static str> {
         let used = [
-            (self.vrrp, "-P/--vrrp"),
             (self.no_bfd, "-B/--no_bfd"),
             (self.all, "--all"),
             (self.log_facility.is_some(), "-S/--log-facility"),
@@ -126,7 +129,6 @@ impl NotServed {
             (self.release_vips, "-X/--release-vips"),
             (self.dont_release_vrrp, "-V/--dont-release-vrrp"),
             (self.dont_respawn, "-R/--dont-respawn"),
-            (self.vrrp_pid.is_some(), "-r/--vrrp_pid"),
             (self.bfd_pid.is_some(), "-b/--bfd_pid"),
             (self.address_monitoring, "-a/--address-monitoring"),
             (self.namespace.is_some(), "-s/--namespace"),
@@ -181,4 +183,25 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ChildProcess {
     Checker,
+    Vrrp,
+    Front,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_alone_and_where_pids_go() {
+        let parse = |words: &[&str]| {
+            let words = ["ipvsd"].iter().chain(words);
+            Arguments::try_parse_from(words).expect("options that there are")
+        };
+        let arguments = parse(&["-P", "-r", "/run/v.pid"]);
+        assert!(arguments.vrrp && !arguments.check);
+        assert_eq!(arguments.vrrp_pid, Some(PathBuf::from("/run/v.pid")));
+        assert!(arguments.not_served.used().is_empty());
+        let arguments = parse(&["--vrrp", "--check", "--vrrp_pid=/run/v.pid"]);
+        assert!(arguments.vrrp && arguments.check && arguments.vrrp_pid.is_some());
+    }
 }

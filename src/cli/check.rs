@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
 use crate::config::{self, Diagnostics};
+use crate::daemon::interfaces::{self, AbsentInterface};
 use crate::daemon::scripts::{self, ScriptProblem};
 
 /// What a check comes to.
@@ -51,11 +52,16 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     // for another one: they change no outcome.
     let script_problems = loaded.model.as_ref().map(scripts::inspect);
     let script_problems = script_problems.unwrap_or_default();
+    let absent_interfaces = loaded.model.as_ref().map(interfaces::absent);
+    let absent_interfaces = absent_interfaces.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
             for problem in &script_problems {
                 writeln!(out, "warning: {problem}")?;
+            }
+            for absent in &absent_interfaces {
+                writeln!(out, "warning: {absent}")?;
             }
             writeln!(
                 out,
@@ -69,6 +75,7 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                 fine: loaded.model.is_some(),
                 findings: diagnostics.json(),
                 script_problems,
+                absent_interfaces,
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -89,6 +96,7 @@ struct Report<'a> {
     #[serde(flatten)]
     findings: Json<'a>,
     script_problems: Vec<ScriptProblem>,
+    absent_interfaces: Vec<AbsentInterface>,
     #[serde(flatten)]
     counts: Option<Counts>,
 }
@@ -99,6 +107,8 @@ struct Counts {
     virtual_servers: usize,
     real_servers: usize,
     checks: usize,
+    vrrp_instances: usize,
+    vrrp_sync_groups: usize,
 }
 
 impl Counts {
@@ -111,11 +121,14 @@ impl Counts {
             virtual_servers: model.virtual_servers.len(),
             real_servers: servers().count(),
             checks: servers().map(|server| server.checks.len()).sum(),
+            vrrp_instances: model.vrrp_instances.len(),
+            vrrp_sync_groups: model.vrrp_sync_groups.len(),
         }
     }
 }
 
-/// "2 errors, 1 warning", or "fine: 3 virtual servers, 12 real servers, 12 checks".
+/// "2 errors, 1 warning", or "fine: 3 virtual servers, 12 real servers, 12 checks", and
+/// of VRRP what there is.
 pub fn summary(diagnostics: &Diagnostics, model: Option<&Model>) -> String {
     let (errors, warnings) = (diagnostics.errors(), diagnostics.warnings());
     let warned = match warnings {
@@ -126,12 +139,18 @@ pub fn summary(diagnostics: &Diagnostics, model: Option<&Model>) -> String {
         return format!("{}{warned}", count(errors, "error"));
     };
     let counts = Counts::of(model);
-    format!(
+    let mut text = format!(
         "fine{warned}: {}, {}, {}",
         count(counts.virtual_servers, "virtual server"),
         count(counts.real_servers, "real server"),
         count(counts.checks, "check"),
-    )
+    );
+    if counts.vrrp_instances + counts.vrrp_sync_groups > 0 {
+        let instances = count(counts.vrrp_instances, "VRRP instance");
+        let groups = count(counts.vrrp_sync_groups, "sync group");
+        text.push_str(&format!(", {instances}, {groups}"));
+    }
+    text
 }
 
 fn count(number: usize, what: &str) -> String {

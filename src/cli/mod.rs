@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use self::args::{Arguments, ChildProcess, Command};
+use self::args::{Arguments, Command};
 use self::check::{CheckOutcome, Format};
 use crate::config::diagnostic::Style;
 
@@ -61,10 +61,7 @@ pub fn main() -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Some(Command::Child {
-            process: ChildProcess::Checker,
-            ..
-        }) => run::child(&arguments, crate::daemon::checker::main),
+        Some(Command::Child { process, .. }) => run::child(&arguments, *process),
     }
 }
 

@@ -7,12 +7,13 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
-use super::args::{Arguments, Command};
+use super::args::{Arguments, ChildProcess, Command};
 use super::{configuration, style};
 use crate::config;
-use crate::daemon::core::{self, Options};
+use crate::daemon;
+use crate::daemon::core::{self, Options, Subsystem};
 use crate::sys::log::{self, Target};
-use crate::sys::systemd;
+use crate::sys::{sandbox, systemd};
 
 /// Runs the director.
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -48,6 +49,12 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         file,
         pid_file: arguments.pid.as_ref().map(absolute),
         checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
+        vrrp_pid_file: arguments.vrrp_pid.as_ref().map(absolute),
+        only: match (arguments.vrrp, arguments.check) {
+            (true, false) => Some(Subsystem::Vrrp),
+            (false, true) => Some(Subsystem::Checkers),
+            (true, true) | (false, false) => None,
+        },
         keep_ipvs: arguments.dont_release_ipvs,
         in_background: arguments.in_background && !arguments.log_console,
         dump: arguments.dump_conf,
@@ -65,9 +72,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     })
 }
 
-/// Runs a child of core's: `main` with its end of the socket pair, which is its
-/// standard input.
-pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
+/// Runs a child of core's with its end of the socket pair, which is its standard
+/// input.
+pub fn child(arguments: &Arguments, process: ChildProcess) -> ExitCode {
+    let (name, main): (_, fn(OwnedFd) -> ExitCode) = match process {
+        ChildProcess::Checker => ("checker", daemon::checker::main),
+        ChildProcess::Vrrp => ("vrrp", daemon::vrrp::main),
+        ChildProcess::Front => ("front", daemon::front::main),
+    };
     let Some(Command::Child {
         console, detail, ..
     }) = &arguments.command
@@ -79,9 +91,13 @@ pub fn child(arguments: &Arguments, main: fn(OwnedFd) -> ExitCode) -> ExitCode {
     } else {
         Target::Journal
     };
-    log::init(target, *detail, "checker");
-    crate::sys::sandbox::name_process("ipvsd-checker");
-    crate::sys::sandbox::die_with_parent();
+    log::init(target, *detail, name);
+    sandbox::name_process(&format!("ipvsd-{name}"));
+    match process {
+        // It outlives core for as long as handing over takes.
+        ChildProcess::Vrrp => sandbox::wake_with_parent(),
+        ChildProcess::Checker | ChildProcess::Front => sandbox::die_with_parent(),
+    }
     ignore_signals();
     match std::io::stdin().as_fd().try_clone_to_owned() {
         Ok(socket) => main(socket),

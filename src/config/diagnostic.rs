@@ -113,7 +113,9 @@ codes! {
     NoEffect "no-effect" Warning
     /// A value is missing, and keepalived goes on with a default.
     DefaultAssumed "default-assumed" Warning
-    /// Said twice; the later one counts.
+    /// It can be run as it stands, but is hardly what is meant.
+    Doubtful "doubtful" Warning
+    /// Said twice; one of the two counts.
     Repeated "repeated" Warning
     /// Another port than the one that is written is used.
     PortOverridden "port-overridden" Warning
@@ -199,6 +201,8 @@ pub(super) struct Collector {
     folded: HashMap<(Code, &'static str), usize>,
     /// Takes what is beyond the limit.
     discarded: Option<Box<Diagnostic>>,
+    /// What must not be shown, though the lines around it are.
+    hidden: Vec<Span>,
 }
 
 impl Collector {
@@ -259,8 +263,16 @@ impl Collector {
         self.report(code, message)
     }
 
+    /// Nobody is to see what stands there.
+    pub(super) fn hide(&mut self, span: Span) {
+        self.hidden.push(span);
+    }
+
     /// Everything, in the order of the files.
-    pub(super) fn finish(mut self, sources: Sources) -> Diagnostics {
+    pub(super) fn finish(mut self, mut sources: Sources) -> Diagnostics {
+        for span in self.hidden {
+            sources.hide(span);
+        }
         self.list.sort_by_key(|diagnostic| {
             let place = diagnostic.primary.as_ref().map(|label| label.span);
             place.map(|span| (span.source, span.start))

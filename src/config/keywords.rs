@@ -9,7 +9,10 @@ use std::sync::LazyLock;
 pub(super) const TOP_LEVEL: &str = "(top)";
 
 /// Words that keepalived does not have: block, word.
-const OWN: &[(&str, &str)] = &[("global_defs", "lvs_audit_interval")];
+const OWN: &[(&str, &str)] = &[
+    ("global_defs", "lvs_audit_interval"),
+    ("global_defs", "notify_timeout"),
+];
 
 /// Words that keepalived's older versions took: block, word, and what they are
 /// called today, where they still mean something.
@@ -30,6 +33,9 @@ const OLDER: &[(&str, &str, Option<&str>)] = &[
 ];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
+pub(super) const VRRP_INSTANCE: &str = "vrrp_instance";
+pub(super) const AUTHENTICATION: &str = "vrrp_instance/authentication";
+pub(super) const VRRP_SYNC_GROUP: &str = "vrrp_sync_group";
 pub(super) const VIRTUAL_SERVER: &str = "virtual_server";
 pub(super) const REAL_SERVER: &str = "virtual_server/real_server";
 pub(super) const TCP_CHECK: &str = "virtual_server/real_server/TCP_CHECK";
@@ -129,6 +135,8 @@ mod tests {
     fn the_blocks_that_are_read_have_words() {
         for block in [
             GLOBAL_DEFS,
+            VRRP_INSTANCE,
+            VRRP_SYNC_GROUP,
             VIRTUAL_SERVER,
             REAL_SERVER,
             TCP_CHECK,

@@ -81,6 +81,11 @@ impl Source {
         }
     }
 
+    /// How many lines there are.
+    pub(super) fn lines(&self) -> usize {
+        1 + self.text.bytes().filter(|byte| *byte == b'\n').count()
+    }
+
     /// The contents, with a `?` for every byte that is not UTF-8.
     pub fn text(&self) -> &str {
         &self.text
@@ -128,10 +133,11 @@ impl Sources {
     /// What the system says, and [`io::ErrorKind::FileTooLarge`] beyond
     /// [`MAX_FILE_BYTES`].
     pub fn read(path: &Path) -> io::Result<Self> {
-        let mut contents = Vec::new();
-        open(path)?
-            .take(MAX_FILE_BYTES + 1)
-            .read_to_end(&mut contents)?;
+        let file = open(path)?;
+        // In one piece: growing by doubling moves what is there again and again.
+        let size = file.metadata()?.len().min(MAX_FILE_BYTES);
+        let mut contents = Vec::with_capacity(size as usize + 1);
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut contents)?;
         if contents.len() as u64 > MAX_FILE_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -154,6 +160,16 @@ impl Sources {
 
     pub fn text(&self, span: Span) -> &str {
         &self.get(span.source).text[span.range()]
+    }
+
+    /// Puts `*` in the place of what must not be shown, so that all other places stay
+    /// where they are.
+    pub(super) fn hide(&mut self, span: Span) {
+        if let Some(file) = self.files.get_mut(usize::from(span.source.0)) {
+            let range = span.range();
+            file.text
+                .replace_range(range.clone(), &"*".repeat(range.len()));
+        }
     }
 
     /// Line and column of the beginning of `span`.

@@ -124,6 +124,11 @@ impl<'s> Ast<'s> {
         }
     }
 
+    /// All statements, whatever block they are in.
+    pub fn all(&self) -> impl Iterator<Item = StatementId> + use<> {
+        (0..self.statements.len() as u32).map(StatementId)
+    }
+
     /// The statements in the block of `id`; none where it has no block.
     pub fn block(&self, id: StatementId) -> Siblings<'_> {
         Siblings {
@@ -230,9 +235,14 @@ impl<'s> Ast<'s> {
 
     /// Whether there is a `$` anywhere.
     pub fn mentions_dollar(&self) -> bool {
+        self.mentions("$")
+    }
+
+    /// Whether this text stands anywhere, be it in a comment.
+    pub fn mentions(&self, text: &str) -> bool {
         self.sources
             .iter()
-            .any(|(_, file)| file.text().contains('$'))
+            .any(|(_, file)| file.text().contains(text))
     }
 
     /// Whether the file defines `$name` somewhere.

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use bytes::{Buf, BytesMut};
 use serde::Serialize;
@@ -91,6 +91,14 @@ impl<Out: Serialize, In: DeserializeOwned> Connection<Out, In> {
     /// Whether everything has gone out.
     pub fn is_flushed(&self) -> bool {
         self.unsent.is_empty()
+    }
+
+    /// Whether there is something to be read, or the end of it, that
+    /// [`Connection::next`] has not come to yet.
+    pub fn has_unread(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut asked = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
+        matches!(poll(&mut asked, PollTimeout::ZERO), Ok(ready) if ready > 0)
     }
 
     /// The next message; None when the other side has closed. May be dropped and

@@ -4,6 +4,9 @@
 pub mod front;
 pub mod vrrp;
 
+pub use front::{FromFront, ToFront};
+pub use vrrp::{FromVrrp, ToVrrp};
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -352,6 +352,7 @@ impl Pool {
                 quorum,
                 hysteresis,
                 weight,
+                at_start,
             }),
             (false, false) if at_start => tell(PoolChange::QuorumDownAtStart {
                 quorum,

@@ -1,9 +1,14 @@
 //! The kernel: everything that is asked of it directly.
 
+pub mod alarm;
 pub mod clock;
 pub mod host;
 pub mod ipvs;
 pub mod log;
+pub mod packet_socket;
 pub mod pidfile;
+mod readiness;
+pub mod rtnetlink;
 pub mod sandbox;
 pub mod systemd;
+pub mod vrrp_socket;

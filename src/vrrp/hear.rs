@@ -52,8 +52,10 @@ pub fn check(
             return Err(DropKind::Interval);
         }
     }
-    // The owner of the addresses knows them best (RFC 3768 section 7.1).
-    if message.priority != Priority::OWNER && !same_addresses(&message, settings) {
+    // Also with the priority of the addresses' owner, whom RFC 3768 section 7.1 would
+    // have us believe whatever its addresses are: that is how another cluster with our
+    // VRID would take ours down. keepalived does not believe it either.
+    if !same_addresses(&message, settings) {
         return Err(DropKind::Addresses);
     }
     Ok(Heard {

@@ -38,6 +38,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("ipvsadm -Ln", "examples/lvs-dr/tour.sh", "ipvsadm -Ln"),
     ("ipvsd status", "examples/lvs-dr/tour.sh", "ipvsd status"),
+    ("IPVSD_SEED=", "tests/vrrp/simulation/mod.rs", "IPVSD_SEED"),
+    ("IPVSD_MUTATION=", "tests/vrrp/mutations.rs", "IPVSD_MUTATION"),
 ];
 
 /// Commands that cannot be run in a test, with the reason.
@@ -45,6 +47,7 @@ const NOWHERE: &[(&str, &str)] = &[
     ("systemctl ", "no systemd runs in the lab's guests"),
     ("sudo systemctl ", "no systemd runs in the lab's guests"),
     ("sudo install ", "changes the machine"),
+    ("sudo iptables ", "changes the machine"),
     ("cargo deny check advisories", "asks the network"),
 ];
 
@@ -57,7 +60,8 @@ fn every_example_configuration_is_fine_without_a_warning() {
         let output = ipvsd(&["check", path.to_str().unwrap()]);
         let printed = text(&output);
         assert!(output.status.success(), "{printed}");
-        assert!(!printed.contains("warning"), "{printed}");
+        // What is said of this host (`warning: …`) is no fault of the example.
+        assert!(!printed.contains("warning["), "{printed}");
         seen += 1;
     }
     assert!(seen > 0);

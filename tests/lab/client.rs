@@ -155,9 +155,14 @@ impl Stream {
 
 /// One request on a connection of its own, as a browser's first one.
 fn get(server: SocketAddr, path: &str) -> io::Result<Response> {
-    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    get_within(server, path, PATIENCE)
+}
+
+/// The same for a client that has only this much time for each step.
+pub fn get_within(server: SocketAddr, path: &str, patience: Duration) -> io::Result<Response> {
+    let mut stream = TcpStream::connect_timeout(&server, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {server}\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;

@@ -5,6 +5,7 @@
 //! | director1, director2, … director9 | 10.0.0.1 …; fd00::1 … |
 //! | director10 and further | 10.0.0.210 …; fd00::210 … |
 //! | web1, web2, … | 10.0.0.11, 10.0.0.12, …; fd00::11, fd00::12, … |
+//! | the mail server, where there is one | 10.0.0.25 |
 //! | client | 10.0.0.100; fd00::100 |
 //! | the virtual address | 10.0.0.80; fd00::80 |
 //!
@@ -39,6 +40,7 @@ pub struct Cluster<'lab> {
     pub directors: Vec<Director<'lab>>,
     pub web: Vec<Web<'lab>>,
     pub vip: IpAddr,
+    pub method: Method,
 }
 
 /// What to build; `Cluster::lvs_dr` and its like build the usual one.
@@ -48,6 +50,9 @@ pub struct Plan {
     pub family: Family,
     pub webs: usize,
     pub directors: usize,
+    /// Nobody has the virtual address at first: it is VRRP's to give. With NAT the web
+    /// servers' way to the client is then 10.1.0.80, which is to move along with it.
+    pub vrrp: bool,
 }
 
 impl<'lab> Cluster<'lab> {
@@ -71,6 +76,18 @@ impl<'lab> Cluster<'lab> {
         &self.directors[0]
     }
 
+    /// Every host that is still there.
+    pub fn hosts(&self) -> impl Iterator<Item = &Namespace> {
+        let client: &Namespace = &self.client;
+        let directors = self.directors.iter().map(|director| &**director);
+        let web = self.web.iter().map(|web| &**web);
+        [client]
+            .into_iter()
+            .chain(directors)
+            .chain(web)
+            .filter(|host| host.exists())
+    }
+
     /// The virtual address with a port.
     pub fn vip(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.vip, port)
@@ -84,7 +101,13 @@ impl Plan {
             family,
             webs: 2,
             directors: 1,
+            vrrp: false,
         }
+    }
+
+    pub fn vrrp(mut self) -> Self {
+        self.vrrp = true;
+        self
     }
 
     pub fn webs(mut self, count: usize) -> Self {
@@ -106,15 +129,15 @@ impl Plan {
         ip_batch(None, &bridges);
 
         let client = Namespace::create("client");
-        attach(&client, "front", "eth0", &[self.front(100)]);
+        client.attach("front", "eth0", &[&self.front(100)]);
 
         let directors: Vec<_> = (1..=self.directors)
             .map(|n| {
                 let host = Namespace::create(&format!("director{n}"));
                 let number = if n < 10 { n } else { 200 + n };
-                attach(&host, "front", "eth0", &[self.front(number)]);
+                host.attach("front", "eth0", &[&self.front(number)]);
                 if nat {
-                    attach(&host, "back", "eth1", &[self.back(number)]);
+                    host.attach("back", "eth1", &[&self.back(number)]);
                     host.sysctl("net/ipv4/ip_forward", "1");
                     host.sysctl("net/ipv6/conf/all/forwarding", "1");
                     // Routing back to the client must not tell real servers to
@@ -124,19 +147,22 @@ impl Plan {
                 Director::new(lab, host, self.vip())
             })
             .collect();
-        // Only one can have it; scenarios move it where they mean to.
-        directors[0].hold_vip();
+        if !self.vrrp {
+            // Only one can have it; scenarios move it where they mean to.
+            directors[0].hold_vip();
+        }
 
         let web = (1..=self.webs)
             .map(|n| {
                 let name = format!("web{n}");
                 let host = Namespace::create(&name);
                 if nat {
-                    attach(&host, "back", "eth0", &[self.back(10 + n)]);
-                    host.ip(&format!("route add default via {}\n", self.back_address(1)));
+                    host.attach("back", "eth0", &[&self.back(10 + n)]);
+                    let router = self.back_address(if self.vrrp { 80 } else { 1 });
+                    host.ip(&format!("route add default via {router}\n"));
                     Web::new(lab, host, self.back_address(10 + n))
                 } else {
-                    attach(&host, "front", "eth0", &[self.front(10 + n)]);
+                    host.attach("front", "eth0", &[&self.front(10 + n)]);
                     self.accept_vip(&host);
                     Web::new(lab, host, self.front_address(10 + n))
                 }
@@ -148,6 +174,7 @@ impl Plan {
             directors,
             web,
             vip: self.vip(),
+            method: self.method,
         }
     }
 
@@ -223,22 +250,4 @@ fn bridge(name: &str) -> String {
         "link add {name} type bridge forward_delay 0 stp_state 0 mcast_snooping 0\n\
          link set {name} up\n"
     )
-}
-
-/// Joins a host to a bridge by a veth pair.
-fn attach(host: &Namespace, bridge: &str, interface: &str, addresses: &[String]) {
-    let near = format!("{}.{}", host.name(), &interface[3..]);
-    ip_batch(
-        None,
-        &format!(
-            "link add {near} type veth peer name {interface} netns {}\n\
-             link set {near} master {bridge} up\n",
-            host.name()
-        ),
-    );
-    let mut lines = format!("link set {interface} up\n");
-    for address in addresses {
-        lines += &format!("addr add {address} dev {interface}\n");
-    }
-    host.ip(&lines);
 }

@@ -75,8 +75,15 @@ impl<'lab> Daemon<'lab> {
             // There is no syslog here, and the C library would write to the console.
             command.arg("-G");
         }
+        // Most scenarios are about checks alone, and keepalived would start a process
+        // for VRRP that has nothing to do.
+        if conf.contains("vrrp_instance") {
+            command.arg("-r").arg(dir.join("vrrp.pid"));
+        } else {
+            command.arg("-C");
+        }
         let mut child = command
-            .args(["-n", "-l", "-D", "-C", "-f"])
+            .args(["-n", "-l", "-D", "-f"])
             .arg(&conf_path)
             .arg("-p")
             .arg(dir.join("parent.pid"))
@@ -198,6 +205,52 @@ impl<'lab> Daemon<'lab> {
         ));
     }
 
+    /// Stops every process of the daemon, as a machine stops that swaps itself to
+    /// death: the kernel goes on, with the addresses and the table that it has.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::SIGSTOP);
+        self.lab.note(format!("{}: frozen", self.name()));
+    }
+
+    pub fn thaw(&self) {
+        self.signal_all(Signal::SIGCONT);
+        self.lab.note(format!("{}: thawed", self.name()));
+    }
+
+    /// Kills every process of the daemon at once, so that none can do anything about
+    /// the end of another.
+    pub fn sigkill_all(&self) {
+        // None of them notices the others' end before its own. The first process comes
+        // last: at its end the kernel wakes up those of its group that are stopped.
+        self.signal_all(Signal::SIGSTOP);
+        for process in descendants_of(self.pid()) {
+            let _ = signal::kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+        }
+        self.sigkill();
+    }
+
+    /// The first process first: it minds the others.
+    fn signal_all(&self, signal: Signal) {
+        self.signal(signal);
+        for process in descendants_of(self.pid()) {
+            let _ = signal::kill(Pid::from_raw(process.pid), signal);
+        }
+    }
+
+    /// Waits for an instance or a sync group to enter a state after a mark in the log,
+    /// by the words that keepalived has for it.
+    #[track_caller]
+    pub fn wait_for_state_after(&self, mark: usize, name: &str, state: &str, within: Duration) {
+        let line = format!("({name}) Entering {state} STATE");
+        self.wait_for_log_after(mark, &line, within);
+    }
+
+    /// The same from the log's beginning.
+    #[track_caller]
+    pub fn wait_for_state(&self, name: &str, state: &str, within: Duration) {
+        self.wait_for_state_after(0, name, state, within);
+    }
+
     /// The processes whose parent is the daemon's first one.
     pub fn children(&self) -> Vec<Process> {
         children_of(self.pid())
@@ -243,6 +296,18 @@ impl Drop for Daemon<'_> {
     }
 }
 
+/// All that a process has started, and what that has started, and so on.
+pub fn descendants_of(ancestor: i32) -> Vec<Process> {
+    let mut all = children_of(ancestor);
+    let mut next = 0;
+    while let Some(process) = all.get(next) {
+        let more = children_of(process.pid);
+        all.extend(more);
+        next += 1;
+    }
+    all
+}
+
 pub fn children_of(parent: i32) -> Vec<Process> {
     let pids = fs::read_dir("/proc").unwrap();
     let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
@@ -278,7 +343,8 @@ pub struct Log {
 }
 
 impl Log {
-    fn create(lab: &Lab, name: &str) -> Arc<Self> {
+    /// An empty one, that the host keeps under this name.
+    pub fn create(lab: &Lab, name: &str) -> Arc<Self> {
         let file = File::create(lab.log_file(&format!("{name}.log"))).unwrap();
         Arc::new(Self {
             lines: Mutex::default(),
@@ -288,7 +354,8 @@ impl Log {
         })
     }
 
-    fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) {
+    /// Takes in what comes from a stream until its end.
+    pub fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) {
         let log = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n') {
@@ -326,8 +393,9 @@ impl Log {
             .count()
     }
 
+    /// Waits for a line with this text after a mark, and returns it.
     #[track_caller]
-    fn wait_for(&self, mark: usize, text: &str, within: Duration) -> String {
+    pub fn wait_for(&self, mark: usize, text: &str, within: Duration) -> String {
         let end = Instant::now() + within;
         let mut next = mark;
         let mut lines = self.lines.lock().unwrap();

@@ -8,8 +8,9 @@ use crate::cluster::one_address;
 use crate::daemon::{Daemon, Program};
 use crate::ipvs_watch::IpvsWatch;
 use crate::lab::{Lab, poll};
-use crate::net::Namespace;
-use crate::table::{TableSampler, difference, normalise, read_proc, sorted};
+use crate::net::{Namespace, addresses, is_of};
+use crate::sampler::Sampler;
+use crate::table::{difference, normalise, read_proc, sorted};
 
 pub struct Director<'lab> {
     lab: &'lab Lab,
@@ -52,12 +53,18 @@ impl<'lab> Director<'lab> {
 
     /// Starts the `ipvsd` under test with this configuration.
     pub fn start(&self, conf: &str) -> Daemon<'lab> {
+        self.start_as(Program::Ipvsd, conf)
+    }
+
+    /// Starts one or the other, where keepalived may stand in for the `ipvsd` under
+    /// test.
+    pub fn start_as(&self, program: Program, conf: &str) -> Daemon<'lab> {
         let stand_in = self.lab.has_stand_in();
         self.start_program(
             if stand_in {
                 Program::Keepalived
             } else {
-                Program::Ipvsd
+                program
             },
             conf,
         )
@@ -124,8 +131,21 @@ impl<'lab> Director<'lab> {
     }
 
     /// Starts to look at the table every 20 ms.
-    pub fn sample_table(&self) -> TableSampler {
-        TableSampler::start(&self.host, self.lab.started())
+    pub fn sample_table(&self) -> Sampler {
+        Sampler::start(&self.host, self.lab.started(), read_proc)
+    }
+
+    /// Starts to look every 20 ms at the IPv4 addresses, in the form of
+    /// [`addresses`].
+    pub fn sample_addresses(&self) -> Sampler {
+        Sampler::start(&self.host, self.lab.started(), addresses)
+    }
+
+    /// Whether an interface other than `lo` has this address.
+    pub fn holds(&self, address: &str) -> bool {
+        self.enter(addresses)
+            .iter()
+            .any(|line| is_of(line, address))
     }
 
     /// Starts to count the operations on this namespace's table, whoever

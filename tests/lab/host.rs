@@ -23,6 +23,8 @@ const PARTS: &[(&str, &str)] = &[
     ("nginx", "nginx-light"),
     ("ip", "iproute2"),
     ("modprobe", "kmod"),
+    ("tshark", "tshark"),
+    ("smtpd", "opensmtpd"),
 ];
 
 /// How much of each log a failure shows.

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{setsockopt, sockopt};
-
 use crate::net::{Namespace, run};
+use crate::packet_socket;
 
 /// A request that changes the table, by the kernel's names in `linux/ip_vs.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +65,6 @@ pub struct IpvsWatch {
 
 const GENL_ID_CTRL: u16 = 0x10;
 const CTRL_CMD_GETFAMILY: u8 = 3;
-const ETH_P_ALL: u16 = 3;
 
 impl IpvsWatch {
     pub fn start(namespace: &Namespace, started: Instant) -> Self {
@@ -75,7 +73,12 @@ impl IpvsWatch {
             "ip link show nlmon0 >/dev/null 2>&1 || ip link add nlmon0 type nlmon; \
              ip link set nlmon0 up",
         );
-        let (tap, family) = namespace.enter(|| (open_tap().unwrap(), ipvs_family().unwrap()));
+        let (tap, family) = namespace.enter(|| {
+            (
+                packet_socket::open("nlmon0").unwrap(),
+                ipvs_family().unwrap(),
+            )
+        });
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (stopped, tally) = (stop.clone(), seen.clone());
@@ -84,7 +87,7 @@ impl IpvsWatch {
             loop {
                 // Read before the tap: what was sent before the stop is in it then.
                 let last = stopped.load(Ordering::Relaxed);
-                let Some(message) = receive(&tap, &mut buffer) else {
+                let Some(message) = packet_socket::receive(&tap, &mut buffer) else {
                     if last {
                         break;
                     }
@@ -124,44 +127,6 @@ impl IpvsWatch {
         self.thread.take().unwrap().join().unwrap();
         self.so_far()
     }
-}
-
-const RECEIVE_TIMEOUT: Duration = Duration::from_millis(50);
-
-fn open_tap() -> io::Result<OwnedFd> {
-    let protocol = ETH_P_ALL.to_be();
-    let raw = unsafe {
-        libc::socket(
-            libc::AF_PACKET,
-            libc::SOCK_RAW | libc::SOCK_CLOEXEC,
-            protocol.into(),
-        )
-    };
-    if raw < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let tap = unsafe { OwnedFd::from_raw_fd(raw) };
-    setsockopt(&tap, sockopt::RcvBufForce, &(64 << 20))?;
-    let timeout = nix::sys::time::TimeVal::new(0, RECEIVE_TIMEOUT.as_micros() as i64);
-    setsockopt(&tap, sockopt::ReceiveTimeout, &timeout)?;
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = protocol;
-    address.sll_ifindex = nix::net::if_::if_nametoindex("nlmon0")? as i32;
-    let size = size_of_val(&address) as libc::socklen_t;
-    let bound = unsafe { libc::bind(raw, (&raw const address).cast(), size) };
-    if bound < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(tap)
-    }
-}
-
-/// The next message, to or from the kernel: the tap does not say which way.
-fn receive<'a>(tap: &OwnedFd, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    let length =
-        unsafe { libc::recv(tap.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
-    (length > 0).then(|| &buffer[..length as usize])
 }
 
 /// The operations in one `send`: netlink messages, one after the other.

@@ -15,14 +15,23 @@ mod daemon;
 mod director;
 mod guest;
 mod host;
+mod intruder;
 mod ipvs_watch;
 mod lab;
+mod mail;
 mod net;
 mod odd_server;
+mod packet_socket;
+mod pair;
+mod requests;
+mod sampler;
 mod scenario;
 mod scenarios;
 mod table;
+mod vrrp;
+mod vrrp_child;
 mod web;
+mod wire;
 
 fn main() -> std::process::ExitCode {
     match guest::role() {

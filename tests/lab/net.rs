@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
-use nix::mount::{MsFlags, mount};
+use nix::ifaddrs::getifaddrs;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 
 /// What the guest's own namespace needs before there are others.
@@ -69,6 +70,11 @@ impl Namespace {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it has not been deleted.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
     }
 
     /// Runs a closure in a thread inside this namespace and waits for it.
@@ -132,14 +138,135 @@ impl Namespace {
             .unwrap_or_else(|e| panic!("{key}={value}: {e}"));
     }
 
-    /// Pulls the plug: what is sent here is lost, and nobody says so.
+    /// Joins this host to a switch by a veth pair.
+    pub fn attach(&self, bridge: &str, interface: &str, addresses: &[&str]) {
+        let near = self.port(interface);
+        ip_batch(
+            None,
+            &format!(
+                "link add {near} type veth peer name {interface} netns {}\n\
+                 link set {near} master {bridge} up\n",
+                self.name
+            ),
+        );
+        let mut lines = format!("link set {interface} up\n");
+        for address in addresses {
+            lines += &format!("addr add {address} dev {interface}\n");
+        }
+        self.ip(&lines);
+    }
+
+    /// Takes the first link down: what is sent here is lost, and nobody says so.
     pub fn cut(&self) {
-        self.ip("link set eth0 down\n");
+        self.cut_link("eth0");
     }
 
     pub fn uncut(&self) {
-        self.ip("link set eth0 up\n");
+        self.uncut_link("eth0");
     }
+
+    /// As the admin's `ip link set down`.
+    pub fn cut_link(&self, interface: &str) {
+        self.ip(&format!("link set {interface} down\n"));
+    }
+
+    pub fn uncut_link(&self, interface: &str) {
+        self.ip(&format!("link set {interface} up\n"));
+    }
+
+    /// Pulls the cable out of the switch: the interface loses its carrier.
+    pub fn unplug(&self, interface: &str) {
+        ip_batch(None, &format!("link set {} down\n", self.port(interface)));
+    }
+
+    pub fn plug(&self, interface: &str) {
+        ip_batch(None, &format!("link set {} up\n", self.port(interface)));
+    }
+
+    /// The switch loses every frame from and to this interface. The carrier stays,
+    /// so nobody is told.
+    pub fn isolate(&self, interface: &str) {
+        ip_batch(
+            None,
+            &format!("link set {} nomaster\n", self.port(interface)),
+        );
+    }
+
+    pub fn rejoin(&self, interface: &str) {
+        let bridge = if interface == "eth0" { "front" } else { "back" };
+        let port = self.port(interface);
+        ip_batch(None, &format!("link set {port} master {bridge}\n"));
+    }
+
+    /// The switch's end of an interface's cable, in the guest's first namespace.
+    pub fn port(&self, interface: &str) -> String {
+        format!("{}.{}", self.name, &interface[3..])
+    }
+
+    /// Takes the name away, as `ip netns del` does. The namespace lives on in the
+    /// processes and sockets that are inside, and ends with the last of them; its
+    /// interfaces and the switch's ends of their cables end with it.
+    pub fn delete(&self) {
+        umount2(&self.path, MntFlags::MNT_DETACH).unwrap();
+        fs::remove_file(&self.path).unwrap();
+    }
+
+    /// The hardware address of an interface, as `02:00:00:00:00:01`.
+    #[track_caller]
+    pub fn mac(&self, interface: &str) -> String {
+        let all = self.enter(|| getifaddrs().unwrap().collect::<Vec<_>>());
+        let found = all.iter().find_map(|entry| {
+            let link = entry.address.as_ref()?.as_link_addr()?;
+            (entry.interface_name == interface).then(|| link.addr())?
+        });
+        let bytes = found.unwrap_or_else(|| panic!("{} has no {interface}", self.name));
+        bytes.map(|byte| format!("{byte:02x}")).join(":")
+    }
+
+    pub fn has_interface(&self, interface: &str) -> bool {
+        self.enter(|| nix::net::if_::if_nametoindex(interface).is_ok())
+    }
+
+    /// What hardware addresses this host has for an address, by interface, as the
+    /// kernel's neighbour table has them now.
+    pub fn neighbours(&self, address: &str) -> Vec<String> {
+        let text = self.enter(|| fs::read_to_string("/proc/thread-self/net/arp").unwrap());
+        text.lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter_map(|words| match words[..] {
+                // 0x2 is ATF_COM, a complete entry (linux/if_arp.h).
+                [of, _, flags, mac, _, _] if of == address && flags != "0x0" => {
+                    Some(mac.to_owned())
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// The IPv4 addresses of the namespace that the calling thread is in, each as
+/// `eth0:1 10.0.0.3/24`: label, address, prefix length.
+pub fn addresses() -> Vec<String> {
+    let all = getifaddrs().into_iter().flatten();
+    let mut lines: Vec<String> = all
+        .filter_map(|entry| {
+            let address = entry.address?.as_sockaddr_in()?.ip();
+            let mask = entry.netmask?.as_sockaddr_in()?.ip().to_bits();
+            Some(format!(
+                "{} {address}/{}",
+                entry.interface_name,
+                mask.count_ones()
+            ))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// Whether a line of [`addresses`] is about this address, not on `lo`.
+pub fn is_of(line: &str, address: &str) -> bool {
+    line.split_once(' ')
+        .is_some_and(|(label, rest)| label != "lo" && rest.split('/').next() == Some(address))
 }
 
 /// Runs lines of `ip` commands in one process: a process costs 20 ms here.

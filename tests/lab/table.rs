@@ -1,13 +1,7 @@
-//! The kernel's IPVS table as text, its comparison, and its sampling over time.
+//! The kernel's IPVS table as text, and its comparison.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use crate::net::Namespace;
 
 /// Lines as `ipvsadm -Sn` prints them, without trailing blanks.
 pub fn normalise(text: &str) -> Vec<String> {
@@ -97,110 +91,5 @@ fn endpoint(text: &str) -> String {
     } else {
         let v4 = Ipv4Addr::from(u32::from_str_radix(address, 16).unwrap_or(0));
         SocketAddr::from((v4, port)).to_string()
-    }
-}
-
-/// The table during an interval in which it did not change.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// When it was first seen so, on the scenario's clock.
-    pub at: Duration,
-    pub lines: Vec<String>,
-}
-
-/// Looks at the table of a namespace every 20 ms in a thread of its own and
-/// keeps each table that differs from the one before it.
-pub struct TableSampler {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Samples>>,
-}
-
-pub struct Samples {
-    pub samples: Vec<Sample>,
-    /// How often was looked, and the longest time between two looks: a test
-    /// that relies on the sampling should check that it took place.
-    pub looks: usize,
-    pub longest_gap: Duration,
-}
-
-impl TableSampler {
-    pub const EVERY: Duration = Duration::from_millis(20);
-
-    pub fn start(namespace: &Namespace, started: Instant) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = namespace.spawn(move || {
-            let mut seen = Samples {
-                samples: Vec::new(),
-                looks: 0,
-                longest_gap: Duration::ZERO,
-            };
-            let mut last = Instant::now();
-            loop {
-                // One last look after the end was asked for: what the scenario has just
-                // waited for is in the samples.
-                let is_last = stopped.load(Ordering::Relaxed);
-                let lines = read_proc();
-                seen.looks += 1;
-                seen.longest_gap = seen.longest_gap.max(last.elapsed());
-                last = Instant::now();
-                if seen
-                    .samples
-                    .last()
-                    .is_none_or(|sample| sample.lines != lines)
-                {
-                    seen.samples.push(Sample {
-                        at: started.elapsed(),
-                        lines,
-                    });
-                }
-                if is_last {
-                    break seen;
-                }
-                std::thread::sleep(Self::EVERY.saturating_sub(last.elapsed()));
-            }
-        });
-        Self {
-            stop,
-            thread: Some(thread),
-        }
-    }
-
-    pub fn stop(mut self) -> Samples {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap()
-    }
-}
-
-impl Samples {
-    /// Fails when any sample lacks one of these lines (in the form of
-    /// `read_proc`, that is without the services' options).
-    #[track_caller]
-    pub fn assert_never_lacked(&self, lines: &[&str]) {
-        for sample in &self.samples {
-            for line in lines {
-                assert!(
-                    sample.lines.iter().any(|have| have == line),
-                    "at {:?} the table lacked {line:?}; it was {:#?}",
-                    sample.at,
-                    sample.lines,
-                );
-            }
-        }
-    }
-
-    /// Fails when any sample has one of these lines.
-    #[track_caller]
-    pub fn assert_never_had(&self, lines: &[&str]) {
-        for sample in &self.samples {
-            for line in lines {
-                assert!(
-                    !sample.lines.iter().any(|have| have == line),
-                    "at {:?} the table had {line:?}; it was {:#?}",
-                    sample.at,
-                    sample.lines,
-                );
-            }
-        }
     }
 }

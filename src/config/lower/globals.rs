@@ -10,6 +10,9 @@ use crate::config::syntax::{StatementId, Word};
 /// The limits of `lvs_audit_interval`, in seconds.
 const AUDIT_INTERVAL: std::ops::RangeInclusive<u32> = 1..=86_400;
 
+/// The limits of `notify_timeout`, in seconds.
+const NOTIFY_TIMEOUT: std::ops::RangeInclusive<u32> = 1..=86_400;
+
 impl Lower<'_, '_> {
     pub(super) fn global_defs(&mut self, block: StatementId) {
         let ast = self.ast;
@@ -31,6 +34,8 @@ impl Lower<'_, '_> {
                     self.model.global.enable_script_security = true;
                 }
                 "lvs_audit_interval" => self.audit_interval(id),
+                "notify_timeout" => self.notify_timeout(id),
+                _ if self.global_mail(id) || self.global_vrrp(id) => {}
                 _ => self.other(GLOBAL_DEFS, id),
             }
         }
@@ -81,8 +86,18 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// `notify_timeout SECONDS`.
+    fn notify_timeout(&mut self, id: StatementId) {
+        self.said_once("notify_timeout", id);
+        if let Some(word) = self.value(id, "a number of seconds")
+            && let Some(seconds) = self.number(word, NOTIFY_TIMEOUT)
+        {
+            self.model.global.notify_timeout = Duration::from_secs(seconds.into());
+        }
+    }
+
     /// For settings that may be in several blocks.
-    fn said_once(&mut self, setting: &'static str, id: StatementId) {
+    pub(super) fn said_once(&mut self, setting: &'static str, id: StatementId) {
         if let Some(earlier) = self.first.insert(setting, id) {
             self.repeated(earlier, id);
         }

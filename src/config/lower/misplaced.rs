@@ -11,10 +11,12 @@ use crate::config::syntax::StatementId;
 const PLACES: usize = 2;
 
 /// Words with a block that no block which is skipped can hold.
-const NEVER_WITHIN: [&str; 9] = [
+const NEVER_WITHIN: [&str; 11] = [
+    "authentication",
     "bfd_instance",
     "global_defs",
     "real_server",
+    "virtual_ipaddress",
     "virtual_server",
     "virtual_server_group",
     "vrrp_instance",
@@ -33,6 +35,16 @@ impl Lower<'_, '_> {
         match (outer, opener) {
             (Some(outer), Some(opener)) => self.beyond(block_name(block), opener, outer, id),
             _ => self.elsewhere(block, blocks, id),
+        }
+    }
+
+    /// A line that is no entry of a block that lists things: a word of another block, or
+    /// one with a block.
+    pub(super) fn stray(&mut self, block: &'static str, id: StatementId) {
+        if keywords::blocks(self.ast.keyword(id)).is_empty() {
+            self.no_block(id);
+        } else {
+            self.misplaced(block, id);
         }
     }
 

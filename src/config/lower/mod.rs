@@ -5,6 +5,7 @@ mod blocks;
 mod checks;
 mod globals;
 mod language;
+mod mail;
 mod misplaced;
 mod real_server;
 mod script;
@@ -13,15 +14,18 @@ mod timing;
 mod unknown;
 mod value;
 mod virtual_server;
+mod vrrp;
 
 use std::collections::HashMap;
 
 use super::diagnostic::{Code, Collector, Diagnostic, shown};
-use super::keywords::TOP_LEVEL;
+use super::keywords::{GLOBAL_DEFS, TOP_LEVEL, VRRP_SYNC_GROUP};
 use super::model::{Model, Origin, Script, ScriptId};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
+use mail::AlertDefaults;
+use vrrp::{Defaults, Named};
 
 /// What the statements mean, which is of use only if there were no errors; and
 /// whether a word stands in a block that should have ended before it.
@@ -33,6 +37,9 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> (Model, bool)
         scripts: HashMap::new(),
         services: HashMap::new(),
         first: HashMap::new(),
+        alert_defaults: AlertDefaults::default(),
+        vrrp_defaults: Defaults::default(),
+        named: Named::default(),
         substitutes: ast.mentions_dollar(),
         last_block: None,
         orphan_of: None,
@@ -54,6 +61,12 @@ struct Lower<'a, 's> {
     services: HashMap<ServiceKey, StatementId>,
     /// Where global words were first said, which may be in several blocks.
     first: HashMap<&'static str, StatementId>,
+    /// What `global_defs` says of mail where a block says nothing.
+    alert_defaults: AlertDefaults,
+    /// What `global_defs` says of instances that say nothing themselves.
+    vrrp_defaults: Defaults,
+    /// Instances and sync groups by their names.
+    named: Named<'s>,
     /// There is a `$` somewhere, so that words may not be what they seem.
     substitutes: bool,
     /// The latest block of the top level that means something.
@@ -68,20 +81,36 @@ struct Lower<'a, 's> {
 
 impl<'s> Lower<'_, 's> {
     fn file(&mut self) {
+        self.hide_passwords();
         self.unclosed_blocks();
         let ast = self.ast;
+        // First, because what they say holds for blocks before them, too.
+        for id in ast.top_level() {
+            if ast.keyword(id) == GLOBAL_DEFS {
+                self.global_defs(id);
+            }
+        }
+        self.mail_without_server();
         let mut empty = true;
         for id in ast.top_level() {
             empty = false;
             match ast.keyword(id) {
-                "global_defs" => self.global_defs(id),
+                GLOBAL_DEFS => {}
                 "virtual_server" => self.virtual_server(id),
+                "vrrp_instance" => self.vrrp_instance(id),
+                // Later: its instances may come after it.
+                "vrrp_sync_group" => {}
                 _ => {
                     self.other(TOP_LEVEL, id);
                     continue;
                 }
             }
             self.last_block = Some(id);
+        }
+        for id in ast.top_level() {
+            if ast.keyword(id) == VRRP_SYNC_GROUP {
+                self.vrrp_sync_group(id);
+            }
         }
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {

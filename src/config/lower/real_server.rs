@@ -17,6 +17,7 @@ struct RealServerWords<'a> {
     method: Option<Said<ForwardingMethod>>,
     inhibit_on_failure: Option<Said<bool>>,
     virtualhost: Option<Said<&'a str>>,
+    smtp_alert: Option<Said<bool>>,
     checks: Vec<StatementId>,
 }
 
@@ -65,7 +66,7 @@ impl<'s> Lower<'_, 's> {
             method,
             weight: weight.unwrap_or_default(),
             inhibit_on_failure: inhibit.unwrap_or(false),
-            smtp_alert: true,
+            smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
             checks,
             origin: self.origin(id),
         })
@@ -97,6 +98,10 @@ impl<'s> Lower<'_, 's> {
             "virtualhost" => {
                 let value = self.host(id);
                 self.say(&mut words.virtualhost, id, value);
+            }
+            "smtp_alert" => {
+                let value = self.switch(id);
+                self.say(&mut words.smtp_alert, id, value);
             }
             "TCP_CHECK" | "HTTP_GET" | "MISC_CHECK" => words.checks.push(id),
             _ => self.other(REAL_SERVER, id),

@@ -5,6 +5,8 @@ use std::str::Chars;
 
 use super::Lower;
 use crate::config::diagnostic::Code;
+use crate::config::model::{Script, UserSpec};
+use crate::config::source::Span;
 use crate::config::syntax::{Quote, StatementId};
 
 impl Lower<'_, '_> {
@@ -14,6 +16,42 @@ impl Lower<'_, '_> {
     /// quotes around those that have blanks in them. Further words are nothing, as
     /// for keepalived, which starts `misc_path /bin/check -x` without the `-x`.
     pub(super) fn command(&mut self, id: StatementId) -> Option<Vec<String>> {
+        let line = self.command_line(id)?;
+        if !line.rest.is_empty() {
+            self.report(
+                Code::NoEffect,
+                "arguments outside the quotes are not passed on",
+            )
+            .at(line.span, format!("only `{}` is run", line.argv.join(" ")))
+            .help("put quotes around the whole: `\"COMMAND ARGUMENT 'ONE WITH BLANKS'\"`");
+        }
+        Some(line.argv)
+    }
+
+    /// `COMMAND [USER [GROUP]]`: a command as [`command`](Self::command) reads it, and
+    /// who runs it.
+    pub(super) fn command_and_user(&mut self, id: StatementId) -> Option<Script> {
+        let line = self.command_line(id)?;
+        let mut rest = line.rest.into_iter();
+        let user = rest.next().map(|user| UserSpec {
+            user,
+            group: rest.next(),
+        });
+        if rest.next().is_some() {
+            self.report(
+                Code::NoEffect,
+                "only a user and a group belong after the command",
+            )
+            .at(line.span, "what follows them has no effect")
+            .help("put quotes around a command with its arguments: `\"COMMAND ARGUMENT\" USER`");
+        }
+        Some(Script {
+            argv: line.argv,
+            user,
+        })
+    }
+
+    fn command_line(&mut self, id: StatementId) -> Option<CommandLine> {
         let words = self.values(id);
         let (Some(first), Some(last)) = (words.first(), words.last()) else {
             self.missing_value(id, "a command");
@@ -29,10 +67,11 @@ impl Lower<'_, '_> {
         let span = first.span().to(last.span());
         // From the file again, because words are told apart by other rules here.
         let lines = split(self.ast.text_at(span)).and_then(|lines| {
-            let line = lines.first().map_or("", String::as_str);
-            Ok((split(line)?, lines.len()))
+            let mut lines = lines.into_iter();
+            let line = lines.next().unwrap_or_default();
+            Ok((split(&line)?, lines.collect()))
         });
-        let Ok((argv, words)) = lines else {
+        let Ok((argv, rest)) = lines else {
             self.report(Code::UnclosedQuote, "a quote in this command is not closed")
                 .at(span, "quotes, `'` as well, come in pairs");
             return None;
@@ -41,16 +80,16 @@ impl Lower<'_, '_> {
             self.missing_value(id, "a command");
             return None;
         }
-        if words > 1 {
-            self.report(
-                Code::NoEffect,
-                "arguments outside the quotes are not passed on",
-            )
-            .at(span, format!("only `{}` is run", argv.join(" ")))
-            .help("put quotes around the whole: `\"COMMAND ARGUMENT 'ONE WITH BLANKS'\"`");
-        }
-        Some(argv)
+        Some(CommandLine { argv, rest, span })
     }
+}
+
+/// A command and what stands after it.
+struct CommandLine {
+    /// Never empty.
+    argv: Vec<String>,
+    rest: Vec<String>,
+    span: Span,
 }
 
 /// A quote without an end.

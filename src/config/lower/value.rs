@@ -132,9 +132,9 @@ impl<'a> Lower<'a, '_> {
             let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
             match (range.start().is_zero(), *range.end() == LONGEST) {
                 (true, true) => "0 seconds or more".to_owned(),
-                (false, true) => format!("{low:.6} seconds or more"),
+                (false, true) => format!("{low} seconds or more"),
                 (true, false) => format!("0 to {high} seconds"),
-                (false, false) => format!("{low:.6} to {high} seconds"),
+                (false, false) => format!("{low} to {high} seconds"),
             }
         };
         match parse_seconds(text) {

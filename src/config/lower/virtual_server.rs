@@ -23,6 +23,7 @@ pub(super) struct VirtualServerWords<'a> {
     pub(super) timing: TimingWords,
     pub(super) inhibit_on_failure: Option<Said<bool>>,
     pub(super) virtualhost: Option<Said<&'a str>>,
+    pub(super) smtp_alert: Option<Said<bool>>,
     /// For real servers that say none.
     pub(super) weight: Option<Said<Weight>>,
     pub(super) method: Option<Said<ForwardingMethod>>,
@@ -92,7 +93,8 @@ impl<'s> Lower<'_, 's> {
             quorum,
             hysteresis,
             sorry_server,
-            smtp_alert: false,
+            smtp_alert: said(words.smtp_alert)
+                .unwrap_or_else(|| self.alert_defaults.virtual_server()),
             real_servers,
             origin: self.origin(id),
         };
@@ -153,6 +155,10 @@ impl<'s> Lower<'_, 's> {
             "sorry_server_lvs_method" => {
                 let value = self.method(id);
                 self.say(&mut words.sorry_server_method, id, value);
+            }
+            "smtp_alert" => {
+                let value = self.switch(id);
+                self.say(&mut words.smtp_alert, id, value);
             }
             _ => self.other(VIRTUAL_SERVER, id),
         }

@@ -1,16 +1,19 @@
 //! The model as text: the configuration as it was understood, with every default
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
+mod vrrp;
+
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::{
-    Check, CheckSpec, CheckTarget, HttpUrl, Model, RealServer, Script, UserSpec, VirtualServer,
+    Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, RealServer, Script, SmtpHost, UserSpec,
+    VirtualServer,
 };
 use crate::lvs::{DestinationKey, ServiceKey};
 
 impl Model {
-    /// The configuration as it was understood.
+    /// The configuration as it was understood, but for passwords, which are masked.
     pub fn dump(&self) -> String {
         let mut text = Text::default();
         text.block("global_defs", |text| {
@@ -18,7 +21,15 @@ impl Model {
             text.some("script_user", self.global.script_user.as_ref());
             text.flag("enable_script_security", self.global.enable_script_security);
             text.say("lvs_audit_interval", Seconds(self.global.audit_interval));
+            text.say("notify_timeout", Seconds(self.global.notify_timeout));
+            text.mail(&self.global.mail);
         });
+        for group in &self.vrrp_sync_groups {
+            text.vrrp_sync_group(self, group);
+        }
+        for instance in &self.vrrp_instances {
+            text.vrrp_instance(self, instance);
+        }
         for virtual_server in &self.virtual_servers {
             text.virtual_server(self, virtual_server);
         }
@@ -64,6 +75,30 @@ impl Text {
         self.line("}");
     }
 
+    fn mail(&mut self, mail: &Mail) {
+        if !mail.recipients.is_empty() {
+            self.block("notification_email", |text| {
+                for recipient in &mail.recipients {
+                    text.line(Quoted(recipient));
+                }
+            });
+        }
+        self.some("notification_email_from", mail.from.as_deref().map(Quoted));
+        if let Some(server) = &mail.server {
+            match &server.host {
+                SmtpHost::Name(name) => {
+                    self.say("smtp_server", format_args!("{name} {}", server.port));
+                }
+                SmtpHost::Address(address) => {
+                    self.say("smtp_server", format_args!("{address} {}", server.port));
+                }
+            }
+        }
+        self.say("smtp_connect_timeout", Seconds(mail.timeout));
+        self.some("smtp_helo_name", mail.helo_name.as_deref().map(Quoted));
+        self.flag("no_email_faults", mail.no_faults);
+    }
+
     fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
         let head = match virtual_server.key {
             ServiceKey::Address { address, port, .. } => format!("virtual_server {address} {port}"),
@@ -78,6 +113,7 @@ impl Text {
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
+            text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
                 text.say("sorry_server_lvs_method", sorry.method.name());
@@ -93,6 +129,7 @@ impl Text {
             text.say("weight", server.weight.0);
             text.say("lvs_method", server.method.name());
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
+            text.say("smtp_alert", Switch(server.smtp_alert));
             for check in &server.checks {
                 text.check(model, check);
             }
@@ -172,19 +209,22 @@ impl Display for Seconds {
     }
 }
 
-/// A word that may have blanks and quotes in it.
+/// On or off.
+struct Switch(bool);
+
+impl Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 { "on" } else { "off" })
+    }
+}
+
+/// A word that may have blanks. No word has quotes, and nothing is special between
+/// them.
 struct Quoted<'a>(&'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for character in self.0.chars() {
-            if matches!(character, '"' | '\\') {
-                f.write_char('\\')?;
-            }
-            f.write_char(character)?;
-        }
-        f.write_char('"')
+        write!(f, "\"{}\"", self.0)
     }
 }
 
@@ -196,6 +236,7 @@ impl Display for Hex {
     }
 }
 
+/// A command line as `misc_path` takes it: read twice, with escapes each time.
 struct CommandLine<'a>(&'a Script);
 
 impl Display for CommandLine<'_> {
@@ -204,10 +245,27 @@ impl Display for CommandLine<'_> {
             .0
             .argv
             .iter()
-            .map(|word| format!("'{}'", word.replace('\'', "\\'")))
+            .map(|word| format!("'{}'", escaped(word).replace('\\', r"\\")))
             .collect();
-        write!(f, "{}", Quoted(&words.join(" ")))
+        write!(f, "\"{}\"", words.join(" "))
     }
+}
+
+/// An argument as it stands between single quotes.
+fn escaped(argument: &str) -> String {
+    let mut escaped = String::new();
+    for character in argument.chars() {
+        match character {
+            '\'' | '\\' => escaped.extend(['\\', character]),
+            // No double quote: it would end the word around it.
+            '"' => escaped.push_str(r"\042"),
+            _ if character.is_ascii_control() => {
+                escaped.push_str(&format!("\\{:03o}", u32::from(character)));
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped
 }
 
 impl Display for UserSpec {

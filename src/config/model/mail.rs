@@ -6,25 +6,34 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Who is told by mail, and by way of whom. Without a recipient nothing is mailed.
+/// Who is told by mail, and by way of whom. Without a recipient, and without a server,
+/// nothing is mailed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// `notification_email`, as written: `admin@example.org`, `On call <oncall@…>`.
+    /// `notification_email`, as written: `admin@example.org`, `On call <oncall@…>`; each
+    /// is a mailbox as `lettre` reads it.
     pub recipients: Vec<String>,
-    /// `notification_email_from`. None is made of the user's and the host's name, as
-    /// keepalived does.
+    /// `notification_email_from`, a mailbox as the recipients are. None is made of the
+    /// user's and the host's name, as keepalived does.
     pub from: Option<String>,
-    /// `smtp_server`.
-    pub server: SmtpServer,
+    /// `smtp_server`. None mails nothing, as keepalived does.
+    pub server: Option<SmtpServer>,
     /// `smtp_connect_timeout`: how long one conversation with the server may hang.
     pub timeout: Duration,
     /// `smtp_helo_name`. None is the host's name.
     pub helo_name: Option<String>,
+    /// `no_email_faults`: instances and sync groups that go to FAULT are not mailed.
+    pub no_faults: bool,
 }
 
 impl Mail {
     /// keepalived.conf(5), smtp_connect_timeout.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Whether anything is mailed at all.
+    pub fn is_sent(&self) -> bool {
+        !self.recipients.is_empty() && self.server.is_some()
+    }
 }
 
 impl Default for Mail {
@@ -32,9 +41,10 @@ impl Default for Mail {
         Mail {
             recipients: Vec::new(),
             from: None,
-            server: SmtpServer::default(),
+            server: None,
             timeout: Self::DEFAULT_TIMEOUT,
             helo_name: None,
+            no_faults: false,
         }
     }
 }
@@ -55,16 +65,6 @@ pub enum SmtpHost {
 
 impl SmtpServer {
     pub const DEFAULT_PORT: u16 = 25;
-}
-
-/// The mail server on this host (keepalived.conf(5), smtp_server).
-impl Default for SmtpServer {
-    fn default() -> Self {
-        SmtpServer {
-            host: SmtpHost::Address(IpAddr::from([127, 0, 0, 1])),
-            port: Self::DEFAULT_PORT,
-        }
-    }
 }
 
 impl fmt::Display for SmtpServer {

@@ -26,6 +26,16 @@ pub struct VrrpSyncGroup {
     pub origin: Origin,
 }
 
+/// An instance names an interface: `interface`, or `dev` of one of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceUse {
+    pub interface: String,
+    pub instance: String,
+    /// The one that its adverts use; otherwise only addresses are put on it.
+    pub is_own: bool,
+    pub origin: Origin,
+}
+
 /// The scripts of an instance or a sync group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {

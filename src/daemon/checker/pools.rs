@@ -57,6 +57,24 @@ pub struct Ended {
     pub remark: Option<String>,
 }
 
+/// Above this, what happens to all of them at once is one line of the log: people run
+/// with `-D`, and writing 20,000 lines takes longer than programming the table.
+const MANY_LINES: usize = 500;
+
+fn log_activated(checks: &[CheckKey]) {
+    if checks.len() > MANY_LINES {
+        tracing::debug!("Activating {} healthcheckers", checks.len());
+        return;
+    }
+    for CheckKey {
+        service, server, ..
+    } in checks
+    {
+        let server = ServerName(*service, *server);
+        tracing::debug!("Activating healthchecker for service {server} for VS {service}");
+    }
+}
+
 impl Pools {
     /// Puts the pools of `model` in the place of these. What is known continues:
     /// from `memory` where it is given (a new process), else from these pools.
@@ -71,6 +89,7 @@ impl Pools {
         let memory = memory.unwrap_or_else(|| self.memory());
         let before = std::mem::take(self);
         let mut events = Vec::new();
+        let mut activated = Vec::new();
         for (index, virtual_server) in model.virtual_servers.iter().enumerate() {
             let (pool, news) = Pool::new(&model, virtual_server, &memory, now);
             events.extend(news);
@@ -91,11 +110,7 @@ impl Pools {
                     }
                     Some(running) => self.schedule.adopt(id, running),
                     None => {
-                        let server = ServerName(key.service, key.server);
-                        tracing::debug!(
-                            "Activating healthchecker for service {server} for VS {}",
-                            key.service
-                        );
+                        activated.push(key);
                         self.schedule
                             .add_first(id, check.timing.warmup, random(), now);
                     }
@@ -119,6 +134,7 @@ impl Pools {
             self.pools.push(pool);
         }
         self.model = model;
+        log_activated(&activated);
         events
     }
 
@@ -160,9 +176,8 @@ impl Pools {
     /// Says in the log which real servers clients lose when everything ends. Of very
     /// many only how many: the end must not wait for a log.
     pub fn log_shutdown(&self) {
-        const MANY: usize = 500;
         let count: usize = self.pools.iter().map(|pool| pool.servers().count()).sum();
-        if count > MANY {
+        if count > MANY_LINES {
             tracing::debug!("Shutting down {count} services");
             return;
         }

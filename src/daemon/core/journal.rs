@@ -19,7 +19,7 @@ pub struct Journal {
 
 impl Journal {
     /// Puts down an event and writes it to the log.
-    pub fn tell(&mut self, told: Told) {
+    pub fn tell(&mut self, told: Told) -> Event {
         self.told += 1;
         let event = Event {
             number: self.told,
@@ -31,7 +31,8 @@ impl Journal {
         if self.events.len() == KEPT {
             self.events.pop_front();
         }
-        self.events.push_back(event);
+        self.events.push_back(event.clone());
+        event
     }
 
     /// The events that are still there, from the oldest.

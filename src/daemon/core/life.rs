@@ -1,208 +1,177 @@
-//! The checker's life: started with everything known, watched, replaced.
+//! What all children have in common: the watchdog, the next one in the place of one that
+//! was lost, and when everything is as a configuration wants it.
 
 use super::*;
-use crate::sys::pidfile;
+use crate::daemon::core::child::{Kind, Silence};
+use crate::daemon::core::slot::{Late, Slot};
+
+/// A configuration on its way into force. It has arrived when every process that it
+/// concerns has said so.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    pub generation: u64,
+    /// Where there are virtual servers: the operations that it took to have the kernel's
+    /// table as wanted, once it is.
+    pub operations: Option<u64>,
+    /// The vrrp process has it, where there are instances.
+    pub vrrp: bool,
+}
+
+impl Arriving {
+    pub fn new(generation: u64) -> Self {
+        Arriving {
+            generation,
+            operations: None,
+            vrrp: false,
+        }
+    }
+}
 
 impl Core {
-    /// Whether there is anything for a checker to do.
-    pub(super) fn needs_checker(&self) -> bool {
-        !self.model.virtual_servers.is_empty() || !self.record.is_empty()
+    /// Whether a configuration serves this at all, by the command line.
+    pub(super) fn serves(&self, subsystem: Subsystem) -> bool {
+        self.options.only.is_none_or(|only| only == subsystem)
     }
 
-    /// Starts a checker with the present configuration and everything known. Fails
-    /// only while starting up.
-    pub(super) fn start_checker(&mut self, cause: Cause) -> Result<(), ExitCode> {
-        if !self.needs_checker() {
-            tracing::info!(
-                "There is no virtual server in {}",
-                self.options.file.display()
-            );
-            self.started_up = true;
-            return Ok(());
-        }
-        // What is found in the kernel of these is ours; of the others that are about
-        // to be written down it is someone else's.
-        let owned: Vec<ServiceKey> = self.record.services().collect();
-        if let Err(error) = self
-            .record
-            .add(self.model.virtual_servers.iter().map(|vs| vs.key))
-        {
-            tracing::error!(
-                "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
-            );
-            return self.cannot_start();
-        }
-        let mut child = match CheckerChild::start(self.options.in_background) {
-            Ok(child) => child,
-            Err(error) => {
-                tracing::error!("cannot start the checker process: {error}");
-                return self.cannot_start();
-            }
-        };
-        let started = What::ProcessStarted {
-            process: "checker".into(),
-            pid: child.pid,
-        };
-        self.journal.tell(Told {
-            cause: cause.clone(),
-            what: started,
-        });
-        match pidfile::write_child(&self.checkers_pid_file, child.pid) {
-            Ok(()) => self.wrote_checkers_pid = true,
-            Err(error) => tracing::warn!("{error}"),
-        }
-        child.send(&ToChecker::Start(Box::new(Start {
-            generation: self.generation,
-            model: Model::clone(&self.model),
-            owned: owned.clone(),
-            memory: self.memory.clone(),
-            cause,
-        })));
-        self.checker = Some(Running {
-            child,
-            since: clock::now(),
-            owned_before: owned,
-        });
-        Ok(())
-    }
-
-    /// Only what we have written.
-    pub(super) fn remove_checkers_pid(&mut self) {
-        if std::mem::take(&mut self.wrote_checkers_pid) {
-            let _ = std::fs::remove_file(&self.checkers_pid_file);
-        }
-    }
-
-    pub(super) fn cannot_start(&mut self) -> Result<(), ExitCode> {
-        if !self.started_up {
-            return Err(ExitCode::FAILURE);
-        }
-        self.pause_before_restart();
-        Ok(())
-    }
-
-    pub(super) fn pause_before_restart(&mut self) {
-        let pause = match self.short_lives {
-            0 => Duration::ZERO,
-            n => Duration::from_secs(1 << (n - 1).min(10)).min(LONGEST_PAUSE),
-        };
-        self.restart_at = Some(clock::now() + pause);
-        self.short_lives += 1;
-    }
-
-    pub(super) async fn on_news(&mut self, news: ChildNews) -> Option<ExitCode> {
-        match news {
-            ChildNews::Said(message) => {
-                self.on_message(*message);
-                None
-            }
-            ChildNews::Ended(ending) => self.on_checker_ended(ending).await,
-        }
-    }
-
-    pub(super) async fn on_checker_ended(&mut self, ending: Ending) -> Option<ExitCode> {
-        let mut running = self.checker.take()?;
-        // Reaped before another is started: two checkers must never keep one table.
-        running.child.kill().await;
-        self.remove_checkers_pid();
-        if let Some(end) = &mut self.ending {
-            // Killed by whoever ends everything: another one takes out what is left.
-            if !end.released && !end.second && !self.options.keep_ipvs {
-                end.second = true;
-                end.until = clock::now() + STOP_PATIENCE;
-                if self.start_checker(Cause::Process).is_ok() {
-                    self.send(&ToChecker::Stop { release: true });
-                }
-            }
-            return None;
-        }
-        let gave_up = running.child.gave_up.take();
-        if gave_up.is_some() {
-            // It has touched nothing, so nothing has become ours.
-            self.write_record(running.owned_before);
-        }
-        if !self.started_up {
-            match gave_up {
-                Some(why) => tracing::error!("{why}"),
-                None => tracing::error!(
-                    "the checker process ended during the start: {}",
-                    Ended(&ending)
-                ),
-            }
-            return Some(ExitCode::FAILURE);
-        }
-        let how = match gave_up {
-            Some(why) => why,
-            None => Ended(&ending).to_string(),
-        };
-        self.checker_lost(
-            running.child.pid,
-            running.since,
-            What::ProcessDied {
-                process: "checker".into(),
-                pid: running.child.pid,
-                how,
-            },
-        );
-        None
-    }
-
-    pub(super) fn checker_lost(&mut self, pid: u32, since: Moment, what: What) {
-        self.journal.tell(Told {
-            cause: Cause::Process,
-            what,
-        });
-        if clock::now() - since >= SHORT_LIFE {
-            self.short_lives = 0;
-        }
-        self.restarts += 1;
-        tracing::debug!("what checker {pid} asked for is dropped");
-        // With it go the scripts that it waited for, so that its successor's are the
-        // only ones.
-        self.scripts.abort_all();
-        self.pause_before_restart();
-    }
-
-    /// A round of the watchdog.
-    pub(super) async fn watch(&mut self) {
-        let Some(running) = &mut self.checker else {
+    /// Tells that a configuration is in force, once everything has arrived.
+    pub(super) fn check_arrival(&mut self) {
+        let Some(arriving) = &self.arriving else {
             return;
         };
+        let has_table = arriving.operations.is_some() || !self.needs_checker();
+        let has_vrrp = arriving.vrrp || !self.needs_vrrp();
+        if !has_table || !has_vrrp || self.ending.is_some() {
+            return;
+        }
+        let generation = arriving.generation;
+        let operations = arriving.operations.unwrap_or_default();
+        self.arriving = None;
+        let told = if self.started_up {
+            Told {
+                cause: Cause::Reload { generation },
+                what: What::ReloadComplete {
+                    generation,
+                    operations,
+                },
+            }
+        } else {
+            self.started_up = true;
+            Told {
+                cause: Cause::Start,
+                what: What::StartupComplete {
+                    virtual_servers: self.virtual_servers().len(),
+                    real_servers: self
+                        .virtual_servers()
+                        .iter()
+                        .map(|vs| vs.real_servers.len())
+                        .sum(),
+                    instances: self.routers().instances.len(),
+                },
+            }
+        };
+        self.tell(told);
+    }
+
+    /// A child could not be started, or has ended during the start: the director has not
+    /// started. What has come into being until now is taken away again.
+    pub(super) fn fail_start(&mut self, why: &str) {
+        tracing::error!("{why}");
+        self.start_failed = true;
+        self.stop(Cause::Process);
+    }
+
+    /// A child has ended that should not have.
+    pub(super) fn tell_of_death<K: Kind>(&mut self, late: &mut Late, how: String) {
+        // That it hung was told when it was found out.
+        if !late.hung {
+            let how = late.gave_up.take().unwrap_or(how);
+            self.tell(Told {
+                cause: Cause::Process,
+                what: What::ProcessDied {
+                    process: K::NAME.into(),
+                    pid: late.pid,
+                    how,
+                },
+            });
+        }
+    }
+
+    /// The rounds of the watchdog that are due.
+    pub(super) fn watch(&mut self, now: Moment) {
         if self.ending.is_some() {
             return;
         }
-        let Some(rounds) = running.child.watch() else {
+        let hung = [
+            watch(&mut self.checker, now),
+            watch(&mut self.vrrp, now),
+            watch(&mut self.front, now),
+        ];
+        for what in hung.into_iter().flatten() {
+            self.tell(Told {
+                cause: Cause::Process,
+                what,
+            });
+        }
+    }
+
+    /// Starts those whose pause is over.
+    pub(super) fn restart_due(&mut self, now: Moment) {
+        if self.ending.is_some() {
             return;
-        };
-        let pid = running.child.pid;
-        let since = running.since;
-        let hung = What::ProcessHung {
-            process: "checker".into(),
+        }
+        if self.checker.is_due(now) {
+            self.checker.cancel_restart();
+            self.start_checker(Cause::Process);
+        }
+        if self.vrrp.is_due(now) {
+            self.vrrp.cancel_restart();
+            self.start_vrrp(Cause::Process);
+        }
+        if self.front.is_due(now) {
+            self.front.cancel_restart();
+            self.start_front(Cause::Process);
+        }
+    }
+
+    pub(super) fn tell_started<K: Kind>(&mut self, pid: u32, cause: Cause) {
+        let what = What::ProcessStarted {
+            process: K::NAME.into(),
             pid,
-            silent_seconds: (WATCHDOG_ROUND * rounds).as_secs(),
         };
-        running.child.kill().await;
-        self.checker = None;
-        self.checker_lost(pid, since, hung);
+        self.tell(Told { cause, what });
+    }
+
+    pub(super) fn tell_all(&mut self, told: Vec<Told>) {
+        for told in told {
+            self.tell(told);
+        }
+    }
+
+    /// Puts an event down and passes it on to whom it concerns.
+    pub(super) fn tell(&mut self, told: Told) {
+        let event = self.journal.tell(told);
+        if let What::Vrrp(event) = &event.what {
+            self.notify(event);
+        }
+        self.mail(&event);
     }
 }
 
-/// News of the checker; never, if there is none.
-pub(super) async fn news_of(checker: &mut Option<Running>) -> ChildNews {
-    match checker {
-        Some(running) => running.child.news().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// In words, how a child ended.
-struct Ended<'a>(&'a Ending);
-
-impl std::fmt::Display for Ended<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Ending::Exited(status) => status.fmt(f),
-            Ending::Talk(error) => error.fmt(f),
+/// What is to be told after a round of the watchdog.
+fn watch<K: Kind>(slot: &mut Slot<K>, now: Moment) -> Option<What> {
+    let (pid, silence) = slot.watch(now)?;
+    match silence {
+        Silence::TooLong(silent) => Some(What::ProcessHung {
+            process: K::NAME.into(),
+            pid,
+            silent_seconds: silent.as_secs(),
+        }),
+        Silence::Unkillable => {
+            tracing::error!(
+                "{} process({pid}) was killed and does not end: it hangs in the kernel (`cat /proc/{pid}/stack` shows where); no other is started before it has",
+                K::NAME
+            );
+            None
         }
     }
 }

@@ -2,19 +2,35 @@
 //! socket, and what must outlive a child.
 //!
 //! It parses nothing that comes from the network.
+//!
+//! | to do with | file |
+//! | --- | --- |
+//! | any child | [`child`], its place [`slot`], [`life`] |
+//! | the kinds of children: when they are needed, what is said to them and by them | [`checker`], [`vrrp`], [`front`] |
+//! | configurations | [`reload`], [`taken`] |
+//! | what happens | [`journal`], and from there [`notify`] and [`outbox`] |
+//! | what is written down | [`record`], [`keep`] |
+//! | the status | [`control`], [`answer`], [`report`] |
+//! | the end | [`signals`], [`stop`] |
 
 mod answer;
+mod checker;
 mod child;
 pub mod control;
-mod hear;
+mod front;
 mod journal;
 mod keep;
 mod life;
+mod notify;
+mod outbox;
 mod record;
 mod reload;
 pub mod report;
 pub mod signals;
+mod slot;
 mod stop;
+mod taken;
+mod vrrp;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,24 +39,31 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::stat::{Mode, umask};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
 
-use self::child::{CheckerChild, ChildNews, Ending};
+use self::answer::{Part, StatusAsked};
+use self::child::{Checker, Front, Vrrp};
 use self::control::{Answer, Asked, Control, Request};
 use self::journal::Journal;
 use self::keep::Keep;
-use self::life::news_of;
+use self::life::Arriving;
+use self::notify::Notifier;
+use self::outbox::Outbox;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
-use self::report::{ChildStatus, Configuration, Status};
+use self::report::{Configuration, Status};
+use self::slot::Slot;
+use self::stop::End;
+use self::taken::Taken;
+use self::vrrp::Routers;
 use super::messages::{FromChecker, Live, NewVerdict, Start, ToChecker, Told};
 use super::scripts::Runner;
 use crate::alert::{Cause, What};
 use crate::check::misc::ScriptEnd;
-use crate::config::model::Model;
+use crate::config::model::{Model, VirtualServer};
 use crate::config::{self, Diagnostics};
 use crate::lvs::ServiceKey;
 use crate::lvs::pool::Memory;
@@ -48,19 +71,11 @@ use crate::moment::Moment;
 use crate::sys::pidfile::{PidFile, PidFileError};
 use crate::sys::{clock, host};
 
-/// How often the watchdog looks at the children.
-const WATCHDOG_ROUND: Duration = Duration::from_secs(1);
+/// How many scripts may run at a time. A thread that has nothing to do ends.
+const MOST_SCRIPTS: usize = 4_096;
 
-/// How long a checker may take to say what it knows before the status goes without.
-const STATUS_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a checker may take to end by itself when asked to, with everything out
-/// of the kernel. keepalived's child_wait_time is 5 s.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
-
-/// A child that lives shorter than this is started again after a pause.
-const SHORT_LIFE: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long what core has started may take to notice that core has ended.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// How core is to run.
 #[derive(Clone, Debug)]
@@ -69,12 +84,24 @@ pub struct Options {
     /// Absent: in [`host::run_dir`].
     pub pid_file: Option<PathBuf>,
     pub checkers_pid_file: Option<PathBuf>,
+    pub vrrp_pid_file: Option<PathBuf>,
+    /// `-P`, `-C`: serve nothing but this. None is everything.
+    pub only: Option<Subsystem>,
     /// `-I`: leave the virtual servers in the kernel at the end.
     pub keep_ipvs: bool,
     /// Nobody is to be kept waiting by our open standard error.
     pub in_background: bool,
     /// `-d`: write the configuration to the log at the start.
     pub dump: bool,
+}
+
+/// A part of the work that can be served alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subsystem {
+    /// Instances, sync groups and their addresses.
+    Vrrp,
+    /// Virtual servers, real servers and their checks.
+    Checkers,
 }
 
 /// Why core does not start. The message says what to do.
@@ -99,13 +126,20 @@ pub enum StartError {
 pub fn main(options: Options, model: Model, ready: impl FnOnce()) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(MOST_SCRIPTS)
         .build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(async {
-            let signals = Signals::new()?;
-            let core = Core::new(options, model)?;
-            Ok(core.run(signals, ready).await)
-        }),
+        Ok(runtime) => {
+            let result = runtime.block_on(async {
+                let signals = Signals::new()?;
+                let core = Core::new(options, model)?;
+                Ok(core.run(signals, ready).await)
+            });
+            // Scripts that still run are being killed. A thread that hangs on a disk is
+            // not waited for.
+            runtime.shutdown_timeout(LAST_MOMENT);
+            result
+        }
         Err(error) => Err(StartError::Io(error)),
     };
     match result {
@@ -124,29 +158,43 @@ struct Core {
     model: Arc<Model>,
     /// What was wrong with the latest file, if it was not taken.
     refused: Option<String>,
-    /// By generation: a checker that has not heard of the latest one yet still asks for
-    /// scripts by their numbers in the one before.
-    runners: BTreeMap<u64, Arc<Runner>>,
+    /// By generation.
+    taken: BTreeMap<u64, Taken>,
     /// What the checkers have come to know.
     memory: Memory,
     keep: Keep,
     record: OwnedRecord,
+    /// The record as it was before the present checker was started.
+    owned_before: Vec<ServiceKey>,
     journal: Journal,
-    checker: Option<Running>,
-    restarts: u64,
-    /// When the next checker is to be started, if there is none.
-    restart_at: Option<Moment>,
-    short_lives: u32,
-    /// Whether the first configuration is in the kernel.
+    checker: Slot<Checker>,
+    /// The latest generation that the checker has spoken of.
+    checker_generation: u64,
+    vrrp: Slot<Vrrp>,
+    /// What the vrrp processes have come to know.
+    vrrp_memory: crate::vrrp::memory::Memory,
+    /// What the vrrp process goes by, or the one that was there last went by.
+    routers_in_force: Routers,
+    /// The vrrp process was told to end because no instance is left.
+    vrrp_dismissed: bool,
+    front: Slot<Front>,
+    /// The front process was told to end because nothing is mailed any more.
+    front_dismissed: bool,
+    outbox: Outbox,
+    notifier: Notifier,
+    /// Whether the first configuration is in force.
     started_up: bool,
-    /// The generation whose arrival in the kernel is still to be told.
-    reloading: Option<u64>,
+    /// What is not in force yet, and is to be told once it is.
+    arriving: Option<Arriving>,
+    /// The start has failed, so this is the end.
+    start_failed: bool,
+    /// Virtual addresses could not be removed at the end.
+    left_addresses: bool,
+    /// Those that the checker has asked for.
     scripts: JoinSet<Ran>,
     asked: Vec<StatusAsked>,
     next_request: u64,
     ending: Option<End>,
-    checkers_pid_file: PathBuf,
-    wrote_checkers_pid: bool,
     run_dir: PathBuf,
     // Held for their whole life, removed at the end.
     lock: PidFile,
@@ -155,36 +203,12 @@ struct Core {
     requests: mpsc::Receiver<Asked>,
 }
 
-struct Running {
-    child: CheckerChild,
-    since: Moment,
-    /// The record of what is ours as it was before this one was started.
-    owned_before: Vec<ServiceKey>,
-}
-
 /// A script that has ended.
 struct Ran {
     /// Of the checker that asked.
     pid: u32,
     request: u64,
     end: ScriptEnd,
-}
-
-/// A status that waits for what the checker has to say.
-struct StatusAsked {
-    request: u64,
-    until: Moment,
-    answer: oneshot::Sender<Answer>,
-}
-
-/// Core is on its way out.
-struct End {
-    /// The checker must have ended by then.
-    until: Moment,
-    /// A second checker has been started to take out what a first one could not.
-    second: bool,
-    /// The checker has said that it is done.
-    released: bool,
 }
 
 struct Signals {
@@ -202,6 +226,8 @@ impl Core {
             path: run_dir.clone(),
             error,
         };
+        // Whatever we were started with: who may look at our files is for us to say.
+        umask(Mode::S_IWGRP | Mode::S_IWOTH);
         std::fs::create_dir_all(&run_dir).map_err(unusable)?;
         let in_run_dir = |name: &str| run_dir.join(name);
         let pid_path = options
@@ -227,32 +253,41 @@ impl Core {
         if let Some(problem) = problem {
             tracing::warn!("{problem}");
         }
-        let checkers_pid_file = options
-            .checkers_pid_file
-            .clone()
-            .unwrap_or_else(|| in_run_dir("ipvsd_checkers.pid"));
+        let pid_file_of = |configured: &Option<PathBuf>, name: &str| {
+            configured.clone().unwrap_or_else(|| in_run_dir(name))
+        };
+        let checkers_pid_file = pid_file_of(&options.checkers_pid_file, "ipvsd_checkers.pid");
+        let vrrp_pid_file = pid_file_of(&options.vrrp_pid_file, "ipvsd_vrrp.pid");
+        let model = Arc::new(model);
         Ok(Core {
             started: clock::now(),
             generation: 1,
             refused: None,
-            runners: BTreeMap::from([(1, Arc::new(Runner::new(&model)))]),
-            model: Arc::new(model),
+            taken: BTreeMap::from([(1, Taken::new(model.clone()))]),
+            model,
             memory,
             keep,
             record,
+            owned_before: Vec::new(),
             journal: Journal::default(),
-            checker: None,
-            restarts: 0,
-            restart_at: None,
-            short_lives: 0,
+            checker: Slot::new(checkers_pid_file),
+            checker_generation: 1,
+            vrrp: Slot::new(vrrp_pid_file),
+            vrrp_memory: Default::default(),
+            routers_in_force: Routers::default(),
+            vrrp_dismissed: false,
+            front: Slot::new(in_run_dir("ipvsd_front.pid")),
+            front_dismissed: false,
+            outbox: Outbox::default(),
+            notifier: Notifier::default(),
             started_up: false,
-            reloading: None,
+            arriving: Some(Arriving::new(1)),
+            start_failed: false,
+            left_addresses: false,
             scripts: JoinSet::new(),
             asked: Vec::new(),
             next_request: 0,
             ending: None,
-            checkers_pid_file,
-            wrote_checkers_pid: false,
             lock,
             pid_file,
             control,
@@ -277,35 +312,37 @@ impl Core {
                 .for_each(|line| tracing::info!("{line}"));
         }
         self.tell_script_problems(&self.model.clone());
-        if let Err(code) = self.start_checker(Cause::Start) {
-            return code;
+        if !self.needs_checker() && !self.needs_vrrp() {
+            tracing::info!(
+                "There is no virtual server and no VRRP instance in {}",
+                self.options.file.display()
+            );
         }
-        let mut watchdog = interval(WATCHDOG_ROUND);
-        // After a stall of our own, one round has passed, not many.
-        watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.start_checker(Cause::Start);
+        self.start_vrrp(Cause::Start);
+        self.start_front(Cause::Start);
+        self.check_arrival();
         loop {
             if self.started_up
                 && let Some(ready) = ready.take()
             {
                 ready();
             }
-            if self.ending.is_some() && self.checker.is_none() {
-                return self.finish();
+            if self.advance_end(clock::now()) {
+                return self.finish().await;
             }
             let wake = self.wake();
             tokio::select! {
-                news = news_of(&mut self.checker) => {
-                    if let Some(code) = self.on_news(news).await {
-                        return code;
-                    }
-                }
+                news = self.checker.news() => self.on_checker_news(news),
+                news = self.vrrp.news() => self.on_vrrp_news(news),
+                news = self.front.news() => self.on_front_news(news),
                 signal = signals.next() => self.on_signal(signal),
                 Some(asked) = self.requests.recv() => self.on_request(asked),
                 Some(ran) = self.scripts.join_next() => self.on_script_end(ran),
-                _ = watchdog.tick() => self.watch().await,
+                subject = self.notifier.ended() => self.notifier.on_ended(&subject),
                 () = clock::sleep_until(wake) => {}
             }
-            self.on_time().await;
+            self.on_time();
         }
     }
 
@@ -313,35 +350,30 @@ impl Core {
     fn wake(&self) -> Moment {
         let far = clock::now() + Duration::from_secs(3600);
         let asked = self.asked.iter().map(|asked| asked.until);
-        let ending = self.ending.iter().map(|ending| ending.until);
+        let ending = self.ending.as_ref();
+        // At the end nobody is watched or started.
+        let children = match ending {
+            Some(_) => [None, None, None],
+            None => [self.checker.wake(), self.vrrp.wake(), self.front.wake()],
+        };
         asked
-            .chain(ending)
-            .chain(self.restart_at)
+            .chain(ending.and_then(|ending| ending.wake(self)))
+            .chain(children.into_iter().flatten())
+            .chain(self.outbox.due())
             .chain(self.keep.due())
             .min()
             .unwrap_or(far)
     }
 
-    async fn on_time(&mut self) {
+    fn on_time(&mut self) {
         let now = clock::now();
-        for asked in self
-            .asked
-            .extract_if(.., |asked| asked.until <= now)
-            .collect::<Vec<_>>()
-        {
-            let status = self.status(None);
-            let _ = asked.answer.send(Answer::Status(Box::new(status)));
-        }
+        self.answer_what_is_known(now);
         if let Err(error) = self.keep.write_if_due(&self.memory, now) {
             tracing::warn!("cannot keep what is known about the real servers: {error}");
         }
-        if self.restart_at.is_some_and(|at| at <= now) {
-            self.restart_at = None;
-            let _ = self.start_checker(Cause::Process);
-        }
-        if self.ending.as_ref().is_some_and(|end| end.until <= now) {
-            self.give_up_waiting().await;
-        }
+        self.tell_of_dropped_mails(now);
+        self.watch(now);
+        self.restart_due(now);
     }
 }
 

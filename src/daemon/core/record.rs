@@ -111,8 +111,12 @@ impl OwnedRecord {
 
 /// Whoever reads sees the old file or the new one, never half of one.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = std::fs::File::create(&beside)?;
+    let beside = path.with_added_extension("new");
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::File::create_new(&beside)?;
     file.write_all(bytes)?;
     drop(file);
     std::fs::rename(beside, path)

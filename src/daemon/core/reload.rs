@@ -18,7 +18,7 @@ impl Core {
                 let file = self.options.file.display().to_string();
                 self.refused = Some(summary(&loaded.diagnostics));
                 let cause = Cause::Signal("SIGHUP".into());
-                self.journal.tell(Told {
+                self.tell(Told {
                     cause,
                     what: What::ReloadRefused { file, errors },
                 });
@@ -40,28 +40,28 @@ impl Core {
         }
         self.refused = None;
         self.tell_script_problems(&model);
-        let runner = Arc::new(Runner::new(&model));
         self.model = Arc::new(model);
         self.generation += 1;
-        self.runners.insert(self.generation, runner);
         let generation = self.generation;
-        self.reloading = Some(generation);
-        match &mut self.checker {
-            Some(running) => {
-                let model = Box::new(Model::clone(&self.model));
-                running.child.send(&ToChecker::Reload { generation, model });
-            }
-            // Otherwise the next checker begins with it.
-            None if self.restart_at.is_none() => {
-                let _ = self.start_checker(Cause::Reload { generation });
-            }
-            None => {}
-        }
+        self.taken
+            .insert(generation, Taken::new(self.model.clone()));
+        self.arriving = Some(Arriving::new(generation));
+        let cause = Cause::Reload { generation };
+        self.reload_vrrp(cause.clone());
+        self.reload_checker(cause.clone());
+        self.reload_front(cause);
+        self.forget_old_configurations();
+        self.check_arrival();
     }
 
     pub(super) fn tell_script_problems(&self, model: &Model) {
         for problem in crate::daemon::scripts::inspect(model) {
             tracing::warn!("{problem}");
+        }
+        if self.serves(Subsystem::Vrrp) {
+            for absent in crate::daemon::interfaces::absent(model) {
+                tracing::warn!("{absent}");
+            }
         }
     }
 }

@@ -59,7 +59,7 @@ impl Core {
     pub(super) fn on_signal(&mut self, signal: &'static str) {
         match signal {
             "SIGHUP" => self.reload(),
-            "SIGTERM" | "SIGINT" => self.stop(signal),
+            "SIGTERM" | "SIGINT" => self.stop(Cause::Signal(signal.to_owned())),
             _ => tracing::info!(
                 "{signal} writes no file here: `ipvsd status` and `ipvsd status --events` tell what keepalived's would"
             ),

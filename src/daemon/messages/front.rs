@@ -1,10 +1,8 @@
 //! What core and the front process say to each other.
 
-use std::time::SystemTime;
-
 use serde::{Deserialize, Serialize};
 
-use crate::alert::mail::{MailEvent, MailText};
+use crate::alert::mail::{MailEvent, MailOut, MailStatus};
 use crate::config::model::Mail;
 
 /// From core to the front process.
@@ -23,16 +21,6 @@ pub enum ToFront {
     Ping,
     /// Try once more what waits, for no longer than a moment, and end.
     Stop,
-}
-
-/// A mail to be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailOut {
-    /// Counts from 1 since core started: which ones are done is told by it.
-    pub number: u64,
-    /// When it happened: the mail's date.
-    pub at: SystemTime,
-    pub text: MailText,
 }
 
 /// From the front process to core.
@@ -54,14 +42,4 @@ pub enum FromFront {
     Stopped {
         left: Vec<u64>,
     },
-}
-
-/// How it stands with the mail, for the status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailStatus {
-    pub waiting: u64,
-    pub sent: u64,
-    pub dropped: u64,
-    /// What the server said to the latest attempt that failed, while something waits.
-    pub trouble: Option<String>,
 }

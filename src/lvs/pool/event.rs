@@ -57,6 +57,8 @@ pub enum PoolChange {
         quorum: u32,
         hysteresis: u32,
         weight: u64,
+        /// The virtual server is new, and begins with it.
+        at_start: bool,
     },
     /// The sorry server stands in.
     SorryServerIn { server: DestinationKey },
@@ -187,6 +189,7 @@ impl fmt::Display for PoolEvent {
                 quorum,
                 hysteresis,
                 weight,
+                ..
             } => write!(
                 f,
                 "Gained quorum {quorum}+{hysteresis}={} <= {weight} for VS {vs}",

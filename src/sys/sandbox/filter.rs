@@ -8,7 +8,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule,
 };
 
-/// What the checker does without looking at the arguments.
+/// What every child does, whatever the arguments.
 const CALLS: &[libc::c_long] = &[
     // Sockets that are there, and pipes of the log.
     libc::SYS_read,
@@ -62,7 +62,7 @@ const CALLS: &[libc::c_long] = &[
 ];
 
 /// The part of a socket's type that is not a flag (socket(2)).
-const SOCKET_TYPE: u64 = 0xf;
+pub(super) const SOCKET_TYPE: u64 = 0xf;
 
 /// The options of an IP socket are numbered below this. From here on the same call
 /// changes the rules of iptables (`IPT_SO_SET_REPLACE` is 64, linux/netfilter_ipv4/
@@ -74,85 +74,138 @@ const IP_OPTIONS_END: u64 = 64;
 /// and not killed for: a call that was forgotten here, or that a newer C library
 /// makes, must cost one check and not the checker.
 pub fn checker() -> Result<BpfProgram, BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        CALLS.iter().map(|call| (*call, Vec::new())).collect();
-    let mut allow = |call: libc::c_long, conditions: Vec<SeccompCondition>| {
-        let rule = SeccompRule::new(conditions)?;
-        rules.entry(call).or_default().push(rule);
-        Ok::<_, BackendError>(())
-    };
-
+    let mut rules = Rules::new()?;
     // TCP and UDP, and of netlink the generic one, which IPVS speaks. No AF_UNIX: the
     // sockets to core and to the log are there already.
     for family in [libc::AF_INET, libc::AF_INET6] {
         for kind in [libc::SOCK_STREAM, libc::SOCK_DGRAM] {
             let kind = masked(1, SOCKET_TYPE, kind as u64)?;
-            allow(libc::SYS_socket, vec![equal(0, family)?, kind])?;
+            rules.allow(libc::SYS_socket, vec![equal(0, family)?, kind])?;
         }
     }
-    allow(
-        libc::SYS_socket,
-        vec![
-            equal(0, libc::AF_NETLINK)?,
-            equal(2, libc::NETLINK_GENERIC)?,
-        ],
-    )?;
-    for level in [
+    rules.netlink(libc::NETLINK_GENERIC)?;
+    rules.options(&[
         libc::SOL_SOCKET,
         libc::SOL_TCP,
         libc::SOL_UDP,
         libc::SOL_NETLINK,
-    ] {
-        allow(libc::SYS_setsockopt, vec![equal(1, level)?])?;
-    }
-    for level in [libc::SOL_IP, libc::SOL_IPV6] {
-        let plain =
-            SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Lt, IP_OPTIONS_END)?;
-        allow(libc::SYS_setsockopt, vec![equal(1, level)?, plain])?;
-    }
-    // Not whom the kernel is to send signals to (F_SETOWN).
-    for command in [
-        libc::F_GETFD,
-        libc::F_SETFD,
-        libc::F_GETFL,
-        libc::F_SETFL,
-        libc::F_DUPFD_CLOEXEC,
-    ] {
-        allow(libc::SYS_fcntl, vec![equal(1, command)?])?;
-    }
-    // Addresses and links can be changed by ioctl as well.
-    allow(libc::SYS_ioctl, vec![equal(1, libc::FIONBIO as i32)?])?;
-    // Memory for data: nothing that came in becomes a program.
-    let exec = libc::PROT_EXEC as u64;
-    allow(libc::SYS_mmap, vec![masked(2, exec, 0)?])?;
-    allow(libc::SYS_mprotect, vec![masked(2, exec, 0)?])?;
-    // Limits are read, never set: the third argument, what to set, is null.
-    let nothing = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
-    allow(libc::SYS_prlimit64, vec![nothing])?;
-    // abort(3) raises a signal in this process.
-    allow(
-        libc::SYS_tgkill,
-        vec![equal(0, nix::unistd::getpid().as_raw())?],
-    )?;
+    ])?;
+    rules.ip_options(&[libc::SOL_IP, libc::SOL_IPV6])?;
+    rules.finish()
+}
 
-    let filter = SeccompFilter::new(
-        rules,
-        SeccompAction::Errno(libc::EPERM as u32),
-        SeccompAction::Allow,
-        std::env::consts::ARCH.try_into()?,
-    )?;
-    filter.try_into()
+/// The filter of the vrrp process, in the same manner.
+pub fn vrrp() -> Result<BpfProgram, BackendError> {
+    let mut rules = Rules::new()?;
+    for call in [libc::SYS_recvmmsg, libc::SYS_timerfd_settime] {
+        rules.allow(call, Vec::new())?;
+    }
+    // Adverts by an interface that has come later, and netlink anew where an answer
+    // was lost. The others are there already.
+    let raw = masked(1, SOCKET_TYPE, libc::SOCK_RAW as u64)?;
+    let adverts = vec![
+        equal(0, libc::AF_INET)?,
+        raw,
+        equal(2, crate::sys::vrrp_socket::PROTOCOL)?,
+    ];
+    rules.allow(libc::SYS_socket, adverts)?;
+    rules.netlink(libc::NETLINK_ROUTE)?;
+    rules.options(&[libc::SOL_SOCKET, libc::SOL_NETLINK])?;
+    rules.ip_options(&[libc::SOL_IP])?;
+    rules.finish()
+}
+
+/// A filter that is being written. What it allows from the beginning is what every
+/// child does.
+pub(super) struct Rules(BTreeMap<libc::c_long, Vec<SeccompRule>>);
+
+impl Rules {
+    pub(super) fn new() -> Result<Self, BackendError> {
+        let mut rules = Rules(CALLS.iter().map(|call| (*call, Vec::new())).collect());
+        // Not whom the kernel is to send signals to (F_SETOWN).
+        for command in [
+            libc::F_GETFD,
+            libc::F_SETFD,
+            libc::F_GETFL,
+            libc::F_SETFL,
+            libc::F_DUPFD_CLOEXEC,
+        ] {
+            rules.allow(libc::SYS_fcntl, vec![equal(1, command)?])?;
+        }
+        // Addresses and links can be changed by ioctl as well.
+        rules.allow(libc::SYS_ioctl, vec![equal(1, libc::FIONBIO as i32)?])?;
+        // Memory for data: nothing that came in becomes a program.
+        let exec = libc::PROT_EXEC as u64;
+        rules.allow(libc::SYS_mmap, vec![masked(2, exec, 0)?])?;
+        rules.allow(libc::SYS_mprotect, vec![masked(2, exec, 0)?])?;
+        // Limits are read, never set: the third argument, what to set, is null.
+        let nothing = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+        rules.allow(libc::SYS_prlimit64, vec![nothing])?;
+        // abort(3) raises a signal in this process.
+        let this = equal(0, nix::unistd::getpid().as_raw())?;
+        rules.allow(libc::SYS_tgkill, vec![this])?;
+        Ok(rules)
+    }
+
+    /// A call whose arguments are these; with none, whatever they are.
+    pub(super) fn allow(
+        &mut self,
+        call: libc::c_long,
+        arguments: Vec<SeccompCondition>,
+    ) -> Result<(), BackendError> {
+        let rules = self.0.entry(call).or_default();
+        if !arguments.is_empty() {
+            rules.push(SeccompRule::new(arguments)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn netlink(&mut self, protocol: i32) -> Result<(), BackendError> {
+        let netlink = vec![equal(0, libc::AF_NETLINK)?, equal(2, protocol)?];
+        self.allow(libc::SYS_socket, netlink)
+    }
+
+    pub(super) fn options(&mut self, levels: &[i32]) -> Result<(), BackendError> {
+        for level in levels {
+            self.allow(libc::SYS_setsockopt, vec![equal(1, *level)?])?;
+        }
+        Ok(())
+    }
+
+    /// Those of a packet's header, and nobody's rules.
+    pub(super) fn ip_options(&mut self, levels: &[i32]) -> Result<(), BackendError> {
+        for level in levels {
+            let plain = SeccompCondition::new(
+                2,
+                SeccompCmpArgLen::Dword,
+                SeccompCmpOp::Lt,
+                IP_OPTIONS_END,
+            )?;
+            self.allow(libc::SYS_setsockopt, vec![equal(1, *level)?, plain])?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<BpfProgram, BackendError> {
+        let filter = SeccompFilter::new(
+            self.0,
+            SeccompAction::Errno(libc::EPERM as u32),
+            SeccompAction::Allow,
+            std::env::consts::ARCH.try_into()?,
+        )?;
+        filter.try_into()
+    }
 }
 
 /// An argument that is this number.
-fn equal(index: u8, value: i32) -> Result<SeccompCondition, BackendError> {
+pub(super) fn equal(index: u8, value: i32) -> Result<SeccompCondition, BackendError> {
     // The upper half of the register is the C library's business.
     let value = u64::from(value as u32);
     SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
 }
 
 /// An argument whose bits under `mask` are these.
-fn masked(index: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
+pub(super) fn masked(index: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
     let operator = SeccompCmpOp::MaskedEq(mask);
     SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value)
 }

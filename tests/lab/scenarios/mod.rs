@@ -2,26 +2,42 @@
 //! line is its module and its function.
 
 mod bad_input;
+mod children;
 mod command_line;
 mod compare;
+mod failover;
 mod harness;
 mod ipvs;
+mod mail;
+mod notify;
+mod pairs;
 mod processes;
 mod reload;
+mod seeds;
 mod serving;
+mod vrrp_bad_input;
+mod vrrp_process;
 
 use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
     [
         bad_input::ALL,
+        children::ALL,
         command_line::ALL,
         compare::ALL,
+        failover::ALL,
         harness::ALL,
         ipvs::ALL,
+        mail::ALL,
+        notify::ALL,
+        pairs::ALL,
         processes::ALL,
         reload::ALL,
+        seeds::ALL,
         serving::ALL,
+        vrrp_bad_input::ALL,
+        vrrp_process::ALL,
     ]
     .concat()
 }

@@ -1,5 +1,7 @@
 //! `ipvsd status`: what the running director knows.
 
+mod vrrp;
+
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -86,9 +88,10 @@ fn plain(status: &Status) -> String {
             child.restarts
         );
     }
-    if status.children.is_empty() && !status.virtual_servers.is_empty() {
-        text.push_str(
-            "no checker runs, another is about to be started: this is what was known last\n",
+    for process in missing(status) {
+        let _ = writeln!(
+            text,
+            "no {process} process runs, another is about to be started: this is what was known last"
         );
     }
     if let (Some(settled), Some(counters)) = (status.table.settled, status.table.counters) {
@@ -116,11 +119,29 @@ fn plain(status: &Status) -> String {
             age(refused.retry_in)
         );
     }
+    if let Some(mail) = &status.mail {
+        vrrp::plain_mail(&mut text, mail);
+    }
+    vrrp::plain(&mut text, status);
     for virtual_server in &status.virtual_servers {
         text.push('\n');
         plain_virtual_server(&mut text, virtual_server, status.table.settled.is_some());
     }
     text
+}
+
+/// The processes that should run and do not.
+fn missing(status: &Status) -> impl Iterator<Item = &'static str> {
+    let wanted = [
+        ("vrrp", !status.instances.is_empty()),
+        ("checker", !status.virtual_servers.is_empty()),
+        ("front", status.mail.is_some()),
+    ];
+    let runs = |process: &str| status.children.iter().any(|it| it.process == process);
+    wanted
+        .into_iter()
+        .filter(move |(process, wanted)| *wanted && !runs(process))
+        .map(|(process, _)| process)
 }
 
 /// `known` is whether the checker has said what the kernel has.

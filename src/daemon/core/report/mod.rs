@@ -1,7 +1,9 @@
-//! The status: what core knows, with what only the checker can tell where it
-//! answers.
+//! The status: what core knows, with what only the children can tell where they
+//! answer.
 
-use std::collections::HashMap;
+mod vrrp;
+
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,11 @@ use crate::lvs::{DestinationKey, Protocol, ServiceKey};
 use crate::moment::Moment;
 use crate::sys::ipvs::Counters;
 
+pub use self::vrrp::{
+    AddressStatus, GroupStatus, InstanceStatus, MailQueueStatus, MasterStatus, PacketsStatus,
+    foreign_packets, groups, instances, mail,
+};
+
 /// What `ipvsd status --json` prints. Times are in seconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -23,8 +30,14 @@ pub struct Status {
     pub configuration: Configuration,
     pub uptime: f64,
     pub children: Vec<ChildStatus>,
+    pub instances: Vec<InstanceStatus>,
+    pub groups: Vec<GroupStatus>,
+    /// VRRP packets that belong to no instance, by interface and by kind.
+    pub foreign_packets: BTreeMap<String, BTreeMap<String, u64>>,
     pub table: TableStatus,
     pub virtual_servers: Vec<VirtualServerStatus>,
+    /// None where nothing is mailed.
+    pub mail: Option<MailQueueStatus>,
     /// How many events there have been; `ipvsd status --events` lists the latest.
     pub events: u64,
 }

@@ -1,0 +1,61 @@
+//! The scripts of instances and sync groups.
+
+use crate::config::diagnostic::{Code, shown};
+use crate::config::lower::{Lower, Said};
+use crate::config::model::{Notify, Script, ScriptId};
+use crate::config::syntax::StatementId;
+
+/// What a block says about scripts.
+#[derive(Default)]
+pub(super) struct NotifyWords {
+    master: Option<Said<Script>>,
+    backup: Option<Said<Script>>,
+    fault: Option<Said<Script>>,
+    stop: Option<Said<Script>>,
+    any: Option<Said<Script>>,
+}
+
+impl Lower<'_, '_> {
+    /// Whether this is a word about a script.
+    pub(super) fn notify_word(&mut self, words: &mut NotifyWords, id: StatementId) -> bool {
+        let slot = match self.ast.keyword(id) {
+            "notify_master" => &mut words.master,
+            "notify_backup" => &mut words.backup,
+            "notify_fault" => &mut words.fault,
+            "notify_stop" => &mut words.stop,
+            "notify" => &mut words.any,
+            _ => return false,
+        };
+        let script = self.command_and_user(id);
+        match (&slot, script) {
+            (Some(first), _) => self.second_script(first.by, id),
+            (None, Some(value)) => *slot = Some(Said { value, by: id }),
+            (None, None) => {}
+        }
+        true
+    }
+
+    /// With keepalived, it is the first one that counts here.
+    fn second_script(&mut self, first: StatementId, second: StatementId) {
+        let word = shown(self.ast.keyword(second));
+        let (first, second) = (self.span(first), self.span(second));
+        self.report(Code::Repeated, format!("`{word}` is said twice"))
+            .at(second, "this one does not count")
+            .related(first, "this one does")
+            .help("one script can run both");
+    }
+
+    /// The scripts by their numbers.
+    pub(super) fn notify(&mut self, words: NotifyWords) -> Notify {
+        let mut number = |said: Option<Said<Script>>| -> Option<ScriptId> {
+            said.map(|said| self.script(said.value))
+        };
+        Notify {
+            master: number(words.master),
+            backup: number(words.backup),
+            fault: number(words.fault),
+            stop: number(words.stop),
+            any: number(words.any),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The checker: started with everything known, heard, replaced.
+
+use super::*;
+use crate::daemon::core::child::{Checker, News};
+use crate::daemon::scripts::Leavings;
+
+impl Core {
+    /// What is to be in the kernel's table.
+    pub(super) fn virtual_servers(&self) -> &[VirtualServer] {
+        match self.serves(Subsystem::Checkers) {
+            true => &self.model.virtual_servers,
+            false => &[],
+        }
+    }
+
+    /// Whether there is anything for a checker to do.
+    pub(super) fn needs_checker(&self) -> bool {
+        let has_some = !self.model.virtual_servers.is_empty() || !self.record.is_empty();
+        self.serves(Subsystem::Checkers) && has_some
+    }
+
+    /// Starts a checker, where there is anything to do for it, with the present
+    /// configuration and everything known.
+    pub(super) fn start_checker(&mut self, cause: Cause) {
+        if !self.needs_checker() {
+            return;
+        }
+        // What is found in the kernel of these is ours; of the others that are about
+        // to be written down it is someone else's.
+        let owned: Vec<ServiceKey> = self.record.services().collect();
+        if let Err(error) = self
+            .record
+            .add(self.model.virtual_servers.iter().map(|vs| vs.key))
+        {
+            return self.cannot_start_checker(&format!(
+                "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
+            ));
+        }
+        let pid = match self.checker.start(self.options.in_background) {
+            Ok(pid) => pid,
+            Err(error) => {
+                return self
+                    .cannot_start_checker(&format!("cannot start the checker process: {error}"));
+            }
+        };
+        self.tell_started::<Checker>(pid, cause.clone());
+        self.checker.send(&ToChecker::Start(Box::new(Start {
+            generation: self.generation,
+            model: Model::clone(&self.model),
+            owned: owned.clone(),
+            memory: self.memory.clone(),
+            cause,
+        })));
+        self.owned_before = owned;
+    }
+
+    /// Another configuration has been taken.
+    pub(super) fn reload_checker(&mut self, cause: Cause) {
+        let generation = self.generation;
+        if self.checker.working().is_some() {
+            let model = Box::new(Model::clone(&self.model));
+            self.checker.send(&ToChecker::Reload { generation, model });
+        } else if !self.checker.is_there() && !self.checker.is_pausing() {
+            self.start_checker(cause);
+        }
+        // Otherwise the next one begins with it.
+    }
+
+    fn cannot_start_checker(&mut self, why: &str) {
+        if self.ending.is_some() {
+            tracing::error!("{why}");
+        } else if self.started_up {
+            tracing::error!("{why}");
+            self.checker.pause();
+        } else {
+            self.fail_start(why);
+        }
+    }
+
+    pub(super) fn on_checker_news(&mut self, news: News<Checker>) {
+        match news {
+            News::Said(message) => self.on_checker_message(*message),
+            News::Ended(how) => self.on_checker_ended(how),
+        }
+    }
+
+    fn on_checker_ended(&mut self, how: String) {
+        let Some(mut late) = self.checker.clear() else {
+            return;
+        };
+        // With it go the scripts that it waited for, so that its successor's are the
+        // only ones.
+        self.scripts.abort_all();
+        if self.ending.is_some() {
+            return self.take_out_what_is_left();
+        }
+        if late.gave_up.is_some() {
+            // It has touched nothing, so nothing has become ours.
+            let owned = std::mem::take(&mut self.owned_before);
+            self.write_record(owned);
+        }
+        if !self.started_up && !late.hung {
+            let why = late
+                .gave_up
+                .unwrap_or_else(|| format!("the checker process ended during the start: {how}"));
+            return self.fail_start(&why);
+        }
+        self.tell_of_death::<Checker>(&mut late, how);
+        self.checker.restart();
+    }
+
+    fn on_checker_message(&mut self, message: FromChecker) {
+        match message {
+            FromChecker::Alive => {}
+            FromChecker::Failed(why) => self.checker.gave_up(why),
+            FromChecker::Pools { pools, told } => {
+                self.memory.pools = pools.into_iter().collect();
+                self.memory.keep_only(&self.model);
+                self.keep.changed();
+                self.tell_all(told);
+            }
+            FromChecker::Verdict(news) => {
+                let NewVerdict {
+                    key,
+                    verdict,
+                    server,
+                    quorum_up,
+                    sorry,
+                    told,
+                } = *news;
+                self.memory.verdicts.insert(key, verdict);
+                self.keep.changed();
+                if let Some(pool) = self.memory.pools.get_mut(&key.service) {
+                    pool.quorum_up = quorum_up;
+                    pool.sorry = sorry;
+                    pool.servers.insert(key.server, server);
+                }
+                self.tell_all(told);
+            }
+            FromChecker::Table(told) => self.tell_all(told),
+            FromChecker::Settled {
+                generation,
+                operations,
+                owned,
+            } => {
+                self.on_settled(generation, operations, owned);
+            }
+            FromChecker::RunScript {
+                request,
+                script,
+                generation,
+                timeout,
+            } => {
+                let Some(pid) = self.checker.working() else {
+                    return;
+                };
+                let Some(taken) = self.taken.get(&generation) else {
+                    let end = ScriptEnd::NotRun("its configuration is no longer known".into());
+                    self.checker.send(&ToChecker::ScriptEnded { request, end });
+                    return;
+                };
+                let runner = taken.runner.clone();
+                self.scripts.spawn(async move {
+                    let end = runner
+                        .run_apart(script, Vec::new(), timeout, Leavings::Kill)
+                        .await;
+                    Ran { pid, request, end }
+                });
+            }
+            FromChecker::Status { request, live } => {
+                self.on_part_of_status(request, Part::Live(live));
+            }
+            FromChecker::Released { left } => {
+                // With -I they are meant to stay.
+                for key in left.iter().filter(|_| !self.options.keep_ipvs) {
+                    tracing::error!(
+                        "virtual server {key} could not be taken out of the kernel: `ipvsadm -D` does it"
+                    );
+                }
+                self.write_record(left);
+                if let Some(end) = &mut self.ending {
+                    end.checker.done = true;
+                }
+            }
+        }
+    }
+
+    fn on_settled(&mut self, generation: u64, operations: u64, owned: Vec<ServiceKey>) {
+        self.checker_generation = generation;
+        self.forget_old_configurations();
+        if generation != self.generation {
+            return;
+        }
+        let wanted: Vec<_> = self.model.virtual_servers.iter().map(|vs| vs.key).collect();
+        self.write_record(owned.into_iter().chain(wanted));
+        if let Some(arriving) = &mut self.arriving
+            && arriving.generation == generation
+        {
+            arriving.operations = Some(operations);
+            self.check_arrival();
+        }
+    }
+
+    pub(super) fn write_record(&mut self, services: impl IntoIterator<Item = ServiceKey>) {
+        if let Err(error) = self.record.replace(services) {
+            tracing::error!("cannot write down which virtual servers are ours: {error}");
+        }
+    }
+
+    pub(super) fn on_script_end(&mut self, ran: Result<Ran, tokio::task::JoinError>) {
+        let Ok(Ran { pid, request, end }) = ran else {
+            return;
+        };
+        if self.checker.working() == Some(pid) {
+            self.checker.send(&ToChecker::ScriptEnded { request, end });
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Notify scripts: which are run when an instance or a sync group changes, and in which
+//! order.
+//!
+//! Each object has a queue: the next script starts when the one before it has ended or
+//! was killed, so that what a script leaves behind fits the latest state. Those of
+//! different objects run side by side, and nothing waits for any of them.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
+
+use super::*;
+use crate::config::model::{Notify, ScriptId};
+use crate::daemon::scripts::Leavings;
+use crate::vrrp::{Change, Priority, State, Subject, VrrpEvent};
+
+/// How many scripts of one object may wait. An object that changes faster than its
+/// scripts run has its oldest changes left out.
+const WAITING: usize = 100;
+
+/// A script that is to be run.
+#[derive(Clone)]
+pub(super) struct Job {
+    runner: Arc<Runner>,
+    script: ScriptId,
+    arguments: Vec<String>,
+    /// How long it may take.
+    limit: Duration,
+    /// For messages: whose it is, and for which state.
+    label: String,
+}
+
+/// What scripts were last told of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notified {
+    State(State),
+    /// ipvsd ends.
+    Stopped,
+    /// It is no longer configured, or is another one on the wire.
+    Removed,
+}
+
+impl Notified {
+    /// As scripts are told.
+    fn word(self) -> &'static str {
+        match self {
+            Notified::State(state) => state.name(),
+            Notified::Stopped => "STOP",
+            // As keepalived has it. It takes no part any more.
+            Notified::Removed => State::Fault.name(),
+        }
+    }
+}
+
+/// The scripts that run and wait, and what they were last told.
+#[derive(Default)]
+pub(super) struct Notifier {
+    queues: Queues<Subject, Job>,
+    running: JoinSet<Subject>,
+    notified: HashMap<Subject, Notified>,
+}
+
+impl Notifier {
+    /// Whether nothing runs and nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.queues.is_empty()
+    }
+
+    /// The end of a script; never, if none runs.
+    pub async fn ended(&mut self) -> Subject {
+        loop {
+            match self.running.join_next().await {
+                Some(Ok(subject)) => return subject,
+                // It was given up.
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Starts what is next in this object's queue.
+    pub fn on_ended(&mut self, subject: &Subject) {
+        if let Some(job) = self.queues.ended(subject) {
+            self.start(subject.clone(), job);
+        }
+    }
+
+    /// Ends what runs, and runs nothing of what waits.
+    pub fn give_up(&mut self) {
+        for (subject, waiting) in self.queues.clear() {
+            let waiting = match waiting.len() {
+                0 => String::new(),
+                n => format!(", and {n} that wait are not run"),
+            };
+            tracing::error!(
+                "a notify script for {} has not ended and is killed{waiting}",
+                subject.name()
+            );
+        }
+        self.running.abort_all();
+    }
+
+    /// Waits until nobody waits for a script any more, upon which each is killed.
+    pub async fn shutdown(&mut self) {
+        self.running.shutdown().await;
+    }
+
+    fn run(&mut self, subject: &Subject, job: Job) {
+        match self.queues.push(subject.clone(), job, WAITING) {
+            Push::Start(job) => self.start(subject.clone(), job),
+            Push::Waits => {}
+            Push::InPlaceOf(job) => tracing::error!(
+                "notify script for {} is left out: {WAITING} scripts of it wait already",
+                job.label
+            ),
+        }
+    }
+
+    fn start(&mut self, subject: Subject, job: Job) {
+        self.running.spawn(async move {
+            let Job {
+                runner,
+                script,
+                arguments,
+                limit,
+                label,
+            } = job;
+            let name = runner.name(script);
+            tracing::debug!("Running {name} for {label}");
+            let end = runner
+                .run_apart(script, arguments, limit, Leavings::Spare)
+                .await;
+            match end {
+                ScriptEnd::Exited(0) => {}
+                ScriptEnd::Exited(status) => {
+                    tracing::warn!("{name} for {label} has ended with status {status}");
+                }
+                ScriptEnd::Signalled(signal) => {
+                    tracing::warn!("{name} for {label} was ended by signal {signal}");
+                }
+                ScriptEnd::TimedOut(after) => tracing::error!(
+                    "{name} for {label} was killed: it has taken longer than {} s",
+                    after.as_secs()
+                ),
+                ScriptEnd::NotRun(why) => {
+                    tracing::error!("{name} for {label} was not run: {why}");
+                }
+            }
+            subject
+        });
+    }
+}
+
+impl Core {
+    /// Runs the scripts that are configured for what has happened.
+    pub(super) fn notify(&mut self, event: &VrrpEvent) {
+        let (notified, priority) = match &event.change {
+            Change::Entered { to, priority, .. } => (Notified::State(*to), *priority),
+            Change::Stopped { priority, .. } => match self.ending {
+                Some(_) => (Notified::Stopped, *priority),
+                None => (Notified::Removed, *priority),
+            },
+            _ => return,
+        };
+        if notified == Notified::State(State::Init) {
+            return;
+        }
+        // A process that goes on where the one before it was has changed nothing.
+        let before = self
+            .notifier
+            .notified
+            .insert(event.subject.clone(), notified);
+        if before == Some(notified) {
+            return;
+        }
+        // What is no longer configured still stops by what was.
+        let found = self
+            .taken
+            .values()
+            .rev()
+            .find_map(|taken| Some((taken, scripts_of(&taken.model, &event.subject)?)));
+        let Some((taken, notify)) = found else { return };
+        let label = format!("{} ({})", event.subject.name(), notified.word());
+        let jobs = jobs(notify, &event.subject, notified, priority);
+        let jobs: Vec<Job> = jobs
+            .map(|(script, arguments)| Job {
+                runner: taken.runner.clone(),
+                script,
+                arguments,
+                limit: taken.model.global.notify_timeout,
+                label: label.clone(),
+            })
+            .collect();
+        for job in jobs {
+            self.notifier.run(&event.subject, job);
+        }
+    }
+}
+
+/// What is run, and with which arguments behind its own: `notify_master` and its like as
+/// they are, `notify` with everything. What is removed has `notify` alone, and a group
+/// has the priority 0, as keepalived does it.
+fn jobs(
+    notify: &Notify,
+    subject: &Subject,
+    notified: Notified,
+    priority: Priority,
+) -> impl Iterator<Item = (ScriptId, Vec<String>)> {
+    let own = match notified {
+        Notified::State(State::Master) => notify.master,
+        Notified::State(State::Backup) => notify.backup,
+        Notified::State(State::Fault) => notify.fault,
+        Notified::State(State::Init) | Notified::Removed => None,
+        Notified::Stopped => notify.stop,
+    };
+    let (what, priority) = match subject {
+        Subject::Instance(_) => ("INSTANCE", priority.0),
+        Subject::Group(_) => ("GROUP", 0),
+    };
+    let everything = vec![
+        what.to_owned(),
+        subject.name().to_owned(),
+        notified.word().to_owned(),
+        priority.to_string(),
+    ];
+    // Of a group that is dissolved nothing is run at all.
+    let is_dissolved = matches!((subject, notified), (Subject::Group(_), Notified::Removed));
+    let any = notify.any.filter(|_| !is_dissolved);
+    let any = any.map(|script| (script, everything));
+    own.map(|script| (script, Vec::new()))
+        .into_iter()
+        .chain(any)
+}
+
+/// None where it is not configured.
+fn scripts_of<'a>(model: &'a Model, subject: &Subject) -> Option<&'a Notify> {
+    match subject {
+        Subject::Instance(name) => {
+            let mut instances = model.vrrp_instances.iter();
+            let instance = instances.find(|it| it.settings.name == *name)?;
+            Some(&instance.notify)
+        }
+        Subject::Group(name) => {
+            let mut groups = model.vrrp_sync_groups.iter();
+            let group = groups.find(|it| it.settings.name == *name)?;
+            Some(&group.notify)
+        }
+    }
+}
+
+/// One queue an object; of each, one job runs at a time.
+struct Queues<K, J> {
+    /// What waits. An object is in it while a job of it runs.
+    waiting: HashMap<K, VecDeque<J>>,
+}
+
+/// What becomes of a job.
+#[derive(Debug, PartialEq, Eq)]
+enum Push<J> {
+    /// It is to be started now.
+    Start(J),
+    Waits,
+    /// It waits, and this one, which has waited longest, never runs.
+    InPlaceOf(J),
+}
+
+impl<K, J> Default for Queues<K, J> {
+    fn default() -> Self {
+        Queues {
+            waiting: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Eq + std::hash::Hash, J> Queues<K, J> {
+    /// A new job, of which at most `most` wait.
+    fn push(&mut self, key: K, job: J, most: usize) -> Push<J> {
+        let queue = match self.waiting.entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(VecDeque::new());
+                return Push::Start(job);
+            }
+            Entry::Occupied(occupied) => occupied.into_mut(),
+        };
+        queue.push_back(job);
+        match queue.len() > most {
+            true => queue.pop_front().map_or(Push::Waits, Push::InPlaceOf),
+            false => Push::Waits,
+        }
+    }
+
+    /// The job of this object that ran has ended: the next to be started, if one waits.
+    fn ended(&mut self, key: &K) -> Option<J> {
+        let next = self.waiting.get_mut(key)?.pop_front();
+        if next.is_none() {
+            self.waiting.remove(key);
+        }
+        next
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Forgets all that run and wait; those that wait, by object.
+    fn clear(&mut self) -> impl Iterator<Item = (K, VecDeque<J>)> {
+        self.waiting.drain()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_has_its_jobs_one_after_the_other_and_others_do_not_wait_for_it() {
+        let mut queues = Queues::default();
+        assert_eq!(queues.push("a", 1, 9), Push::Start(1));
+        assert_eq!(queues.push("a", 2, 9), Push::Waits);
+        assert_eq!(queues.push("b", 3, 9), Push::Start(3));
+        assert_eq!(queues.push("a", 4, 9), Push::Waits);
+        assert_eq!(queues.ended(&"a"), Some(2));
+        assert_eq!(queues.push("a", 5, 9), Push::Waits);
+        assert_eq!(queues.ended(&"b"), None);
+        assert_eq!(queues.ended(&"a"), Some(4));
+        assert_eq!(queues.ended(&"a"), Some(5));
+        assert!(!queues.is_empty());
+        assert_eq!(queues.ended(&"a"), None);
+        assert!(queues.is_empty());
+        assert_eq!(queues.push("a", 6, 9), Push::Start(6));
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_is_left_out_and_the_latest_runs_last() {
+        let mut queues = Queues::default();
+        assert_eq!(queues.push("a", 1, 2), Push::Start(1));
+        for job in [2, 3] {
+            assert_eq!(queues.push("a", job, 2), Push::Waits);
+        }
+        assert_eq!(queues.push("a", 4, 2), Push::InPlaceOf(2));
+        assert_eq!(queues.ended(&"a"), Some(3));
+        assert_eq!(queues.ended(&"a"), Some(4));
+        assert_eq!(queues.ended(&"a"), None);
+    }
+
+    #[test]
+    fn each_state_has_its_script_and_all_have_notify() {
+        let notify = Notify {
+            master: Some(ScriptId(1)),
+            backup: Some(ScriptId(2)),
+            fault: Some(ScriptId(3)),
+            stop: Some(ScriptId(4)),
+            any: Some(ScriptId(5)),
+        };
+        let instance = Subject::Instance("VI_1".into());
+        let group = Subject::Group("G1".into());
+        let run = |subject, notified| -> Vec<(u32, String)> {
+            jobs(&notify, subject, notified, Priority(150))
+                .map(|(script, arguments)| (script.0, arguments.join(" ")))
+                .collect()
+        };
+        for (state, own, word) in [
+            (State::Master, 1, "MASTER"),
+            (State::Backup, 2, "BACKUP"),
+            (State::Fault, 3, "FAULT"),
+        ] {
+            let any = format!("INSTANCE VI_1 {word} 150");
+            let expected = [(own, String::new()), (5, any)];
+            assert_eq!(run(&instance, Notified::State(state)), expected);
+        }
+        let expected = [(4, String::new()), (5, "GROUP G1 STOP 0".to_owned())];
+        assert_eq!(run(&group, Notified::Stopped), expected);
+        let expected = [(5, "INSTANCE VI_1 FAULT 150".to_owned())];
+        assert_eq!(run(&instance, Notified::Removed), expected);
+        assert_eq!(run(&group, Notified::Removed), []);
+    }
+
+    #[test]
+    fn what_is_not_configured_is_not_run() {
+        let notify = Notify {
+            any: Some(ScriptId(0)),
+            ..Notify::default()
+        };
+        let subject = Subject::Instance("VI_1".into());
+        let master = Notified::State(State::Master);
+        assert_eq!(jobs(&notify, &subject, master, Priority(1)).count(), 1);
+        let none = Notify::default();
+        assert_eq!(jobs(&none, &subject, master, Priority(1)).count(), 0);
+    }
+}

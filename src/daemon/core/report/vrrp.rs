@@ -1,0 +1,249 @@
+//! Instances, sync groups and mail in the status.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::mail::MailStatus;
+use crate::config::model::{Model, VrrpInstance};
+use crate::daemon::core::outbox::Outbox;
+use crate::moment::Moment;
+use crate::vrrp::memory::{Counters, GroupReport, InstanceReport, Memory, Report};
+
+/// An instance. What only the vrrp process knows is None where it does not answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    pub name: String,
+    pub state: String,
+    /// How long it has been in that state.
+    pub age: f64,
+    /// Why it entered it; None before it has entered any.
+    pub why: Option<String>,
+    pub interface: String,
+    pub vrid: u8,
+    pub version: u8,
+    /// What the file says.
+    pub configured_priority: u8,
+    /// The one in its adverts.
+    pub priority: Option<u8>,
+    /// The sync group that it is in.
+    pub group: Option<String>,
+    /// In its adverts' order.
+    pub addresses: Vec<AddressStatus>,
+    /// The master that is heard; None while it is master itself.
+    pub master: Option<MasterStatus>,
+    pub packets: Option<PacketsStatus>,
+}
+
+/// A virtual address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AddressStatus {
+    /// With the bits of its mask: `10.0.0.80/24`.
+    pub address: String,
+    pub interface: String,
+}
+
+/// Another router that is master.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MasterStatus {
+    pub address: String,
+    pub priority: u8,
+    /// Since its latest advert.
+    pub heard_age: f64,
+}
+
+/// What an instance has sent and received in the life of the present vrrp process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PacketsStatus {
+    pub adverts_sent: u64,
+    pub adverts_received: u64,
+    /// Of these, with priority 0.
+    pub releases_received: u64,
+    pub became_master: u64,
+    /// Gratuitous ARP frames.
+    pub announcements_sent: u64,
+    /// By the kind of what was wrong.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+/// A sync group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GroupStatus {
+    pub name: String,
+    pub state: String,
+    pub age: f64,
+    pub why: Option<String>,
+    pub members: Vec<String>,
+}
+
+/// The mails. What only the front process knows is None where it does not answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MailQueueStatus {
+    pub waiting: u64,
+    pub sent: Option<u64>,
+    pub dropped: Option<u64>,
+    /// What the server said to the latest attempt that failed, while something waits.
+    pub trouble: Option<String>,
+}
+
+/// The instances of the status, from the model, what core knows, and what the vrrp
+/// process tells.
+pub fn instances(
+    model: &Model,
+    memory: &Memory,
+    report: Option<&Report>,
+    now: Moment,
+) -> Vec<InstanceStatus> {
+    let groups = &model.vrrp_sync_groups;
+    let group_of = |name: &String| {
+        let mut groups = groups.iter().map(|group| &group.settings);
+        let group = groups.find(|group| group.members.contains(name))?;
+        Some(group.name.clone())
+    };
+    let statuses = model.vrrp_instances.iter().map(|instance| {
+        let name = &instance.settings.name;
+        let reported = report.and_then(|report| {
+            let mut reported = report.instances.iter();
+            reported.find(|reported| reported.name == *name)
+        });
+        let known = Known::of(
+            reported.map(|it| (it.state, it.since, &it.why)),
+            memory
+                .instances
+                .get(name)
+                .map(|it| (it.state, it.since, &it.why)),
+            now,
+        );
+        instance_status(instance, known, group_of(name), reported, now)
+    });
+    statuses.collect()
+}
+
+/// State, age and reason.
+struct Known {
+    state: String,
+    age: f64,
+    why: Option<String>,
+}
+
+type StateSince<'a> = (crate::vrrp::State, Moment, &'a crate::vrrp::Why);
+
+impl Known {
+    /// The process itself knows best; before it has said anything there is no state.
+    fn of(reported: Option<StateSince<'_>>, kept: Option<StateSince<'_>>, now: Moment) -> Self {
+        match reported.or(kept) {
+            Some((state, since, why)) => Known {
+                state: state.name().to_owned(),
+                age: (now - since).as_secs_f64(),
+                why: Some(why.to_string()),
+            },
+            None => Known {
+                state: crate::vrrp::State::Init.name().to_owned(),
+                age: 0.0,
+                why: None,
+            },
+        }
+    }
+}
+
+fn instance_status(
+    instance: &VrrpInstance,
+    known: Known,
+    group: Option<String>,
+    reported: Option<&InstanceReport>,
+    now: Moment,
+) -> InstanceStatus {
+    let settings = &instance.settings;
+    let addresses = settings.addresses.iter().map(|address| AddressStatus {
+        address: address.to_string(),
+        interface: address.interface.clone(),
+    });
+    let master = reported.and_then(|reported| reported.master);
+    InstanceStatus {
+        name: settings.name.clone(),
+        state: known.state,
+        age: known.age,
+        why: known.why,
+        interface: settings.interface.clone(),
+        vrid: settings.vrid.get(),
+        version: settings.version.number(),
+        configured_priority: settings.priority.0,
+        priority: reported.map(|reported| reported.priority.0),
+        group,
+        addresses: addresses.collect(),
+        master: master.map(|master| MasterStatus {
+            address: master.address.to_string(),
+            priority: master.priority.0,
+            heard_age: (now - master.heard).as_secs_f64(),
+        }),
+        packets: reported.map(|reported| packets(&reported.counters)),
+    }
+}
+
+fn packets(counters: &Counters) -> PacketsStatus {
+    let dropped = counters.dropped.iter();
+    PacketsStatus {
+        adverts_sent: counters.adverts_sent,
+        adverts_received: counters.adverts_received,
+        releases_received: counters.releases_received,
+        became_master: counters.became_master,
+        announcements_sent: counters.announcements,
+        dropped: dropped
+            .map(|(kind, count)| (kind.name().to_owned(), *count))
+            .collect(),
+    }
+}
+
+/// The sync groups of the status.
+pub fn groups(
+    model: &Model,
+    memory: &Memory,
+    report: Option<&Report>,
+    now: Moment,
+) -> Vec<GroupStatus> {
+    let statuses = model.vrrp_sync_groups.iter().map(|group| {
+        let name = &group.settings.name;
+        let reported: Option<&GroupReport> = report.and_then(|report| {
+            let mut reported = report.groups.iter();
+            reported.find(|reported| reported.name == *name)
+        });
+        let Known { state, age, why } = Known::of(
+            reported.map(|it| (it.state, it.since, &it.why)),
+            memory
+                .groups
+                .get(name)
+                .map(|it| (it.state, it.since, &it.why)),
+            now,
+        );
+        GroupStatus {
+            name: name.clone(),
+            state,
+            age,
+            why,
+            members: group.settings.members.clone(),
+        }
+    });
+    statuses.collect()
+}
+
+/// By interface and kind: VRRP packets that belong to no instance.
+pub fn foreign_packets(report: Option<&Report>) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let foreign = report.into_iter().flat_map(|report| &report.foreign);
+    foreign
+        .map(|(interface, kinds)| {
+            let kinds = kinds.iter();
+            let kinds = kinds.map(|(kind, count)| (kind.name().to_owned(), *count));
+            (interface.clone(), kinds.collect())
+        })
+        .collect()
+}
+
+/// How it stands with the mail.
+pub fn mail(outbox: &Outbox, status: Option<&MailStatus>) -> MailQueueStatus {
+    MailQueueStatus {
+        waiting: outbox.unsent().count() as u64,
+        sent: status.map(|status| status.sent),
+        dropped: status.map(|status| status.dropped),
+        trouble: status.and_then(|status| status.trouble.clone()),
+    }
+}

@@ -1,0 +1,296 @@
+//! The vrrp process: instances and sync groups, adverts, virtual addresses, gratuitous
+//! ARP.
+//!
+//! A loop around [`Router`], which decides everything. What comes in is handed to it in
+//! the order in which it matters: first what others have said, then the time, so that
+//! nobody is given up whose advert waits to be read. What goes out goes in the order in
+//! which it must: adverts at once, changes of addresses to a thread that may wait for
+//! them ([`worker`]), frames in small batches when nothing else is due.
+//!
+//! It executes nothing and opens no file. When core ends it hands over: priority 0, and
+//! no address is left behind.
+
+mod addresses;
+mod core;
+mod end;
+mod interfaces;
+mod kernel;
+mod listeners;
+mod outbox;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+
+use self::addresses::Operations;
+use self::kernel::Kernel;
+use self::listeners::Listeners;
+use self::outbox::{Outbox, is_release};
+use self::worker::{Report, Worker};
+use super::ipc::Connection;
+use super::messages::Told;
+use super::messages::vrrp::{FromVrrp, ToVrrp, VrrpStart};
+use crate::alert::{Cause, What};
+use crate::moment::Moment;
+use crate::sys::alarm::Alarm;
+use crate::sys::packet_socket::PacketSocket;
+use crate::sys::rtnetlink::{Commands, Watch};
+use crate::sys::vrrp_socket::Sender;
+use crate::sys::{clock, sandbox};
+use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
+
+type Core = Connection<FromVrrp, ToVrrp>;
+
+/// The whole life of a vrrp process. `core` is its end of the socket pair.
+pub fn main(core: OwnedFd) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the vrrp process cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        let mut core = match Core::new(core) {
+            Ok(core) => core,
+            Err(error) => {
+                tracing::error!("the vrrp process has no connection to core: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let result = match VrrpProcess::start(&mut core).await {
+            Ok(Some(process)) => process.run(&mut core).await,
+            Ok(None) => Ok(ExitCode::SUCCESS),
+            Err(why) => Err(why),
+        };
+        result.unwrap_or_else(|why| {
+            core.send(&FromVrrp::Failed(why));
+            ExitCode::FAILURE
+        })
+    })
+}
+
+struct VrrpProcess {
+    generation: u64,
+    start_cause: Cause,
+    router: Router,
+    kernel: Kernel,
+    worker: Worker,
+    listeners: Listeners,
+    outbox: Outbox,
+    operations: Operations,
+    alarm: Alarm,
+    /// What the router knows of each interface that counts.
+    known: BTreeMap<String, Option<InterfaceFacts>>,
+    /// Interfaces that it is to be told of.
+    untold: BTreeSet<String>,
+    /// When it was last told of any, and whether there is something new for it.
+    interfaces_told: Option<Moment>,
+    interfaces_wait: bool,
+    /// What came back from the worker before all that was told had been read.
+    reports: Vec<Report>,
+    /// For core.
+    told: Vec<Told>,
+    /// When each instance's latest advert of which core has heard went out, and which
+    /// it has not heard of yet.
+    adverts: HashMap<InstanceId, Moment>,
+    new_adverts: BTreeMap<InstanceId, Moment>,
+    /// The generation that is not in force yet.
+    unready: Option<u64>,
+    /// There are frames to be sent at once.
+    announcing: bool,
+}
+
+/// How it ends.
+enum End {
+    /// Core has asked for it.
+    Asked,
+    /// Core has ended.
+    Alone,
+}
+
+impl VrrpProcess {
+    /// Opens everything, gives up every right that is not needed, and takes in what
+    /// core has to say first. None where core has ended meanwhile.
+    async fn start(core: &mut Core) -> Result<Option<Self>, String> {
+        let cannot = |what: &'static str| {
+            move |error: io::Error| format!("the vrrp process cannot {what}: {error}")
+        };
+        let sender = Sender::open().map_err(cannot("open a raw socket (CAP_NET_RAW)"))?;
+        let packets = PacketSocket::open().map_err(cannot("open a packet socket (CAP_NET_RAW)"))?;
+        let watch = Watch::open().map_err(cannot("watch links and addresses"))?;
+        let mut commands = Commands::open().map_err(cannot("speak to the kernel by netlink"))?;
+        let snapshot = commands
+            .dump()
+            .map_err(cannot("read links and addresses"))?;
+        let alarm = Alarm::new().map_err(cannot("make a timer"))?;
+        let confined = sandbox::confine_vrrp(|| Worker::start(commands));
+        let (confinement, worker) = confined.map_err(cannot("give up its rights"))?;
+        if !confinement.seccomp {
+            tracing::warn!(
+                "this kernel has no seccomp: the vrrp process runs with fewer capabilities, but without a filter of system calls"
+            );
+        }
+        let start = loop {
+            match core.next().await {
+                Ok(Some(ToVrrp::Start(start))) => break start,
+                Ok(Some(ToVrrp::Ping)) => core.send(&FromVrrp::Alive),
+                Ok(Some(ToVrrp::Stop)) => {
+                    core.send(&FromVrrp::Stopped { left: Vec::new() });
+                    return Ok(None);
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(error.to_string()),
+            }
+        };
+        let VrrpStart {
+            generation,
+            instances,
+            groups,
+            memory,
+            cause,
+        } = *start;
+        let mut listeners = Listeners::default();
+        listeners.want(&instances, &worker);
+        let mut process = VrrpProcess {
+            generation,
+            start_cause: cause,
+            router: Router::new(instances, groups, &memory, clock::now()),
+            kernel: Kernel::new(watch, snapshot),
+            worker,
+            listeners,
+            outbox: Outbox::new(sender, packets),
+            operations: Operations::default(),
+            alarm,
+            known: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            interfaces_told: None,
+            interfaces_wait: false,
+            reports: Vec::new(),
+            told: Vec::new(),
+            adverts: HashMap::new(),
+            new_adverts: BTreeMap::new(),
+            unready: None,
+            announcing: false,
+        };
+        process.tell_of_all_interfaces();
+        Ok(Some(process))
+    }
+
+    async fn run(mut self, core: &mut Core) -> Result<ExitCode, String> {
+        loop {
+            self.turn()?;
+            self.tell(core);
+            let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
+            self.alarm
+                .set(self.wake())
+                .map_err(|error| format!("the timer fails: {error}"))?;
+            let VrrpProcess {
+                worker,
+                kernel,
+                listeners,
+                alarm,
+                reports,
+                ..
+            } = &mut self;
+            tokio::select! {
+                message = core.next() => match message {
+                    Ok(Some(ToVrrp::Stop)) => return Ok(self.end(core, End::Asked).await),
+                    Ok(Some(message)) => self.on_message(message, core),
+                    Ok(None) => return Ok(self.end(core, End::Alone).await),
+                    Err(error) => {
+                        tracing::error!("{error}");
+                        return Ok(self.end(core, End::Alone).await);
+                    }
+                },
+                report = worker.next() => match report {
+                    Some(report) => reports.push(report),
+                    None => return Err("the thread that speaks to the kernel has ended".into()),
+                },
+                ready = kernel.readable() => ready.map_err(|error| error.to_string())?,
+                () = std::future::poll_fn(|context| listeners.poll_readable(context)) => {}
+                gone_off = alarm.gone_off() => gone_off.map_err(|error| error.to_string())?,
+                // Lets the runtime look at what has come in meanwhile.
+                () = tokio::task::yield_now(), if busy => {}
+            }
+        }
+    }
+
+    /// Takes in what there is, does what is due, and sends what is to be sent.
+    fn turn(&mut self) -> Result<(), String> {
+        // Taken first: what came in before it is taken in before the time is told.
+        let now = clock::now();
+        self.take_in_kernel(now)
+            .map_err(|error| format!("netlink fails: {error}"))?;
+        let is_due = self.router.wake().is_some_and(|wake| wake <= now);
+        let router = &mut self.router;
+        self.listeners.read(is_due, |interface, datagram| {
+            let input = Input::Packet {
+                interface,
+                datagram,
+            };
+            router.handle(input, now);
+        });
+        if is_due {
+            self.router.on_time(now);
+            self.listeners.tell_losses(now);
+        }
+        self.act(now);
+        for instance in self.outbox.send_again(now) {
+            self.note_advert(instance, now);
+        }
+        self.announcing = self.outbox.announce(&mut self.router, now);
+        Ok(())
+    }
+
+    /// Does what the router wants done.
+    fn act(&mut self, now: Moment) {
+        while let Some(action) = self.router.next_action() {
+            match action {
+                Action::Send(advert) => {
+                    let (instance, is_release) = (advert.instance, is_release(&advert));
+                    if self.outbox.send(advert, now) && !is_release {
+                        self.note_advert(instance, now);
+                    }
+                }
+                Action::AddAddresses {
+                    instance,
+                    addresses,
+                } => {
+                    let (kernel, worker) = (&self.kernel, &self.worker);
+                    self.operations.add(instance, addresses, kernel, worker);
+                }
+                Action::RemoveAddresses {
+                    instance,
+                    addresses,
+                } => {
+                    self.outbox.forget(instance);
+                    let (kernel, worker) = (&self.kernel, &self.worker);
+                    self.operations.remove(instance, addresses, kernel, worker);
+                }
+                Action::Tell(event) => {
+                    let cause = self.cause_of(&event);
+                    let what = What::Vrrp(event);
+                    self.told.push(Told { cause, what });
+                }
+            }
+        }
+    }
+
+    fn wake(&self) -> Option<Moment> {
+        let wakes = [
+            self.router.wake(),
+            self.outbox.wake(),
+            self.listeners.wake(),
+            self.interfaces_wake(),
+        ];
+        wakes.into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,231 @@
+//! What goes over a link: every frame with its time, the adverts and announcements
+//! among them, and what tshark says of it all.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::lab::{Lab, poll};
+use crate::net::Namespace;
+use crate::packet_socket;
+
+const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
+const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
+const PROTOCOL_VRRP: u8 = 112;
+
+/// What tshark is to show. It warns of an address that two hosts have had, too, which
+/// is what failover is about; so of its warnings only those on VRRP count.
+const FAULTS: &str = "_ws.malformed || vrrp.checksum.status == Bad || ip.checksum.status == Bad \
+                      || (vrrp && _ws.expert.severity >= 0x00600000)";
+
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When it was read, on the scenario's clock.
+    pub at: Duration,
+    pub bytes: Vec<u8>,
+}
+
+/// A VRRP packet of version 2 (RFC 3768 section 5.1), read without any judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub at: Duration,
+    pub from: Ipv4Addr,
+    pub vrid: u8,
+    pub priority: u8,
+    /// The VRRP part, without the IP header.
+    pub message: Vec<u8>,
+    /// The IP header.
+    pub header: Vec<u8>,
+}
+
+/// A gratuitous ARP frame: the sender speaks of its own address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    pub at: Duration,
+    pub address: Ipv4Addr,
+    pub frame: Vec<u8>,
+}
+
+/// Listens on an interface, in a thread of its own.
+pub struct Wire {
+    stop: Arc<AtomicBool>,
+    frames: Arc<Mutex<Vec<Frame>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Wire {
+    /// On the switch that is called so (`front`, `back`), which gets a copy of all
+    /// that is sent to everybody.
+    pub fn of_switch(lab: &Lab, bridge: &str) -> Self {
+        let socket = packet_socket::open(bridge).unwrap();
+        let started = lab.started();
+        let stop = Arc::new(AtomicBool::new(false));
+        let frames = Arc::new(Mutex::new(Vec::new()));
+        let (stopped, heard) = (stop.clone(), frames.clone());
+        let thread = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            loop {
+                // Read before the socket: what was sent before the stop is in it then.
+                let last = stopped.load(Ordering::Relaxed);
+                if let Some(bytes) = packet_socket::receive(&socket, &mut buffer) {
+                    let (at, bytes) = (started.elapsed(), bytes.to_vec());
+                    heard.lock().unwrap().push(Frame { at, bytes });
+                } else if last {
+                    break;
+                }
+            }
+        });
+        Self {
+            stop,
+            frames,
+            thread,
+        }
+    }
+
+    pub fn so_far(&self) -> Traffic {
+        Traffic {
+            frames: self.frames.lock().unwrap().clone(),
+        }
+    }
+
+    /// Waits until what was heard after `since` satisfies.
+    #[track_caller]
+    pub fn wait_for<T>(
+        &self,
+        what: &str,
+        since: Duration,
+        within: Duration,
+        look: impl Fn(&Traffic) -> Option<T>,
+    ) -> T {
+        poll(within, || look(&self.so_far().after(since)))
+            .unwrap_or_else(|| panic!("after {within:?}, not heard: {what}"))
+    }
+
+    pub fn stop(self) -> Traffic {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        Traffic {
+            frames: std::mem::take(&mut *self.frames.lock().unwrap()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    pub frames: Vec<Frame>,
+}
+
+impl Traffic {
+    pub fn after(mut self, since: Duration) -> Self {
+        self.frames.retain(|frame| frame.at > since);
+        self
+    }
+
+    /// Only what this interface of this host has sent.
+    pub fn sent_by(mut self, host: &Namespace, interface: &str) -> Self {
+        let mac = host.mac(interface);
+        self.frames.retain(|frame| {
+            let source = frame.bytes.get(6..12).unwrap_or_default();
+            let source: Vec<String> = source.iter().map(|byte| format!("{byte:02x}")).collect();
+            source.join(":") == mac
+        });
+        self
+    }
+
+    /// The VRRP packets that are long enough to have a priority.
+    pub fn adverts(&self) -> Vec<Heard> {
+        self.frames.iter().filter_map(heard).collect()
+    }
+
+    pub fn announcements(&self) -> Vec<Announced> {
+        self.frames.iter().filter_map(announced).collect()
+    }
+
+    /// Fails when tshark finds a malformed field, a wrong checksum or a length that
+    /// does not fit, in these frames. They stay with the logs as `NAME.pcap`.
+    #[track_caller]
+    pub fn assert_well_formed(&self, lab: &Lab, name: &str) {
+        assert!(!self.frames.is_empty(), "{name}: nothing was heard");
+        let path = lab.log_file(&format!("{name}.pcap"));
+        fs::write(&path, self.pcap()).unwrap();
+        let output = Command::new("tshark")
+            // Checksums of IP are off by default, as network cards do them.
+            .args(["-n", "-o", "ip.check_checksum:TRUE", "-r"])
+            .arg(&path)
+            .args(["-Y", FAULTS])
+            .args(["-V"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .expect("tshark");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let found = String::from_utf8_lossy(&output.stdout);
+        assert!(found.is_empty(), "{name}: tshark finds fault with\n{found}");
+    }
+
+    /// As libpcap writes it (pcap-savefile(5)), version 2.4, Ethernet.
+    fn pcap(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 1 << 16, 1] {
+            file.extend(word.to_ne_bytes());
+        }
+        for frame in &self.frames {
+            let length = frame.bytes.len() as u32;
+            for word in [
+                frame.at.as_secs() as u32,
+                frame.at.subsec_micros(),
+                length,
+                length,
+            ] {
+                file.extend(word.to_ne_bytes());
+            }
+            file.extend(&frame.bytes);
+        }
+        file
+    }
+}
+
+fn heard(frame: &Frame) -> Option<Heard> {
+    let packet = payload(&frame.bytes, ETHERTYPE_IPV4)?;
+    let header_length = usize::from(packet.first()? & 0x0f) * 4;
+    let total_length = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
+    if *packet.get(9)? != PROTOCOL_VRRP {
+        return None;
+    }
+    let message = packet.get(header_length..total_length)?;
+    Some(Heard {
+        at: frame.at,
+        from: address(packet.get(12..16)?),
+        vrid: *message.get(1)?,
+        priority: *message.get(2)?,
+        message: message.to_vec(),
+        header: packet[..header_length].to_vec(),
+    })
+}
+
+fn announced(frame: &Frame) -> Option<Announced> {
+    let packet = payload(&frame.bytes, ETHERTYPE_ARP)?;
+    // The sender's and the target's protocol address (RFC 826).
+    let (sender, target) = (packet.get(14..18)?, packet.get(24..28)?);
+    (sender == target).then(|| Announced {
+        at: frame.at,
+        address: address(sender),
+        frame: frame.bytes.clone(),
+    })
+}
+
+fn payload(frame: &[u8], ethertype: [u8; 2]) -> Option<&[u8]> {
+    (frame.get(12..14)? == ethertype).then(|| &frame[14..])
+}
+
+fn address(bytes: &[u8]) -> Ipv4Addr {
+    Ipv4Addr::from(<[u8; 4]>::try_from(bytes).unwrap())
+}
