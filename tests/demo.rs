@@ -81,7 +81,7 @@ fn it_fails_with_an_ipvsd_that_does_nothing() {
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success(), "{printed}");
     assert!(
-        printed.contains("This is not what should have happened: ipvsd has ended"),
+        printed.contains("This is not what should have happened: ipvsd of director1 has ended"),
         "{printed}"
     );
 }

@@ -119,13 +119,13 @@ mails() { grep -lF "[director1] $subject" "$state"/mail/mail.* 2>/dev/null || tr
 
 count_mails() { mails | wc -l; }
 
-# show_mail SUBJECT: waits for the mail that director1 sends, and shows it.
+# show_mail SUBJECT REMARK: waits for the mail that director1 sends, and shows it.
 show_mail() {
     local mail
     subject=$1
     await "mails on $subject" count_mails 1
     mail=$(mails)
-    say "The mail to the admin, as it has arrived (director2 sends its own):"
+    say "The mail to the admin, as it has arrived ($2):"
     echo
     sed 's/^/   > /' "$mail"
 }
@@ -183,7 +183,7 @@ echo
 say "The others share its requests:"
 requests 30 "20 web2, 10 web3"
 echo
-show_mail "Realserver [10.0.0.11]:tcp:80"
+show_mail "Realserver [10.0.0.11]:tcp:80" "director2 sends its own"
 echo
 say "Why it left, and since when, is in the status:"
 on director1 "ipvsd status"
@@ -238,7 +238,7 @@ on switch "ip link set director1 up"
 await_master director1
 requests 60 "30 web1, 20 web2, 10 web3"
 echo
-show_mail "VRRP Instance web - Entering FAULT"
+show_mail "VRRP Instance web - Entering FAULT" "it has waited for the cable"
 
 title "ipvsd ends: it says so, and takes along what it had put there"
 on director1 "kill \$(cat $state/director1.pid)"

@@ -4,13 +4,22 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 
-/// The rounds of announcements of one instance: one that is being handed out, and one
-/// that is to come. A round goes through all addresses as often as is configured,
+/// How soon another round may follow one that others have made necessary: whoever
+/// sends adverts without end shall not make this router send frames without end.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The rounds of announcements of one instance: one that is being handed out, and those
+/// that are to come. A round goes through all addresses as often as is configured,
 /// every address once before any for the second time.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Rounds {
     current: Option<Position>,
-    next: Option<Moment>,
+    /// When the last one began that others have made necessary.
+    repeated: Option<Moment>,
+    /// One that would have begun at once, but for [`PAUSE`].
+    held_back: Option<Moment>,
+    /// The delayed one.
+    delayed: Option<Moment>,
 }
 
 /// Where a round has got to.
@@ -24,17 +33,30 @@ impl Rounds {
     /// Addresses have come: all are announced from the first on, now and once more
     /// after `delay` (0: not again).
     pub fn begin(&mut self, now: Moment, delay: Duration) {
-        self.current = Some(Position::default());
-        self.next = (!delay.is_zero()).then_some(now + delay);
+        self.start();
+        self.delayed = (!delay.is_zero()).then_some(now + delay);
     }
 
     /// Somebody else may have announced the same addresses: they are announced again,
     /// now, and once more when what the other one has under way has come to an end. A
     /// round that is under way goes on, so that it ends however often this happens, and
-    /// a round to come stays where it is.
+    /// a delayed one stays where it is.
     pub fn repeat(&mut self, now: Moment, delay: Duration) {
-        self.current.get_or_insert_default();
-        self.next.get_or_insert(now + delay);
+        if self.current.is_none() {
+            match self.repeated.map(|repeated| repeated + PAUSE) {
+                Some(earliest) if earliest > now => self.held_back = Some(earliest),
+                _ => {
+                    self.repeated = Some(now);
+                    self.start();
+                }
+            }
+        }
+        self.delayed.get_or_insert(now + delay.max(PAUSE));
+    }
+
+    fn start(&mut self) {
+        self.current = Some(Position::default());
+        self.held_back = None;
     }
 
     pub fn cancel(&mut self) {
@@ -50,7 +72,7 @@ impl Rounds {
     pub fn wake(&self) -> Option<Moment> {
         match self.current {
             Some(_) => Some(Moment::default()),
-            None => self.next,
+            None => self.held_back.into_iter().chain(self.delayed).min(),
         }
     }
 
@@ -65,8 +87,13 @@ impl Rounds {
     ) -> Option<usize> {
         loop {
             if self.current.is_none() {
-                self.next.take_if(|next| *next <= now)?;
-                self.current = Some(Position::default());
+                let is_due = |round: &mut Moment| *round <= now;
+                if self.held_back.take_if(is_due).is_some() {
+                    self.repeated = Some(now);
+                } else {
+                    self.delayed.take_if(is_due)?;
+                }
+                self.start();
             }
             let position = self.current.as_mut()?;
             while position.repeat < repeats {
@@ -96,10 +123,7 @@ impl Rounds {
         repeats: u32,
         wanted: impl Fn(usize) -> bool,
     ) -> bool {
-        let mut ahead = Rounds {
-            current: self.current,
-            next: self.next,
-        };
+        let mut ahead = *self;
         ahead.next(now, addresses, repeats, wanted).is_some()
     }
 }

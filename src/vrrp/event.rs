@@ -1,5 +1,8 @@
 //! What people are told of instances and sync groups.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::IpAddr;
 

@@ -5,6 +5,7 @@ mod addresses;
 mod bench;
 mod drops;
 mod groups;
+mod mutations;
 mod packets;
 mod pcap;
 mod reload;

@@ -202,7 +202,7 @@ fn preempt_delay_begins_again_after_a_better_master() {
         bench.hear(0, &Packet::new(0, HIGHER, 200));
     }
     for second in 11..=14 {
-        bench.until(second * 1_000);
+        assert_eq!(entered(&bench.until(second * 1_000)), []);
         bench.hear(0, &Packet::new(0, LOWER, 50));
     }
     // The last one that was within the delay is that of 14.
@@ -232,8 +232,11 @@ fn a_master_that_stops_is_followed_after_the_skew() {
 fn a_master_answers_one_that_stops() {
     let mut bench = master();
     bench.until(4_200);
+    assert_eq!(bench.report(0).counters.announcements, 5);
     bench.hear(0, &Packet::new(0, HIGHER, 0));
     assert_eq!(bench.drain(), [Did::Sent(0, 100)]);
+    // It has been master too, and may have announced the addresses.
+    assert_eq!(bench.report(0).counters.announcements, 10);
     // The timer counts from there.
     assert_eq!(sent(&bench.until(5_199)), []);
     assert_eq!(sent(&bench.until(5_200)), [(0, 100)]);
@@ -260,7 +263,10 @@ fn a_better_master_is_given_way_to_with_a_last_word() {
         ]
     );
     // The second round of announcements is not sent any more.
-    assert_eq!(bench.until(4_200 + MASTER_DOWN - 2), []);
+    for second in 5..15 {
+        assert_eq!(bench.until(second * 1_000), []);
+        bench.hear(0, &Packet::new(0, LOWER, 101));
+    }
     assert_eq!(bench.report(0).counters.announcements, 5);
     assert_eq!(
         bench.report(0).master.map(|master| master.address),
@@ -297,7 +303,7 @@ fn a_lower_master_is_answered_and_the_addresses_announced_again() {
         ]
     );
     assert_eq!(bench.report(0).counters.announcements, announced + 5);
-    // Told once a minute at most, announced once more after the delay.
+    // Told once a minute at most, announced once a second.
     for tenth in 0..40 {
         bench.until(20_300 + tenth * 100);
         bench.hear(0, &Packet::new(0, LOWER, 99));
@@ -307,11 +313,26 @@ fn a_lower_master_is_answered_and_the_addresses_announced_again() {
             "{did:?}"
         );
     }
-    bench.until(20_200 + 5_000);
-    assert_eq!(
-        bench.report(0).counters.announcements,
-        announced + 5 + 40 * 5 + 5
-    );
+    assert_eq!(bench.report(0).counters.announcements, announced + 5 * 5);
+    // And once more after the delay.
+    bench.until(24_500);
+    let announced = bench.report(0).counters.announcements;
+    bench.until(25_200);
+    assert_eq!(bench.report(0).counters.announcements, announced + 2 * 5);
+    bench.until(60_000);
+    assert_eq!(bench.report(0).counters.announcements, announced + 2 * 5);
+}
+
+#[test]
+fn a_flood_from_a_lower_master_is_not_answered_by_a_flood() {
+    let mut bench = master();
+    let mut adverts = 0;
+    for millisecond in 0..10_000 {
+        adverts += sent(&bench.until(5_000 + millisecond)).len();
+        bench.hear(0, &Packet::new(0, LOWER, 99));
+        adverts += sent(&bench.drain()).len();
+    }
+    assert!((9 * 20..11 * 21).contains(&adverts), "{adverts}");
 }
 
 #[test]
@@ -461,6 +482,8 @@ fn a_master_that_stood_still_gives_up_to_a_lower_one_with_nopreempt() {
     bench.until(20_000);
     bench.now = at(60_000);
     bench.hear(0, &Packet::new(0, LOWER, 50));
+    // Its own priority would take mastership from the other one.
+    assert_eq!(sent(&bench.drain()), [(0, 0)]);
     assert_eq!(bench.state(0), State::Backup);
 
     // One that was not silent does not.

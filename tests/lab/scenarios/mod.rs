@@ -13,6 +13,7 @@ mod notify;
 mod pairs;
 mod processes;
 mod reload;
+mod seeds;
 mod serving;
 mod vrrp_bad_input;
 mod vrrp_process;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         pairs::ALL,
         processes::ALL,
         reload::ALL,
+        seeds::ALL,
         serving::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
