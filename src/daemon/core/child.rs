@@ -275,6 +275,19 @@ mod tests {
         assert!(ended(child.news().await).contains("SIGKILL"));
     }
 
+    /// A zombie stands for one that hangs in the kernel: it is not reaped meanwhile.
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_cannot_be_killed_is_told_once() {
+        let mut child = child("exec sleep 1000");
+        child.kill();
+        for _ in 1..Front::SILENT_ROUNDS {
+            assert_eq!(child.watch(), None);
+        }
+        assert_eq!(child.watch(), Some(Silence::Unkillable));
+        assert_eq!(child.watch(), None);
+        ended(child.news().await);
+    }
+
     /// As when core itself was stopped: the answer is there, and not read yet.
     #[tokio::test(flavor = "current_thread")]
     async fn who_has_answered_is_not_blamed_for_an_answer_that_was_not_read() {

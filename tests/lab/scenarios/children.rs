@@ -14,6 +14,7 @@ use crate::vrrp::Instance;
 
 pub const ALL: &[Scenario] = scenarios!(children:
     a_vrrp_process_that_hangs_is_replaced_before_others_notice,
+    what_a_dead_vrrp_process_had_goes_also_where_a_reload_has_removed_it,
     each_subsystem_can_be_served_alone,
 );
 
@@ -60,6 +61,51 @@ fn a_vrrp_process_that_hangs_is_replaced_before_others_notice(lab: &Lab) {
     assert!(lacked.is_zero(), "{:#?}", samples.samples);
     assert!(samples.looks > 100, "{} looks", samples.looks);
     assert!(pair.one.sigterm(secs(10)).status.success());
+}
+
+/// The next process begins with what the dead one had, and not with what there is to be.
+fn what_a_dead_vrrp_process_had_goes_also_where_a_reload_has_removed_it(lab: &Lab) {
+    const INNER: &str = "10.1.0.80";
+    let cluster = cluster(lab, Method::Nat, 2);
+    let [director, _] = directors(&cluster);
+    let one = Instance::new(150);
+    let both = one.clone().beside(Instance::behind(150));
+    let ipvsd = director.start(&both.conf());
+    wait_until("both addresses", LONG, || {
+        director.holds(VIP) && director.holds(INNER)
+    });
+    // In whichever order core hears of the two.
+    for kills_first in [true, false] {
+        let samples = director.sample_addresses();
+        let mark = ipvsd.log().mark();
+        let vrrp = ipvsd.child("vrrp").pid;
+        if kills_first {
+            ipvsd.signal(Signal::SIGSTOP);
+            send(Signal::SIGKILL, vrrp);
+            ipvsd.reload(&one.conf());
+            ipvsd.signal(Signal::SIGCONT);
+        } else {
+            send(Signal::SIGSTOP, vrrp);
+            ipvsd.reload(&one.conf());
+            ipvsd.wait_for_log_after(mark, "Reloading", LONG);
+            send(Signal::SIGKILL, vrrp);
+        }
+        ipvsd.wait_for_log_after(mark, "Reload complete", LONG);
+        wait_until("the removed address to go", LONG, || !director.holds(INNER));
+        let lacked = samples
+            .stop()
+            .longest(|lines| !lines.iter().any(|line| is_of(line, VIP)));
+        assert!(lacked.is_zero());
+
+        let mark = ipvsd.log().mark();
+        ipvsd.reload(&both.conf());
+        ipvsd.wait_for_state_after(mark, "VI_2", "MASTER", LONG);
+        wait_until("the process to have lived for a while", LONG, || {
+            child_status(&ipvsd, "vrrp")["age"].as_f64() > Some(10.0)
+        });
+    }
+    assert!(ipvsd.sigterm(secs(10)).status.success());
+    assert!(!director.holds(VIP) && !director.holds(INNER));
 }
 
 /// `-P` and `-C`, and the pid files.
