@@ -131,11 +131,39 @@ fn very_many_faults() {
     let loaded = enormous("bogus\n".repeat(50_000));
     assert_eq!(loaded.diagnostics.errors(), 50_000);
     assert!(loaded.diagnostics.list().len() <= 1000);
-    let loaded = enormous("static_routes x {\n}\n".repeat(50_000));
+    let loaded = enormous("vrrp_script x {\n}\n".repeat(50_000));
     assert!(loaded.model.is_some());
-    let instance = "vrrp_instance x {\n interface eth0\n virtual_router_id 1\n}\n";
-    let loaded = enormous(instance.repeat(20_000));
-    assert!(loaded.diagnostics.errors() >= 19_999);
+    let loaded =
+        enormous("vrrp_instance x {\ninterface eth0\nvirtual_router_id 1\n}\n".repeat(50_000));
+    assert_eq!(loaded.diagnostics.errors(), 49_999);
+    let instances: String = (0..20_000)
+        .map(|number| {
+            format!("vrrp_instance a{number} {{\ninterface e{number}\nvirtual_router_id 1\n}}\n")
+        })
+        .collect();
+    let members: String = (0..20_000).map(|number| format!("b{number}\n")).collect();
+    let loaded = enormous(format!(
+        "{instances}vrrp_sync_group g {{\ngroup {{\n{members}}}\n}}\n"
+    ));
+    assert_eq!(loaded.diagnostics.errors(), 20_000);
+    let addresses: String = (0..100_000)
+        .map(|number| {
+            format!(
+                "10.{}.{}.{} dev e{number}\n",
+                number >> 16,
+                number >> 8 & 255,
+                number & 255
+            )
+        })
+        .collect();
+    let loaded = enormous(format!(
+        "vrrp_instance a {{\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {{\n{addresses}}}\n}}\n"
+    ));
+    assert_eq!(loaded.diagnostics.errors(), 1);
+    let secrets = "auth_pass a b c\n".repeat(100_000);
+    enormous(format!(
+        "vrrp_instance a {{\nauthentication {{\n{secrets}}}\n}}\n"
+    ));
     let server = "virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n }\n}\n";
     let loaded = enormous(server.repeat(20_000));
     assert_eq!(loaded.diagnostics.errors(), 19_999);
@@ -171,6 +199,51 @@ fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
     let problem = &told["script_problems"][0];
     assert_eq!(problem["problem"], "absent");
     assert_eq!(problem["script"], "/nonexistent/check");
+}
+
+#[test]
+fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let text = "vrrp_instance VI_1 {\n interface nosuch0\n virtual_router_id 51\n \
+                virtual_ipaddress {\n 10.0.0.80\n 10.0.0.81 dev nosuch1\n \
+                10.0.0.82 dev nosuch1\n 10.0.0.83 dev lo\n }\n}\n";
+    fs::write(&path, text).expect("to write");
+    let check = |format| {
+        let mut out = Vec::new();
+        let outcome = run(&path, format, &mut out).expect("to print");
+        assert_eq!(outcome, CheckOutcome::Fine);
+        String::from_utf8(out).expect("text")
+    };
+    let file = path.display();
+    let told = check(Format::Text(Style::Plain));
+    let warnings: Vec<_> = told
+        .lines()
+        .filter(|line| line.starts_with("warning"))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            format!(
+                "warning: {file}:2: interface nosuch0 does not exist on this host: \
+                 the instance VI_1 waits in FAULT until it appears"
+            ),
+            format!(
+                "warning: {file}:6: interface nosuch1 does not exist on this host: \
+                 the instance VI_1 cannot put its addresses on it until it appears"
+            ),
+        ]
+    );
+    assert!(told.ends_with("1 VRRP instance, 0 sync groups\n"), "{told}");
+    let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
+    let absent = &told["absent_interfaces"];
+    assert_eq!(absent.as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (&absent[0]["interface"], &absent[0]["line"]),
+        (&"nosuch0".into(), &2.into())
+    );
+    assert_eq!(absent[1]["is_own"], false);
+    assert_eq!(told["vrrp_instances"], 1);
 }
 
 /// A reload must not keep core waiting for whoever may write into a pipe one day.

@@ -36,6 +36,21 @@ fn holds(text: &[u8]) -> Result<(), TestCaseError> {
             prop_assert!(server.hysteresis < server.quorum);
             prop_assert!(!server.real_servers.is_empty() || server.sorry_server.is_some());
         }
+        for instance in &model.vrrp_instances {
+            prop_assert!(instance.settings.priority.0 > 0);
+            prop_assert!(instance.settings.addresses.len() <= 255);
+        }
+        for group in &model.vrrp_sync_groups {
+            prop_assert!(!group.settings.members.is_empty());
+            let instances = || {
+                model
+                    .vrrp_instances
+                    .iter()
+                    .map(|known| &known.settings.name)
+            };
+            let mut members = group.settings.members.iter();
+            prop_assert!(members.all(|member| instances().any(|name| name == member)));
+        }
     }
     Ok(())
 }
@@ -50,7 +65,12 @@ fn token() -> impl Strategy<Value = String> {
         "alpha", "protocol", "TCP", "UDP", "lb_algo", "lb_kind", "lvs_method", "wrr", "NAT", "DR",
         "TUN", "type", "ipip", "gue", "10.0.0.1", "10.0.0.2", "fd00::1", "80", "8080", "0", "1",
         "-1", "1.5", "65536", "on", "off", "/", "200-299", "fwmark", "group", "vrrp_instance",
-        "router_id", "include", "@main", "$A=1", "$A", "${A}", "${", "~SEQ(A,1,3)", "\\", "\"a b\"",
+        "router_id", "include", "@main", "$A=1", "$A",
+        "vrrp_sync_group", "VI_1", "interface", "eth0", "virtual_router_id", "priority", "255",
+        "state", "MASTER", "nopreempt", "preempt_delay", "authentication", "auth_type", "PASS",
+        "auth_pass", "virtual_ipaddress", "10.0.0.3/24", "dev", "brd", "+", "label", "scope",
+        "notify", "notify_master", "smtp_alert", "notification_email", "a@b", "smtp_server",
+        "advert_int", "garp_master_repeat", "mcast_dst_ip", "224.0.0.18", "${A}", "${", "~SEQ(A,1,3)", "\\", "\"a b\"",
         "\"", "'", "# comment", "! comment", "\u{a0}", "é", "\u{feff}", "\0", "\r",
     ];
     let separators = [
@@ -153,6 +173,11 @@ proptest! {
         tokens in prop::collection::vec(token(), 0..30),
         outer in select(vec![
             "global_defs {\n",
+            "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\n",
+            "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n",
+            "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\nauthentication {\n",
+            "vrrp_sync_group VG_1 {\ngroup {\n",
+            "global_defs {\nnotification_email {\n",
             "virtual_server 10.0.0.1 80 {\nprotocol TCP\n",
             "virtual_server 10.0.0.1 80 {\nreal_server 10.0.0.2 80 {\n",
             "virtual_server 10.0.0.1 80 {\nreal_server 10.0.0.2 80 {\nTCP_CHECK {\n",

@@ -99,7 +99,7 @@ fn every_word_of_an_instance() {
         10.0.0.80/24 brd + dev eth1 scope link label eth1:1
         10.0.0.81/24 brd - scope 200
     }
-    virtual_ipaddress { 10.0.0.82/0 brd 10.0.0.255 }
+    virtual_ipaddress { 10.0.0.82/0 broadcast 10.0.0.255 }
 }
 ";
     let model = model(text);
@@ -206,7 +206,7 @@ fn who_takes_over() {
     assert_eq!(preemption("nopreempt\nstate MASTER"), (true, 0));
     assert_eq!(preemption("preempt_delay 3\nstate MASTER"), (true, 0));
     assert_eq!(preemption("nopreempt\npriority 255"), (true, 0));
-    assert_eq!(preemption("preempt_delay 3\npriority 255"), (true, 3));
+    assert_eq!(preemption("preempt_delay 3\npriority 255"), (true, 0));
 }
 
 #[test]

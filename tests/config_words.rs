@@ -13,6 +13,7 @@ const SERVED: &[(&str, &str)] = &[
     ("global_defs", "script_user nobody nogroup"),
     ("global_defs", "enable_script_security"),
     ("global_defs", "lvs_audit_interval 5"),
+    ("global_defs", "notify_timeout 5"),
     ("global_defs", "notification_email { admin@example.org }"),
     (
         "global_defs",
@@ -39,7 +40,7 @@ const SERVED: &[(&str, &str)] = &[
     ("vrrp_instance", "preempt"),
     ("vrrp_instance", "preempt_delay 4.12"),
     ("vrrp_instance", "mcast_dst_ip 239.1.2.3"),
-    ("vrrp_instance", "garp_master_delay 86400"),
+    ("vrrp_instance", "garp_master_delay 4294"),
     ("vrrp_instance", "garp_master_repeat 1"),
     (
         "vrrp_instance",

@@ -186,3 +186,22 @@ pub enum ChildProcess {
     Vrrp,
     Front,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_alone_and_where_pids_go() {
+        let parse = |words: &[&str]| {
+            let words = ["ipvsd"].iter().chain(words);
+            Arguments::try_parse_from(words).expect("options that there are")
+        };
+        let arguments = parse(&["-P", "-r", "/run/v.pid"]);
+        assert!(arguments.vrrp && !arguments.check);
+        assert_eq!(arguments.vrrp_pid, Some(PathBuf::from("/run/v.pid")));
+        assert!(arguments.not_served.used().is_empty());
+        let arguments = parse(&["--vrrp", "--check", "--vrrp_pid=/run/v.pid"]);
+        assert!(arguments.vrrp && arguments.check && arguments.vrrp_pid.is_some());
+    }
+}

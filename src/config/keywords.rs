@@ -9,7 +9,10 @@ use std::sync::LazyLock;
 pub(super) const TOP_LEVEL: &str = "(top)";
 
 /// Words that keepalived does not have: block, word.
-const OWN: &[(&str, &str)] = &[("global_defs", "lvs_audit_interval")];
+const OWN: &[(&str, &str)] = &[
+    ("global_defs", "lvs_audit_interval"),
+    ("global_defs", "notify_timeout"),
+];
 
 /// Words that keepalived's older versions took: block, word, and what they are
 /// called today, where they still mean something.

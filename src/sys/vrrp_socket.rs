@@ -182,7 +182,8 @@ impl Inbox {
         let fd = socket.as_raw_fd();
         match recvmmsg(fd, &mut self.headers, slices.iter_mut(), flags, None) {
             Ok(received) => self.lengths.extend(received.map(|message| message.bytes)),
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // No signal interrupts what does not wait (signal(7)).
+            Err(Errno::EAGAIN) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(self.lengths.len())

@@ -20,9 +20,8 @@ use super::timers::master_down_interval;
 use super::types::{Priority, State};
 use crate::moment::Moment;
 
-/// Part of its interval for which a master that has just sent an advert answers no
-/// other master: what is on its way is answer enough.
-const ANSWERS_PER_INTERVAL: u32 = 20;
+/// How many adverts other masters can make this one send before the next one is due.
+const ANSWERS: u32 = 20;
 
 /// At most 2 to this power of intervals a group lets others go first.
 const LONGEST_BACKOFF: u32 = 4;
@@ -208,7 +207,9 @@ impl Group {
     /// Takes part from now on: the owner of the addresses as master, others as backups.
     fn stand(&mut self, lead: usize, why: Why, now: Moment, out: &mut VecDeque<Action>) {
         for member in &mut self.members {
-            member.ready = member.settings.priority == Priority::OWNER;
+            // One that was a backup before it was killed has heard another owner.
+            member.ready =
+                member.settings.priority == Priority::OWNER && member.told_state() != State::Backup;
         }
         if self.is_ready() {
             self.change(State::Master, lead, why, Parting::Silent, now, out);
@@ -247,10 +248,7 @@ impl Group {
         let master = heard.address;
         if heard.priority == Priority::RELEASE {
             member.advertise(now, out);
-            // It has been master until now, and may have announced the addresses.
-            member
-                .rounds
-                .repeat(now, member.settings.announcements.delay);
+            self.announce_again(now);
             return;
         }
         if member.is_outranked_by(heard) {
@@ -271,14 +269,22 @@ impl Group {
             self.members[at].note_master(heard, now);
             return;
         }
-        let answered = member.settings.advert_interval.as_duration() / ANSWERS_PER_INTERVAL;
-        if member.last_advert.is_none_or(|last| now >= last + answered) {
+        if member.answers < ANSWERS {
+            member.answers += 1;
             member.advertise(now, out);
         }
-        member
-            .rounds
-            .repeat(now, member.settings.announcements.delay);
         member.tell_other_master(heard, now, out);
+        self.announce_again(now);
+    }
+
+    /// Another router has been master until now, and may have announced the addresses:
+    /// those of all members, for it may be in such a group too.
+    fn announce_again(&mut self, now: Moment) {
+        for member in &mut self.members {
+            member
+                .rounds
+                .repeat(now, member.settings.announcements.delay);
+        }
     }
 
     /// Does what is due.
@@ -295,6 +301,7 @@ impl Group {
                                 .rounds
                                 .repeat(now, member.settings.announcements.delay);
                         }
+                        member.answers = 0;
                         member.advertise(now, out);
                     }
                 }

@@ -49,6 +49,8 @@ pub struct Instance {
     /// Until then a master of lower priority is left alone.
     preempt_from: Option<Moment>,
     pub last_advert: Option<Moment>,
+    /// Other masters answered since an advert was last due.
+    pub answers: u32,
     /// Whether any packet for its VRID has come in, however wrong.
     pub has_heard: bool,
     pub has_told_alone: bool,
@@ -91,6 +93,7 @@ impl Instance {
             expected: Why::MasterDown { master: None },
             master: None,
             preempt_from: None,
+            answers: 0,
             has_heard: false,
             has_told_alone: false,
             other_told: None,
@@ -223,6 +226,7 @@ impl Instance {
         }
         if to == State::Master {
             self.master = None;
+            self.answers = 0;
             self.counters.became_master += 1;
         }
         match self.remembered.take() {

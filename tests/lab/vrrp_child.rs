@@ -96,6 +96,20 @@ impl VrrpChild {
         self.to.send(Word::Say(message)).unwrap();
     }
 
+    /// Gives it another configuration, and waits until that is in force.
+    #[track_caller]
+    pub fn reload(&self, generation: u64, instances: Vec<InstanceSettings>) {
+        self.say(ToVrrp::Reload {
+            generation,
+            instances,
+            groups: Vec::new(),
+        });
+        self.wait_for("it has reloaded", secs(20), |message| match message {
+            FromVrrp::Ready { generation: ready } => (*ready == generation).then_some(()),
+            _ => None,
+        });
+    }
+
     /// Waits for a message, the first one it ever sent included.
     #[track_caller]
     pub fn wait_for<T>(

@@ -165,6 +165,15 @@ fn gives_way_as_a_whole() {
 }
 
 #[test]
+fn another_master_on_one_link_may_have_announced_on_all() {
+    let mut bench = master();
+    bench.hear(0, &Packet::new(0, LOWER, 50));
+    bench.drain();
+    let announced = |link| bench.report(link).counters.announcements;
+    assert_eq!((announced(0), announced(1)), (10, 10));
+}
+
+#[test]
 fn one_link_down_is_a_fault_of_all() {
     let mut bench = master();
     bench.interface(0, down(0));

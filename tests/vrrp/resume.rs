@@ -1,8 +1,8 @@
 //! A process takes over from one that was killed.
 
-use ipvsd::vrrp::State;
 use ipvsd::vrrp::event::{Change, Why};
 use ipvsd::vrrp::memory::Memory;
+use ipvsd::vrrp::{Priority, State};
 
 use crate::bench::{
     Bench, Did, HIGHER, Packet, address, at, entered, facts, group, instance, ms, sent,
@@ -68,6 +68,19 @@ fn a_backup_is_not_told_twice() {
     assert_eq!(bench.drain(), [Did::Removed(0, vec![address(0, 80)])]);
     let report = bench.report(0);
     assert_eq!((report.state, report.since), (State::Backup, at(0)));
+}
+
+/// Two that both claim to own the addresses: the one that gave way does not come back
+/// only because its process was killed.
+#[test]
+fn an_owner_that_was_backup_stays_one() {
+    let mut settings = instance(0);
+    settings.priority = Priority::OWNER;
+    let mut bench = Bench::new(vec![settings.clone()], vec![]);
+    bench.hear(0, &Packet::new(0, HIGHER, 255));
+    let memory = bench.router.memory();
+    let bench = Bench::with_memory(vec![settings], vec![], &memory, at(500));
+    assert_eq!(bench.state(0), State::Backup);
 }
 
 #[test]

@@ -324,6 +324,18 @@ fn a_lower_master_is_answered_and_the_addresses_announced_again() {
 }
 
 #[test]
+fn a_flood_from_a_lower_master_is_not_answered_by_a_flood() {
+    let mut bench = master();
+    let mut adverts = 0;
+    for millisecond in 0..10_000 {
+        adverts += sent(&bench.until(5_000 + millisecond)).len();
+        bench.hear(0, &Packet::new(0, LOWER, 99));
+        adverts += sent(&bench.drain()).len();
+    }
+    assert!((9 * 20..11 * 21).contains(&adverts), "{adverts}");
+}
+
+#[test]
 fn one_that_is_preempted_is_not_told_of() {
     let mut bench = Bench::new(vec![instance(0)], vec![]);
     for second in 0..=3 {

@@ -10,6 +10,9 @@ use crate::config::syntax::{StatementId, Word};
 /// The limits of `lvs_audit_interval`, in seconds.
 const AUDIT_INTERVAL: std::ops::RangeInclusive<u32> = 1..=86_400;
 
+/// The limits of `notify_timeout`, in seconds.
+const NOTIFY_TIMEOUT: std::ops::RangeInclusive<u32> = 1..=86_400;
+
 impl Lower<'_, '_> {
     pub(super) fn global_defs(&mut self, block: StatementId) {
         let ast = self.ast;
@@ -31,6 +34,7 @@ impl Lower<'_, '_> {
                     self.model.global.enable_script_security = true;
                 }
                 "lvs_audit_interval" => self.audit_interval(id),
+                "notify_timeout" => self.notify_timeout(id),
                 _ if self.global_mail(id) || self.global_vrrp(id) => {}
                 _ => self.other(GLOBAL_DEFS, id),
             }
@@ -79,6 +83,16 @@ impl Lower<'_, '_> {
             && let Some(seconds) = self.number(word, AUDIT_INTERVAL)
         {
             self.model.global.audit_interval = Duration::from_secs(seconds.into());
+        }
+    }
+
+    /// `notify_timeout SECONDS`.
+    fn notify_timeout(&mut self, id: StatementId) {
+        self.said_once("notify_timeout", id);
+        if let Some(word) = self.value(id, "a number of seconds")
+            && let Some(seconds) = self.number(word, NOTIFY_TIMEOUT)
+        {
+            self.model.global.notify_timeout = Duration::from_secs(seconds.into());
         }
     }
 

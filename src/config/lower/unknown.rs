@@ -160,7 +160,7 @@ fn vrrp_consequence(word: &str) -> Option<&'static str> {
         "use_vmac" | "use_ipvlan" => {
             "the addresses are on the interface itself, and are announced with its MAC"
         }
-        "auth_hmac" => "adverts are not signed, and any is accepted",
+        "auth_hmac" => "adverts are not signed, and no signature is looked at",
         "no_accept" | "strict_mode" => "the master answers at its virtual addresses",
         "garp_lower_prio_delay" | "garp_lower_prio_repeat" => {
             "`garp_master_delay` and `garp_master_repeat` hold for this, too"

@@ -21,6 +21,7 @@ impl Model {
             text.some("script_user", self.global.script_user.as_ref());
             text.flag("enable_script_security", self.global.enable_script_security);
             text.say("lvs_audit_interval", Seconds(self.global.audit_interval));
+            text.say("notify_timeout", Seconds(self.global.notify_timeout));
             text.mail(&self.global.mail);
         });
         for group in &self.vrrp_sync_groups {

@@ -72,10 +72,16 @@ pub struct Global {
     /// `lvs_audit_interval`: how often the kernel's table is compared with the
     /// wanted one though nothing has happened.
     pub audit_interval: Duration,
+    /// `notify_timeout`: how long a notify script may take before it is killed.
+    pub notify_timeout: Duration,
     pub mail: Mail,
 }
 
 impl Global {
+    /// What `notify_timeout` is where the file does not say. keepalived waits for ever;
+    /// here the next state's scripts wait.
+    pub const DEFAULT_NOTIFY_TIMEOUT: Duration = Duration::from_secs(300);
+
     /// What `audit_interval` is where the file does not say.
     pub const DEFAULT_AUDIT_INTERVAL: Duration = Duration::from_secs(30);
 }
@@ -87,6 +93,7 @@ impl Default for Global {
             script_user: None,
             enable_script_security: false,
             audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
+            notify_timeout: Self::DEFAULT_NOTIFY_TIMEOUT,
             mail: Mail::default(),
         }
     }
@@ -164,7 +171,7 @@ pub struct RealServer {
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
-    /// the virtual server and `global_defs` say; on by default.
+    /// `global_defs` says of checkers; on by default.
     pub smtp_alert: bool,
     /// All must succeed for the server to be up. A server without checks is up.
     pub checks: Vec<Check>,

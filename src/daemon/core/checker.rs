@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::daemon::core::child::{Checker, News};
+use crate::daemon::scripts::Leavings;
 
 impl Core {
     /// What is to be in the kernel's table.
@@ -160,7 +161,9 @@ impl Core {
                 };
                 let runner = taken.runner.clone();
                 self.scripts.spawn(async move {
-                    let end = runner.run_apart(script, Vec::new(), timeout).await;
+                    let end = runner
+                        .run_apart(script, Vec::new(), timeout, Leavings::Kill)
+                        .await;
                     Ran { pid, request, end }
                 });
             }

@@ -10,11 +10,8 @@ use std::collections::hash_map::{Entry, HashMap};
 
 use super::*;
 use crate::config::model::{Notify, ScriptId};
+use crate::daemon::scripts::Leavings;
 use crate::vrrp::{Change, Priority, State, Subject, VrrpEvent};
-
-/// How long a notify script may take. keepalived has no limit; here the next state's
-/// scripts wait for it.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// How many scripts of one object may wait. An object that changes faster than its
 /// scripts run has its oldest changes left out.
@@ -26,6 +23,8 @@ pub(super) struct Job {
     runner: Arc<Runner>,
     script: ScriptId,
     arguments: Vec<String>,
+    /// How long it may take.
+    limit: Duration,
     /// For messages: whose it is, and for which state.
     label: String,
 }
@@ -122,11 +121,14 @@ impl Notifier {
                 runner,
                 script,
                 arguments,
+                limit,
                 label,
             } = job;
             let name = runner.name(script);
             tracing::debug!("Running {name} for {label}");
-            let end = runner.run_apart(script, arguments, TIME_LIMIT).await;
+            let end = runner
+                .run_apart(script, arguments, limit, Leavings::Spare)
+                .await;
             match end {
                 ScriptEnd::Exited(0) => {}
                 ScriptEnd::Exited(status) => {
@@ -184,6 +186,7 @@ impl Core {
                 runner: taken.runner.clone(),
                 script,
                 arguments,
+                limit: taken.model.global.notify_timeout,
                 label: label.clone(),
             })
             .collect();

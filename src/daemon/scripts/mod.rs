@@ -56,6 +56,17 @@ struct Entry {
     starting: Starting,
 }
 
+/// What becomes of processes that a script has started, when it has ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leavings {
+    /// They are killed: what a check leaves behind belongs to no result any more, and
+    /// with each run there would be more of it (keepalived issue #429). Whoever wants to
+    /// stay calls setsid, as daemons do.
+    Kill,
+    /// They stay: a notify script may be there to start something.
+    Spare,
+}
+
 impl Runner {
     /// For the scripts of `model`. Users are looked up here and never again: a lookup
     /// may ask a server in the network, and must not delay a check.
@@ -93,6 +104,7 @@ impl Runner {
         id: ScriptId,
         extra_args: Vec<String>,
         timeout: Duration,
+        leavings: Leavings,
     ) -> ScriptEnd {
         let runtime = Handle::current();
         // Dropped with this future, which ends the run.
@@ -102,7 +114,7 @@ impl Runner {
                 tokio::select! {
                     biased;
                     _ = given_up => ScriptEnd::NotRun("it is no longer wanted".into()),
-                    end = self.run(id, &extra_args, timeout) => end,
+                    end = self.run(id, &extra_args, timeout, leavings) => end,
                 }
             })
         });
@@ -115,9 +127,16 @@ impl Runner {
 
     /// Runs a script with `extra_args` after its own arguments, and kills it when it
     /// takes longer than `timeout`. Everything that it started and that is still in
-    /// its process group is killed with it, also when it ended by itself and when this
-    /// future is dropped. What it writes goes to the log.
-    pub async fn run(&self, id: ScriptId, extra_args: &[String], timeout: Duration) -> ScriptEnd {
+    /// its process group is killed with it, also when this future is dropped; what
+    /// happens to it when the script has ended by itself, `leavings` says. What it
+    /// writes goes to the log.
+    pub async fn run(
+        &self,
+        id: ScriptId,
+        extra_args: &[String],
+        timeout: Duration,
+        leavings: Leavings,
+    ) -> ScriptEnd {
         let Some(entry) = self.scripts.get(id.0 as usize) else {
             return ScriptEnd::NotRun(format!("there is no script {}", id.0));
         };
@@ -139,6 +158,7 @@ impl Runner {
             arguments: &entry.argv[1..],
             extra: extra_args,
             identity,
+            leavings,
         };
         program.run(timeout, &entry.stuck, starting).await
     }

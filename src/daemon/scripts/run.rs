@@ -21,6 +21,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use super::Leavings;
 use super::output::Lines;
 use super::user::Identity;
 use crate::check::misc::ScriptEnd;
@@ -62,6 +63,7 @@ pub(super) struct Program<'a> {
     pub arguments: &'a [String],
     pub extra: &'a [String],
     pub identity: &'a Identity,
+    pub leavings: Leavings,
 }
 
 impl Program<'_> {
@@ -91,13 +93,19 @@ impl Program<'_> {
             () = sleep(limit) => false,
             () = async { output.tell().await; pending().await } => false,
         };
-        // Also when the leader ended by itself: what a check leaves behind belongs to
-        // no result any more, and with each run there would be more of it (keepalived
-        // issue #429). Whoever wants to stay calls setsid, as daemons do.
-        running.kill_group();
+        let spared = by_itself && self.leavings == Leavings::Spare;
+        if spared {
+            running.spare_group();
+        } else {
+            running.kill_group();
+        }
         let status = running.reap().await;
         let _ = timeout(GRACE, output.tell()).await;
         output.finish();
+        if spared && !output.ended {
+            // Who still writes must find somebody who reads, or dies of it.
+            tokio::spawn(async move { output.tell().await });
+        }
         if status.is_err() {
             stuck.keep(running);
         }
@@ -263,6 +271,11 @@ impl Running {
     /// other process group can have its number.
     async fn ended(&self) {
         let _ = self.leader.readable().await;
+    }
+
+    /// Nothing of it is killed any more.
+    fn spare_group(&mut self) {
+        self.group = None;
     }
 
     fn kill_group(&mut self) {

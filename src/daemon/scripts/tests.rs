@@ -38,7 +38,7 @@ fn secured(mut model: Model) -> Model {
 
 async fn run_as(argv: &[&str], user: &str) -> ScriptEnd {
     let runner = Runner::new(&model(argv, Some(user)));
-    runner.run(ScriptId(0), &[], LONG).await
+    runner.run(ScriptId(0), &[], LONG, Leavings::Kill).await
 }
 
 async fn run(argv: &[&str]) -> ScriptEnd {
@@ -139,9 +139,29 @@ async fn a_script_that_hangs_is_killed_with_its_children() {
     let argv = ["/bin/sh", "-c", HANG, "sh", text(&told.path)];
     let runner = Runner::new(&model(&argv, Some("root")));
     let limit = Duration::from_secs(2);
-    let (end, child) = tokio::join!(runner.run(ScriptId(0), &[], limit), told.pid());
+    let (end, child) = tokio::join!(
+        runner.run(ScriptId(0), &[], limit, Leavings::Kill),
+        told.pid()
+    );
     assert_eq!(end, ScriptEnd::TimedOut(limit));
     ended(child).await;
+}
+
+/// Ends and leaves a child of its own, whose number it tells.
+const STARTS: &str =
+    "(echo $$; read go < \"$2\"; echo written; echo $$) > /dev/null & echo $! > \"$1\"";
+
+#[tokio::test]
+async fn what_a_notify_script_starts_stays() {
+    let folder = folder();
+    let mut told = Told::new(folder.path());
+    let argv = ["/bin/sh", "-c", STARTS, "sh", text(&told.path)];
+    let runner = Arc::new(Runner::new(&model(&argv, Some("root"))));
+    let end = runner.run_apart(ScriptId(0), Vec::new(), LONG, Leavings::Spare);
+    assert_eq!(end.await, ScriptEnd::Exited(0));
+    let started = told.pid().await;
+    kill(started, None).expect("it to be there");
+    kill(started, Signal::SIGKILL).expect("to end it");
 }
 
 #[tokio::test]
@@ -151,7 +171,7 @@ async fn a_run_that_is_given_up_is_killed_with_its_children() {
     let argv = ["/bin/sh", "-c", HANG, "sh", text(&told.path)];
     let runner = Arc::new(Runner::new(&model(&argv, Some("root"))));
     let mut runs = tokio::task::JoinSet::new();
-    runs.spawn(async move { runner.run(ScriptId(0), &[], LONG).await });
+    runs.spawn(async move { runner.run(ScriptId(0), &[], LONG, Leavings::Kill).await });
     let child = told.pid().await;
     runs.abort_all();
     ended(child).await;
@@ -164,13 +184,17 @@ async fn a_run_apart_that_is_given_up_is_killed_with_its_children() {
     let argv = ["/bin/sh", "-c", HANG, "sh", text(&told.path)];
     let runner = Arc::new(Runner::new(&model(&argv, Some("root"))));
     let mut runs = tokio::task::JoinSet::new();
-    runs.spawn(runner.clone().run_apart(ScriptId(0), Vec::new(), LONG));
+    runs.spawn(
+        runner
+            .clone()
+            .run_apart(ScriptId(0), Vec::new(), LONG, Leavings::Kill),
+    );
     let child = told.pid().await;
     runs.abort_all();
     ended(child).await;
 
     let limit = Duration::from_millis(300);
-    let run = runner.run_apart(ScriptId(0), Vec::new(), limit);
+    let run = runner.run_apart(ScriptId(0), Vec::new(), limit, Leavings::Kill);
     assert_eq!(run.await, ScriptEnd::TimedOut(limit));
     ended(told.pid().await).await;
 }
@@ -221,7 +245,9 @@ async fn a_program_on_a_disk_that_does_not_answer_holds_nobody_up() {
     let runner = Arc::new(Runner::new(&model(&argv, Some("root"))));
     let withheld = Withheld::new(&program);
     let limit = Duration::from_millis(100);
-    let run = runner.clone().run_apart(ScriptId(0), Vec::new(), limit);
+    let run = runner
+        .clone()
+        .run_apart(ScriptId(0), Vec::new(), limit, Leavings::Kill);
     assert_eq!(run.await, ScriptEnd::TimedOut(limit));
 
     // Each further run would have another thread wait.
@@ -230,7 +256,7 @@ async fn a_program_on_a_disk_that_does_not_answer_holds_nobody_up() {
     }
     let refused = why(runner
         .clone()
-        .run_apart(ScriptId(0), Vec::new(), LONG)
+        .run_apart(ScriptId(0), Vec::new(), LONG, Leavings::Kill)
         .await);
     assert!(refused.contains("has not answered"), "{refused}");
 
@@ -239,7 +265,12 @@ async fn a_program_on_a_disk_that_does_not_answer_holds_nobody_up() {
     while runner.scripts[0].starting.longest().is_some() {
         tokio::task::yield_now().await;
     }
-    let run = runner.run_apart(ScriptId(0), Vec::new(), Duration::from_secs(1));
+    let run = runner.run_apart(
+        ScriptId(0),
+        Vec::new(),
+        Duration::from_secs(1),
+        Leavings::Kill,
+    );
     assert_eq!(run.await, ScriptEnd::TimedOut(Duration::from_secs(1)));
     ended(told.pid().await).await;
 }
@@ -296,14 +327,14 @@ async fn what_cannot_be_killed_does_not_pile_up() {
     let process = stuck.pid().expect("to run");
     runner.scripts[0].stuck.keep(stuck);
 
-    let refused = why(runner.run(ScriptId(0), &[], LONG).await);
+    let refused = why(runner.run(ScriptId(0), &[], LONG, Leavings::Kill).await);
     assert!(
         refused.contains(&format!("(pid {process}) hangs")),
         "{refused}"
     );
     kill(process, Signal::SIGKILL).expect("to end it");
     ended(process).await;
-    let end = runner.run(ScriptId(0), &[], LONG).await;
+    let end = runner.run(ScriptId(0), &[], LONG, Leavings::Kill).await;
     assert_eq!(end, ScriptEnd::Exited(0));
 }
 
@@ -319,7 +350,9 @@ async fn arguments_arrive_as_they_are() {
                   && [ -z \"$3\" ] && [ \"$4\" = 'ex tra' ]";
     let argv = ["/bin/sh", "-c", script, "sh", "two three", "$HOME;*", ""];
     let runner = Runner::new(&model(&argv, Some("root")));
-    let end = runner.run(ScriptId(0), &["ex tra".into()], LONG).await;
+    let end = runner
+        .run(ScriptId(0), &["ex tra".into()], LONG, Leavings::Kill)
+        .await;
     assert_eq!(end, ScriptEnd::Exited(0));
 }
 
@@ -367,7 +400,9 @@ async fn another_user_runs_it_with_no_group_of_ours() {
         user: "nobody".into(),
         group: Some(gid.to_string()),
     });
-    let end = Runner::new(&model).run(ScriptId(0), &[], LONG).await;
+    let end = Runner::new(&model)
+        .run(ScriptId(0), &[], LONG, Leavings::Kill)
+        .await;
     assert_eq!(end, ScriptEnd::Exited(0));
 }
 
@@ -385,7 +420,9 @@ async fn without_a_user_nothing_is_run() {
         user: "root".into(),
         group: Some("nosuchgroup".into()),
     });
-    let end = Runner::new(&model).run(ScriptId(0), &[], LONG).await;
+    let end = Runner::new(&model)
+        .run(ScriptId(0), &[], LONG, Leavings::Kill)
+        .await;
     assert_eq!(why(end), "group `nosuchgroup` does not exist");
 }
 
@@ -438,7 +475,9 @@ async fn root_runs_nothing_that_others_can_change() {
     symlink(&script, &link).expect("a link");
     let run = async |path: &Path, user: &str| {
         let model = secured(model(&[text(path)], Some(user)));
-        Runner::new(&model).run(ScriptId(0), &[], LONG).await
+        Runner::new(&model)
+            .run(ScriptId(0), &[], LONG, Leavings::Kill)
+            .await
     };
     let refused = |what: &Path, how: &str, remedy: &str| {
         let what = what.display();

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
 
 use super::worker::{Order, Worker};
+use crate::moment::Moment;
+use crate::sys::clock;
 use crate::sys::rtnetlink::{Address, Heard, Mirror, Notice, Snapshot, Watch};
 use crate::vrrp::InterfaceFacts;
 
@@ -14,6 +17,9 @@ const AT_ONCE: usize = 256;
 /// only where others change a lot, and then the next reading has it.
 const UNTIL_OURS: usize = 100_000;
 
+/// How often to tell that something was lost, at most.
+const TOLD_PAUSE: Duration = Duration::from_secs(60);
+
 /// The mirror, and what keeps it true.
 pub struct Kernel {
     watch: Watch,
@@ -23,6 +29,8 @@ pub struct Kernel {
     /// The latest reading has left something.
     more: bool,
     overruns: u64,
+    /// When this was last told.
+    told: Option<Moment>,
 }
 
 #[derive(Default)]
@@ -43,6 +51,7 @@ impl Kernel {
             resync: None,
             more: true,
             overruns: 0,
+            told: None,
         }
     }
 
@@ -115,10 +124,14 @@ impl Kernel {
                 resync.meanwhile.clear();
             }
             None => {
-                tracing::info!(
-                    "links and addresses change faster than they are told: all of them are read anew ({} times so far)",
-                    self.overruns
-                );
+                let now = clock::now();
+                if self.told.is_none_or(|told| now - told >= TOLD_PAUSE) {
+                    self.told = Some(now);
+                    tracing::info!(
+                        "links and addresses change faster than they are told: all of them are read anew ({} times so far)",
+                        self.overruns
+                    );
+                }
                 self.resync = Some(Resync::default());
                 worker.order(Order::Dump);
             }

@@ -11,6 +11,9 @@
 //! no address is left behind.
 
 mod addresses;
+mod core;
+mod end;
+mod interfaces;
 mod kernel;
 mod listeners;
 mod outbox;
@@ -20,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use self::addresses::Operations;
 use self::kernel::Kernel;
@@ -37,16 +39,7 @@ use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
 use crate::sys::{clock, sandbox};
-use crate::vrrp::router::master_down_interval;
-use crate::vrrp::settings::VirtualAddress;
-use crate::vrrp::{Action, Change, Input, InstanceId, InterfaceFacts, Router, VrrpEvent, Why};
-
-/// How long the end may take: core waits a little longer.
-const END_LIMIT: Duration = Duration::from_secs(4);
-
-/// A part of the master-down interval: when an instance has sent adverts for this long,
-/// core hears of it.
-const PARTS_TOLD: u32 = 4;
+use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
 type Core = Connection<FromVrrp, ToVrrp>;
 
@@ -97,6 +90,9 @@ struct VrrpProcess {
     known: BTreeMap<String, Option<InterfaceFacts>>,
     /// Interfaces that it is to be told of.
     untold: BTreeSet<String>,
+    /// When it was last told of any, and whether there is something new for it.
+    interfaces_told: Option<Moment>,
+    interfaces_wait: bool,
     /// What came back from the worker before all that was told had been read.
     reports: Vec<Report>,
     /// For core.
@@ -175,6 +171,8 @@ impl VrrpProcess {
             alarm,
             known: BTreeMap::new(),
             untold: BTreeSet::new(),
+            interfaces_told: None,
+            interfaces_wait: false,
             reports: Vec::new(),
             told: Vec::new(),
             adverts: HashMap::new(),
@@ -252,107 +250,6 @@ impl VrrpProcess {
         Ok(())
     }
 
-    /// Links, addresses, and what the worker has done.
-    fn take_in_kernel(&mut self, now: Moment) -> io::Result<()> {
-        while let Some(report) = self.worker.try_next() {
-            self.reports.push(report);
-        }
-        let has_changed = |report: &Report| matches!(report, Report::Changed { .. });
-        if self.reports.iter().any(has_changed) {
-            // An address must not be missing only because the news of it has not been
-            // read yet.
-            self.kernel.read_all(&self.worker)?;
-        } else {
-            self.kernel.read(&self.worker)?;
-        }
-        let mut changed = Vec::new();
-        let was_in_step = self.kernel.is_in_step();
-        let mut has_snapshot = false;
-        for report in std::mem::take(&mut self.reports) {
-            match report {
-                Report::Changed { .. } => changed.push(report),
-                Report::Dumped(Ok(snapshot)) => {
-                    self.kernel.on_snapshot(snapshot, &self.worker)?;
-                    has_snapshot = true;
-                }
-                Report::Dumped(Err(error)) => return Err(error),
-                Report::Listening {
-                    interface,
-                    index,
-                    destination,
-                    result,
-                } => {
-                    self.listeners.on_opened(
-                        &interface,
-                        index,
-                        destination,
-                        result,
-                        now,
-                        &self.worker,
-                    );
-                    self.untold.insert(interface);
-                }
-            }
-        }
-        if !was_in_step && !has_snapshot {
-            // Nothing is known for sure; what has been done waits for that too.
-            self.reports = changed;
-            return Ok(());
-        }
-        self.tell_of_interfaces(now);
-        for report in changed {
-            if let Report::Changed { ticket, refused } = report
-                && let Some(ended) = self.operations.end(ticket, refused)
-            {
-                let done = Input::AddressesDone {
-                    instance: ended.instance,
-                    failed: ended.failed,
-                };
-                self.router.handle(done, now);
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything that is known, to a router that knows nothing.
-    fn tell_of_all_interfaces(&mut self) {
-        self.known.clear();
-        self.untold = self.listeners.names().cloned().collect();
-        self.unready = Some(self.generation);
-    }
-
-    /// Tells the router what has become of interfaces. One that is there is told of
-    /// when adverts are heard by it: whoever is deaf must not become master.
-    fn tell_of_interfaces(&mut self, now: Moment) {
-        let mut names = std::mem::take(&mut self.untold);
-        names.extend(self.kernel.take_changed());
-        for name in names {
-            if !self.listeners.has(&name) {
-                continue;
-            }
-            let facts = self.kernel.facts(&name);
-            match &facts {
-                Some(facts) => {
-                    let (index, worker) = (facts.index, &self.worker);
-                    if !self.listeners.attend(&name, index, now, worker) {
-                        self.untold.insert(name);
-                        continue;
-                    }
-                }
-                None => self.listeners.leave(&name, &self.worker),
-            }
-            if self.known.get(&name) == Some(&facts) {
-                continue;
-            }
-            let input = Input::Interface {
-                name: &name,
-                facts: facts.clone(),
-            };
-            self.router.handle(input, now);
-            self.known.insert(name, facts);
-        }
-    }
-
     /// Does what the router wants done.
     fn act(&mut self, now: Moment) {
         while let Some(action) = self.router.next_action() {
@@ -387,148 +284,13 @@ impl VrrpProcess {
         }
     }
 
-    fn cause_of(&self, event: &VrrpEvent) -> Cause {
-        match &event.change {
-            Change::Entered { why, .. } => match why {
-                Why::Start | Why::Resumed | Why::ResumedTooLate => self.start_cause.clone(),
-                Why::Reload => Cause::Reload {
-                    generation: self.generation,
-                },
-                _ => Cause::Vrrp,
-            },
-            _ => Cause::Vrrp,
-        }
-    }
-
-    /// Notes that an advert has gone out as master, for core.
-    fn note_advert(&mut self, instance: InstanceId, now: Moment) {
-        let Some(settings) = self.router.settings(instance) else {
-            return;
-        };
-        let part = master_down_interval(settings) / PARTS_TOLD;
-        let told = self.adverts.get(&instance);
-        if told.is_none_or(|told| now - *told >= part) {
-            self.adverts.insert(instance, now);
-            self.new_adverts.insert(instance, now);
-        }
-    }
-
-    /// What core is to know.
-    fn tell(&mut self, core: &mut Core) {
-        if !self.told.is_empty() {
-            core.send(&FromVrrp::Changed {
-                memory: self.router.memory(),
-                told: std::mem::take(&mut self.told),
-            });
-        }
-        // After what has come of it: then nothing more comes of the one before.
-        if self.kernel.is_in_step()
-            && self.listeners.is_settled()
-            && let Some(generation) = self.unready.take()
-        {
-            core.send(&FromVrrp::Ready { generation });
-        }
-        if !self.new_adverts.is_empty() {
-            let adverts = std::mem::take(&mut self.new_adverts);
-            let name = |id| {
-                self.router
-                    .settings(id)
-                    .map(|settings| settings.name.clone())
-            };
-            let adverts = adverts
-                .into_iter()
-                .filter_map(|(id, at)| Some((name(id)?, at)));
-            core.send(&FromVrrp::Adverts(adverts.collect()));
-        }
-    }
-
     fn wake(&self) -> Option<Moment> {
         let wakes = [
             self.router.wake(),
             self.outbox.wake(),
             self.listeners.wake(),
+            self.interfaces_wake(),
         ];
         wakes.into_iter().flatten().min()
-    }
-
-    fn on_message(&mut self, message: ToVrrp, core: &mut Core) {
-        match message {
-            ToVrrp::Ping => core.send(&FromVrrp::Alive),
-            ToVrrp::Start(_) => tracing::error!("core starts a vrrp process that runs already"),
-            ToVrrp::Status { request } => {
-                let report = Box::new(self.router.report());
-                core.send(&FromVrrp::Status { request, report });
-            }
-            ToVrrp::Reload {
-                generation,
-                instances,
-                groups,
-            } => {
-                self.generation = generation;
-                self.listeners.want(&instances, &self.worker);
-                self.router.reload(instances, groups, clock::now());
-                self.tell_of_all_interfaces();
-            }
-            // The loop does not hand it on.
-            ToVrrp::Stop => {}
-        }
-    }
-
-    /// Hands over, removes the addresses, and waits for that for no longer than
-    /// [`END_LIMIT`].
-    async fn end(mut self, core: &mut Core, how: End) -> ExitCode {
-        if let End::Alone = how {
-            tracing::warn!(
-                "core has ended; the vrrp process hands over, removes the virtual addresses and ends too"
-            );
-        }
-        let until = clock::now() + END_LIMIT;
-        self.router.handle(Input::Stop, clock::now());
-        self.act(clock::now());
-        self.tell(core);
-        let mut left: Vec<(VirtualAddress, String)> = Vec::new();
-        let mut now = clock::now();
-        while now < until && !(self.operations.is_empty() && self.outbox.has_sent_all()) {
-            let wake = self.outbox.wake().unwrap_or(until).min(until);
-            tokio::select! {
-                report = self.worker.next() => match report {
-                    Some(Report::Changed { ticket, refused }) => {
-                        if let Some(ended) = self.operations.end(ticket, refused)
-                            && !ended.adds
-                        {
-                            left.extend(ended.failed);
-                        }
-                    }
-                    Some(_) => {}
-                    None => break,
-                },
-                () = clock::sleep_until(wake) => {}
-            }
-            now = clock::now();
-            self.outbox.send_again(now);
-        }
-        let unanswered = self.operations.being_removed().cloned();
-        left.extend(unanswered.map(|address| (address, "the kernel does not answer".into())));
-        let left: Vec<_> = left
-            .into_iter()
-            .map(|(address, why)| format!("{address} on {}: {why}", address.interface))
-            .collect();
-        for left in &left {
-            tracing::error!("a virtual address is left behind: {left}");
-        }
-        if let End::Alone = how {
-            return ExitCode::FAILURE;
-        }
-        core.send(&FromVrrp::Stopped { left });
-        while !core.is_flushed() && clock::now() < until {
-            tokio::select! {
-                message = core.next() => match message {
-                    Ok(Some(_)) => {}
-                    Ok(None) | Err(_) => break,
-                },
-                () = clock::sleep_until(until) => {}
-            }
-        }
-        ExitCode::SUCCESS
     }
 }

@@ -125,12 +125,18 @@ impl Commands {
                 if let Body::End(errno, words) = frame.body {
                     left -= 1;
                     let place = frame.seq.wrapping_sub(first) as usize;
-                    if errno != 0 && place < batch.len() {
-                        let refusal = Refusal {
-                            errno: Errno::from_raw(errno),
-                            words: words.map(str::to_owned),
-                        };
-                        refused.insert(batch[place], refusal);
+                    let refusal = Refusal {
+                        errno: Errno::from_raw(errno),
+                        words: words.map(str::to_owned),
+                    };
+                    match batch.get(place) {
+                        _ if errno == 0 => {}
+                        Some(place) => {
+                            refused.insert(*place, refusal);
+                        }
+                        None => tracing::warn!(
+                            "net.ipv4.conf.*.promote_secondaries cannot be set: {refusal}; addresses of the same network may have gone with a virtual one"
+                        ),
                     }
                 }
                 Ok(left == 0)

@@ -18,10 +18,12 @@ use self::ends::{
     core_ends, it_is_killed_and_comes_back_at_once, it_is_killed_and_comes_back_too_late,
 };
 use self::links::{
-    an_interface_comes_back_as_another, news_that_are_lost_change_nothing,
-    the_last_address_goes_and_others_hear_of_it,
+    an_interface_comes_back_as_another, another_configuration_brings_another_link,
+    news_that_are_lost_change_nothing, the_last_address_goes_and_others_hear_of_it,
 };
-use self::packets::{a_flood_of_adverts_delays_none, adverts_that_come_back};
+use self::packets::{
+    a_flood_of_adverts_delays_none, a_full_queue_loses_nothing, adverts_that_come_back,
+};
 use self::whole::{
     core_is_killed, it_comes_back_too_late_and_lets_go, nobody_notices_that_it_is_killed,
 };
@@ -40,6 +42,8 @@ pub const ALL: &[Scenario] = scenarios!(vrrp_process:
     the_last_address_goes_and_others_hear_of_it,
     a_flood_of_adverts_delays_none,
     adverts_that_come_back,
+    a_full_queue_loses_nothing,
+    another_configuration_brings_another_link,
     core_ends,
     it_is_killed_and_comes_back_at_once,
     it_is_killed_and_comes_back_too_late,

@@ -9,6 +9,12 @@ use crate::config::model::VrrpSyncGroup;
 use crate::config::syntax::{StatementId, Word};
 use crate::vrrp::settings::GroupSettings;
 
+/// The longest name, in bytes, for which similar ones are looked for.
+const LONGEST_GUESS: usize = 64;
+
+/// Among how many instances a similar one is looked for.
+const MOST_GUESSES: usize = 1_000;
+
 /// The block of members.
 const GROUP: &str = "vrrp_sync_group/group";
 
@@ -131,8 +137,13 @@ impl<'s> Lower<'_, 's> {
     }
 
     fn no_instance(&mut self, word: Word, name: &str) {
-        let similar = self.named.instances.keys().copied();
+        let is_worth_it = name.len() <= LONGEST_GUESS
+            && self.named.instances.len() <= MOST_GUESSES
+            && !self.diagnostics.is_full(Code::InvalidValue);
+        let candidates = is_worth_it.then(|| self.named.instances.keys().copied());
+        let similar = candidates.into_iter().flatten();
         let similar = similar
+            .filter(|known| known.len() <= LONGEST_GUESS)
             .map(|known| (strsim::damerau_levenshtein(known, name), known))
             .filter(|(distance, _)| *distance <= 2)
             .min();

@@ -5,6 +5,7 @@ mod authentication;
 mod group;
 mod instance;
 mod notify;
+mod options;
 mod settled;
 
 use std::collections::HashMap;
@@ -20,9 +21,8 @@ use crate::vrrp::types::Vrid;
 /// The longest name of an interface, and of an address's label, in bytes: IFNAMSIZ of
 /// linux/if.h without the NUL.
 const LONGEST_INTERFACE: usize = 15;
-/// The times between rounds of gratuitous ARP, in seconds. More than a day is a typing
-/// error.
-const ANNOUNCEMENT_DELAY: std::ops::RangeInclusive<u32> = 0..=86_400;
+/// The time between rounds of gratuitous ARP, in seconds, as keepalived takes it.
+const ANNOUNCEMENT_DELAY: std::ops::RangeInclusive<u32> = 0..=4_294;
 /// The frames of a round for one address. More would keep the link from everything else.
 const MOST_ANNOUNCEMENTS: u32 = 1_000;
 

@@ -105,14 +105,17 @@ impl<'s> Lower<'_, 's> {
             nopreempt = None;
         }
         let mut delay = words.preempt_delay.filter(|delay| !delay.value.is_zero());
+        let as_owner = words.priority.filter(|said| said.value == Priority::OWNER);
         let in_the_way = nopreempt.map(|said| (said.by, "nopreempt"));
         let in_the_way = in_the_way.or(as_master.map(|said| (said.by, "state MASTER")));
+        let in_the_way = in_the_way.or(as_owner.map(|said| (said.by, "priority 255")));
         if let (Some(said), Some((by, word))) = (delay, in_the_way) {
             let (span, by) = (self.span(said.by), self.span(by));
             let help = match word {
                 "nopreempt" => {
                     "remove one of the two: `preempt_delay` takes over later, `nopreempt` never"
                 }
+                "priority 255" => "write `priority 254`: the owner of the addresses never waits",
                 _ => "write `state BACKUP`: alone, it becomes master all the same",
             };
             self.report(

@@ -3,8 +3,10 @@
 use ipvsd::vrrp::State;
 use nix::sys::signal::Signal;
 
-use super::{LONG, routers, shown, start_master};
+use super::{LONG, VIP, routers, shown, start_master};
 use crate::lab::{Lab, wait_until};
+use crate::net::{addresses, is_of};
+use crate::sampler::Sampler;
 use crate::vrrp_child::{instance, virtual_address};
 use crate::wire::Wire;
 
@@ -86,5 +88,43 @@ pub fn the_last_address_goes_and_others_hear_of_it(lab: &Lab) {
             .states("VI_1")
             .ends_with(&[State::Backup, State::Master])
     });
+    assert_eq!(child.stop(), [""; 0]);
+}
+
+pub fn another_configuration_brings_another_link(lab: &Lab) {
+    let [host] = routers();
+    host.ip("link add eth1 type veth peer name other\n\
+         link set eth1 up\n\
+         link set other up\n\
+         addr add 10.1.0.1/24 dev eth1\n");
+    let first = instance(100, vec![virtual_address("10.0.0.80/32")]);
+    let child = start_master(lab, &host, first.clone());
+    wait_until("the address is there", LONG, || shown(&host).len() == 2);
+    let samples = Sampler::start(&host, lab.started(), addresses);
+
+    let mut second = instance(100, vec![virtual_address("10.1.0.80/32")]);
+    second.name = "VI_2".into();
+    second.interface = "eth1".into();
+    // On the first one's interface, as `dev` has it.
+    second.addresses.push(virtual_address("10.0.0.81/32"));
+    second.addresses[0].interface = "eth1".into();
+    child.reload(2, vec![first.clone(), second]);
+    child.wait_for_state("VI_2", State::Master, LONG);
+    wait_until("both have theirs", LONG, || {
+        let there = host.enter(addresses);
+        there.contains(&"eth1 10.1.0.80/32".into()) && there.contains(&"eth0 10.0.0.81/32".into())
+    });
+    child.reload(3, vec![first]);
+    wait_until("the second one's are gone", LONG, || {
+        let there = host.enter(addresses);
+        !there
+            .iter()
+            .any(|line| is_of(line, "10.1.0.80") || is_of(line, "10.0.0.81"))
+    });
+    for sample in &samples.stop().samples {
+        let there = sample.lines.iter().any(|line| is_of(line, VIP));
+        assert!(there, "at {:?}: {:?}", sample.at, sample.lines);
+    }
+    assert_eq!(child.states("VI_1"), [State::Backup, State::Master]);
     assert_eq!(child.stop(), [""; 0]);
 }

@@ -13,6 +13,7 @@ use crate::lab::{Lab, secs, wait_until};
 use crate::net::ip_batch;
 use crate::packet_socket;
 use crate::vrrp_child::{VrrpChild, instance, virtual_address};
+use crate::wire::{Announced, Wire};
 
 /// How many a second, and for how long. The guest may not be able to send as many.
 const PER_SECOND: u32 = 50_000;
@@ -217,5 +218,36 @@ pub fn adverts_that_come_back(lab: &Lab) {
     assert_eq!(own.count(), 1, "{told:#?}");
     assert_eq!(child.states("VI_1"), [State::Backup, State::Master]);
     assert!(super::shown(&host).iter().any(|line| line.starts_with(VIP)));
+    assert_eq!(child.stop(), [""; 0]);
+}
+
+/// The queue of the interface is full as soon as there is something in it: what finds
+/// no room is sent when there is, adverts first.
+pub fn a_full_queue_loses_nothing(lab: &Lab) {
+    let [host] = routers();
+    host.sh("tc qdisc add dev eth0 root tbf rate 16kbit burst 300 limit 300");
+    let addresses = (1..=10).map(|n| virtual_address(&format!("10.9.0.{n}/32")));
+    let mut settings = instance(100, addresses.collect());
+    settings.announcements.delay = Duration::ZERO;
+    let wire = Wire::of_switch(lab, "front");
+    let child = start_master(lab, &host, settings);
+    let since = Duration::ZERO;
+    let all = wire.wait_for("all announcements", since, LONG, |traffic| {
+        let announced = traffic.announcements();
+        (announced.len() >= 50).then_some(announced)
+    });
+    for n in 1..=10 {
+        let of = |frame: &&Announced| frame.address.octets() == [10, 9, 0, n];
+        assert_eq!(all.iter().filter(of).count(), 5, "10.9.0.{n}");
+    }
+    let adverts = wire.so_far().adverts();
+    for pair in adverts.windows(2) {
+        assert!(pair[1].at - pair[0].at < secs(2), "{adverts:#?}");
+    }
+    let queue = host.sh("tc -s qdisc show dev eth0");
+    assert!(
+        !queue.contains("(dropped 0,"),
+        "it has not been full: {queue}"
+    );
     assert_eq!(child.stop(), [""; 0]);
 }

@@ -1,0 +1,257 @@
+//! What stands behind a virtual address: `brd`, `dev`, `scope`, `label`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::LONGEST_INTERFACE;
+use crate::config::diagnostic::{Code, shown};
+use crate::config::lower::Lower;
+use crate::config::syntax::Word;
+
+/// Names of scopes: `rtm_scope` of linux/rtnetlink.h.
+const SCOPES: [(&str, u8); 5] = [
+    ("global", 0),
+    ("site", 200),
+    ("link", 253),
+    ("host", 254),
+    ("nowhere", 255),
+];
+
+/// Options that are known and not served yet, how many values they have, and what it
+/// means that they are skipped.
+const NOT_SERVED: [(&str, usize, &str); 9] = [
+    ("home", 0, "the address is no home address"),
+    ("-nodad", 0, "it is for IPv6 addresses"),
+    ("mngtmpaddr", 0, "it is for IPv6 addresses"),
+    (
+        "noprefixroute",
+        0,
+        "the kernel adds the route to the address's network",
+    ),
+    (
+        "autojoin",
+        0,
+        "the kernel joins no multicast group for the address",
+    ),
+    (
+        "no_track",
+        0,
+        "the address is put back when another program removes it",
+    ),
+    ("preferred_lft", 1, "the address stays preferred"),
+    (
+        "use_vmac",
+        0,
+        "the address answers with the interface's own MAC",
+    ),
+    (
+        "track_group",
+        1,
+        "it is for static addresses, and means nothing here",
+    ),
+];
+
+/// What the options of an address say.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Options<'s> {
+    pub(super) broadcast: Option<Broadcast>,
+    pub(super) interface: Option<&'s str>,
+    pub(super) scope: Option<u8>,
+    pub(super) label: Option<(&'s str, Word)>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Broadcast {
+    Address(Ipv4Addr),
+    /// `+`: the bits of the host are all ones.
+    Ones(Word),
+    /// `-`: they are all zeroes.
+    Zeroes(Word),
+}
+
+impl<'s> Lower<'_, 's> {
+    /// All options of an address. None where one is wrong.
+    pub(super) fn options(&mut self, words: &[Word]) -> Option<Options<'s>> {
+        let mut options = Options::default();
+        let mut is_right = true;
+        let mut rest = words.iter().copied();
+        while let Some(option) = rest.next() {
+            let known = self.option(&mut options, option, &mut rest);
+            is_right &= known.is_some();
+        }
+        is_right.then_some(options)
+    }
+
+    /// One option and its value. None where it is wrong.
+    fn option(
+        &mut self,
+        options: &mut Options<'s>,
+        option: Word,
+        rest: &mut impl Iterator<Item = Word>,
+    ) -> Option<()> {
+        let text = self.text(option);
+        let not_served = NOT_SERVED.iter().find(|(word, ..)| *word == text);
+        match text {
+            "brd" | "broadcast" => {
+                let value = self.option_value(option, rest)?;
+                options.broadcast = Some(self.broadcast_address(value)?);
+            }
+            "dev" => {
+                let value = self.option_value(option, rest)?;
+                options.interface = Some(self.interface_name(value)?);
+            }
+            "scope" => {
+                let value = self.option_value(option, rest)?;
+                options.scope = Some(self.scope(value)?);
+            }
+            "label" => {
+                let value = self.option_value(option, rest)?;
+                if self.is_substituted(value) {
+                    return None;
+                }
+                if self.text(value).is_empty() {
+                    return self.no_value(option);
+                }
+                options.label = Some((self.text(value), value));
+            }
+            "peer" => {
+                self.option_value(option, rest)?;
+                let span = option.span();
+                self.report(
+                    Code::ValueNotServed,
+                    "virtual addresses with a peer are not served yet",
+                )
+                .at(span, "without it, this would be another address");
+                return None;
+            }
+            _ => match not_served {
+                Some((word, values, consequence)) => {
+                    rest.take(*values).for_each(drop);
+                    self.option_not_served(word, consequence, option);
+                }
+                None => return self.no_option(option),
+            },
+        }
+        Some(())
+    }
+
+    fn option_value(
+        &mut self,
+        option: Word,
+        rest: &mut impl Iterator<Item = Word>,
+    ) -> Option<Word> {
+        let value = rest.next();
+        if value.is_none() {
+            self.no_value(option);
+        }
+        value
+    }
+
+    fn no_value(&mut self, option: Word) -> Option<()> {
+        let span = option.span();
+        let word = self.text(option);
+        self.report(Code::MissingValue, format!("`{word}` needs a value"))
+            .at(span, "its value is missing");
+        None
+    }
+
+    fn option_not_served(&mut self, word: &'static str, consequence: &str, option: Word) {
+        let span = option.span();
+        if self.diagnostics.fold(Code::NotServed, word, span) {
+            return;
+        }
+        let message = format!("`{word}` of a virtual address is not served yet");
+        self.diagnostics
+            .report_first(Code::NotServed, word, message)
+            .at(span, "this is skipped")
+            .help(consequence);
+    }
+
+    fn no_option(&mut self, option: Word) -> Option<()> {
+        let text = self.text(option);
+        let is_address = text
+            .split('/')
+            .next()
+            .is_some_and(|address| address.parse::<IpAddr>().is_ok());
+        let diagnostic = self.invalid(option, "an option of a virtual address");
+        match is_address {
+            true => diagnostic.help("every address stands on a line of its own"),
+            false => {
+                diagnostic.help("they are `brd`, `dev`, `scope` and `label`, each with a value")
+            }
+        };
+        None
+    }
+
+    fn broadcast_address(&mut self, word: Word) -> Option<Broadcast> {
+        match self.text(word) {
+            "+" => Some(Broadcast::Ones(word)),
+            "-" => Some(Broadcast::Zeroes(word)),
+            _ => match self.address(word)? {
+                IpAddr::V4(address) => Some(Broadcast::Address(address)),
+                IpAddr::V6(_) => {
+                    self.invalid(word, "an IPv4 address, `+` or `-`");
+                    None
+                }
+            },
+        }
+    }
+
+    /// The broadcast address of an address, where it has one.
+    pub(super) fn broadcast(
+        &mut self,
+        broadcast: Option<Broadcast>,
+        address: IpAddr,
+        prefix: u8,
+    ) -> Option<Ipv4Addr> {
+        let IpAddr::V4(address) = address else {
+            return None;
+        };
+        let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
+        let (word, made) = match broadcast? {
+            Broadcast::Address(address) => return Some(address),
+            Broadcast::Ones(word) => (word, Ipv4Addr::from_bits(address.to_bits() | host)),
+            Broadcast::Zeroes(word) => (word, Ipv4Addr::from_bits(address.to_bits() & !host)),
+        };
+        if prefix < 31 {
+            return Some(made);
+        }
+        let span = word.span();
+        let message = format!("a network with a prefix of /{prefix} has no broadcast address");
+        self.report(Code::NoEffect, message)
+            .at(span, "this has no effect")
+            .help("give the address the prefix of its network, like `/24`");
+        None
+    }
+
+    /// A name, or a number up to 255.
+    fn scope(&mut self, word: Word) -> Option<u8> {
+        if let Ok(number) = self.text(word).parse::<u8>() {
+            return Some(number);
+        }
+        self.choice(word, "a scope", &SCOPES)
+    }
+
+    /// A label is what older programs take for an interface's name.
+    pub(super) fn label(&mut self, label: &str, word: Word, interface: &str) -> Option<()> {
+        let span = word.span();
+        if label.len() > LONGEST_INTERFACE {
+            let message = format!("the label `{}` is too long", shown(label));
+            self.report(Code::InvalidValue, message)
+                .at(span, format!("at most {LONGEST_INTERFACE} bytes"))
+                .help("keepalived leaves out the address");
+            return None;
+        }
+        let fits = label
+            .strip_prefix(interface)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        if !fits {
+            let message = format!("a label that does not fit `{interface}`");
+            self.report(Code::Doubtful, message)
+                .at(span, "taken as it is")
+                .help(format!(
+                    "programs like ifconfig expect `{interface}:` and a few letters or digits"
+                ));
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What core says, and what it is told.
+
+use super::{Core, VrrpProcess};
+use crate::alert::Cause;
+use crate::daemon::messages::vrrp::{FromVrrp, ToVrrp};
+use crate::moment::Moment;
+use crate::sys::clock;
+use crate::vrrp::router::master_down_interval;
+use crate::vrrp::{Change, InstanceId, VrrpEvent, Why};
+
+/// A part of the master-down interval: when an instance has sent adverts for this long,
+/// core hears of it.
+const PARTS_TOLD: u32 = 4;
+
+impl VrrpProcess {
+    pub(super) fn on_message(&mut self, message: ToVrrp, core: &mut Core) {
+        match message {
+            ToVrrp::Ping => core.send(&FromVrrp::Alive),
+            ToVrrp::Start(_) => tracing::error!("core starts a vrrp process that runs already"),
+            ToVrrp::Status { request } => {
+                let report = Box::new(self.router.report());
+                core.send(&FromVrrp::Status { request, report });
+            }
+            ToVrrp::Reload {
+                generation,
+                instances,
+                groups,
+            } => {
+                self.generation = generation;
+                self.listeners.want(&instances, &self.worker);
+                self.router.reload(instances, groups, clock::now());
+                self.tell_of_all_interfaces();
+            }
+            // The loop does not hand it on.
+            ToVrrp::Stop => {}
+        }
+    }
+
+    pub(super) fn cause_of(&self, event: &VrrpEvent) -> Cause {
+        match &event.change {
+            Change::Entered { why, .. } => match why {
+                Why::Start | Why::Resumed | Why::ResumedTooLate => self.start_cause.clone(),
+                Why::Reload => Cause::Reload {
+                    generation: self.generation,
+                },
+                _ => Cause::Vrrp,
+            },
+            _ => Cause::Vrrp,
+        }
+    }
+
+    /// Notes that an advert has gone out as master, for core.
+    pub(super) fn note_advert(&mut self, instance: InstanceId, now: Moment) {
+        let Some(settings) = self.router.settings(instance) else {
+            return;
+        };
+        let part = master_down_interval(settings) / PARTS_TOLD;
+        let told = self.adverts.get(&instance);
+        if told.is_none_or(|told| now - *told >= part) {
+            self.adverts.insert(instance, now);
+            self.new_adverts.insert(instance, now);
+        }
+    }
+
+    /// What core is to know.
+    pub(super) fn tell(&mut self, core: &mut Core) {
+        if !self.told.is_empty() {
+            core.send(&FromVrrp::Changed {
+                memory: self.router.memory(),
+                told: std::mem::take(&mut self.told),
+            });
+        }
+        // After what has come of it: then nothing more comes of the one before.
+        if self.kernel.is_in_step()
+            && self.listeners.is_settled()
+            && let Some(generation) = self.unready.take()
+        {
+            core.send(&FromVrrp::Ready { generation });
+        }
+        if !self.new_adverts.is_empty() {
+            let adverts = std::mem::take(&mut self.new_adverts);
+            let name = |id| {
+                self.router
+                    .settings(id)
+                    .map(|settings| settings.name.clone())
+            };
+            let adverts = adverts
+                .into_iter()
+                .filter_map(|(id, at)| Some((name(id)?, at)));
+            core.send(&FromVrrp::Adverts(adverts.collect()));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How it ends: whoever is master hands over, and no address is left behind.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::worker::Report;
+use super::{Core, End, VrrpProcess};
+use crate::daemon::messages::vrrp::FromVrrp;
+use crate::sys::clock;
+use crate::vrrp::Input;
+use crate::vrrp::settings::VirtualAddress;
+
+/// How long the end may take: core waits a little longer.
+const END_LIMIT: Duration = Duration::from_secs(4);
+
+impl VrrpProcess {
+    /// Hands over, removes the addresses, and waits for that for no longer than
+    /// [`END_LIMIT`].
+    pub(super) async fn end(mut self, core: &mut Core, how: End) -> ExitCode {
+        if let End::Alone = how {
+            tracing::warn!(
+                "core has ended; the vrrp process hands over, removes the virtual addresses and ends too"
+            );
+        }
+        let until = clock::now() + END_LIMIT;
+        self.router.handle(Input::Stop, clock::now());
+        self.act(clock::now());
+        self.tell(core);
+        let mut left: Vec<(VirtualAddress, String)> = Vec::new();
+        let mut now = clock::now();
+        while now < until && !(self.operations.is_empty() && self.outbox.has_sent_all()) {
+            let wake = self.outbox.wake().unwrap_or(until).min(until);
+            tokio::select! {
+                report = self.worker.next() => match report {
+                    Some(Report::Changed { ticket, refused }) => {
+                        if let Some(ended) = self.operations.end(ticket, refused)
+                            && !ended.adds
+                        {
+                            left.extend(ended.failed);
+                        }
+                    }
+                    Some(_) => {}
+                    None => break,
+                },
+                () = clock::sleep_until(wake) => {}
+            }
+            now = clock::now();
+            self.outbox.send_again(now);
+        }
+        let unanswered = self.operations.being_removed().cloned();
+        left.extend(unanswered.map(|address| (address, "the kernel does not answer".into())));
+        let left: Vec<_> = left
+            .into_iter()
+            .map(|(address, why)| format!("{address} on {}: {why}", address.interface))
+            .collect();
+        for left in &left {
+            tracing::error!("a virtual address is left behind: {left}");
+        }
+        if let End::Alone = how {
+            return ExitCode::FAILURE;
+        }
+        core.send(&FromVrrp::Stopped { left });
+        while !core.is_flushed() && clock::now() < until {
+            tokio::select! {
+                message = core.next() => match message {
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => break,
+                },
+                () = clock::sleep_until(until) => {}
+            }
+        }
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,130 @@
+//! What the router is told of links and addresses.
+
+use std::io;
+use std::time::Duration;
+
+use super::VrrpProcess;
+use super::worker::Report;
+use crate::moment::Moment;
+use crate::vrrp::Input;
+
+/// While an operation of our own is under way, how long to gather what has become of
+/// interfaces before it is told.
+const PAUSE: Duration = Duration::from_millis(2);
+
+impl VrrpProcess {
+    /// Links, addresses, and what the worker has done.
+    pub(super) fn take_in_kernel(&mut self, now: Moment) -> io::Result<()> {
+        while let Some(report) = self.worker.try_next() {
+            self.reports.push(report);
+        }
+        let has_changed = |report: &Report| matches!(report, Report::Changed { .. });
+        if self.reports.iter().any(has_changed) {
+            // An address must not be missing only because the news of it has not been
+            // read yet.
+            self.kernel.read_all(&self.worker)?;
+        } else {
+            self.kernel.read(&self.worker)?;
+        }
+        let mut changed = Vec::new();
+        let was_in_step = self.kernel.is_in_step();
+        let mut has_snapshot = false;
+        for report in std::mem::take(&mut self.reports) {
+            match report {
+                Report::Changed { .. } => changed.push(report),
+                Report::Dumped(Ok(snapshot)) => {
+                    self.kernel.on_snapshot(snapshot, &self.worker)?;
+                    has_snapshot = true;
+                }
+                Report::Dumped(Err(error)) => return Err(error),
+                Report::Listening {
+                    interface,
+                    index,
+                    destination,
+                    result,
+                } => {
+                    self.listeners.on_opened(
+                        &interface,
+                        index,
+                        destination,
+                        result,
+                        now,
+                        &self.worker,
+                    );
+                    self.untold.insert(interface);
+                }
+            }
+        }
+        if !was_in_step && !has_snapshot {
+            // Nothing is known for sure; what has been done waits for that too.
+            self.reports = changed;
+            return Ok(());
+        }
+        // Each of hundreds of addresses that we add ourselves is news.
+        let is_our_own = !self.operations.is_empty() && changed.is_empty();
+        if is_our_own && self.interfaces_told.is_some_and(|told| now < told + PAUSE) {
+            self.interfaces_wait = true;
+            return Ok(());
+        }
+        self.interfaces_told = Some(now);
+        self.interfaces_wait = false;
+        self.tell_of_interfaces(now);
+        for report in changed {
+            if let Report::Changed { ticket, refused } = report
+                && let Some(ended) = self.operations.end(ticket, refused)
+            {
+                let done = Input::AddressesDone {
+                    instance: ended.instance,
+                    failed: ended.failed,
+                };
+                self.router.handle(done, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// When what has been gathered is to be told.
+    pub(super) fn interfaces_wake(&self) -> Option<Moment> {
+        self.interfaces_wait
+            .then(|| self.interfaces_told.unwrap_or_default() + PAUSE)
+    }
+
+    /// Everything that is known, to a router that knows nothing.
+    pub(super) fn tell_of_all_interfaces(&mut self) {
+        self.known.clear();
+        self.untold = self.listeners.names().cloned().collect();
+        self.unready = Some(self.generation);
+    }
+
+    /// Tells the router what has become of interfaces. One that is there is told of
+    /// when adverts are heard by it: whoever is deaf must not become master.
+    pub(super) fn tell_of_interfaces(&mut self, now: Moment) {
+        let mut names = std::mem::take(&mut self.untold);
+        names.extend(self.kernel.take_changed());
+        for name in names {
+            if !self.listeners.has(&name) {
+                continue;
+            }
+            let facts = self.kernel.facts(&name);
+            match &facts {
+                Some(facts) => {
+                    let (index, worker) = (facts.index, &self.worker);
+                    if !self.listeners.attend(&name, index, now, worker) {
+                        self.untold.insert(name);
+                        continue;
+                    }
+                }
+                None => self.listeners.leave(&name, &self.worker),
+            }
+            if self.known.get(&name) == Some(&facts) {
+                continue;
+            }
+            let input = Input::Interface {
+                name: &name,
+                facts: facts.clone(),
+            };
+            self.router.handle(input, now);
+            self.known.insert(name, facts);
+        }
+    }
+}
