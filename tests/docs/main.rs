@@ -39,7 +39,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("ipvsadm -Ln", "examples/lvs-dr/tour.sh", "ipvsadm -Ln"),
     ("ipvsd status", "examples/lvs-dr/tour.sh", "ipvsd status"),
     ("IPVSD_SEED=", "tests/vrrp/simulation/mod.rs", "IPVSD_SEED"),
-    ("IPVSD_MUTATION=", "tests/vrrp/mutations.rs", "IPVSD_MUTATION"),
+    (
+        "IPVSD_MUTATION=",
+        "tests/vrrp/mutations.rs",
+        "IPVSD_MUTATION",
+    ),
 ];
 
 /// Commands that cannot be run in a test, with the reason.
