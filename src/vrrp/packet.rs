@@ -1,6 +1,6 @@
 //! The messages on the wire (RFC 3768 section 5.1, RFC 9568 section 5.1).
 //!
-//! [`ipv4`] takes a datagram apart, [`Message`] is what is in it.
+//! `ipv4` takes a datagram apart, [`Message`] is what is in it.
 
 mod checksum;
 mod ipv4;

@@ -5,13 +5,13 @@
 //!
 //! | to do with | file |
 //! | --- | --- |
-//! | any child | [`child`], its place [`slot`], [`life`] |
-//! | the kinds of children: when they are needed, what is said to them and by them | [`checker`], [`vrrp`], [`front`] |
-//! | configurations | [`reload`], [`taken`] |
-//! | what happens | [`journal`], and from there [`notify`] and [`outbox`] |
-//! | what is written down | [`record`], [`keep`] |
-//! | the status | [`control`], [`answer`], [`report`] |
-//! | the end | [`signals`], [`stop`] |
+//! | any child | `child`, its place `slot`, `life` |
+//! | the kinds of children: when they are needed, what is said to them and by them | `checker`, `vrrp`, `front` |
+//! | configurations | `reload`, `taken` |
+//! | what happens | `journal`, and from there `notify` and `outbox` |
+//! | what is written down | `record`, `keep` |
+//! | the status | `control`, `answer`, `report` |
+//! | the end | `signals`, `stop` |
 
 mod answer;
 mod checker;

@@ -5,7 +5,7 @@
 //! the order in which it matters: first what others have said, then the time, so that
 //! nobody is given up whose advert waits to be read. What goes out goes in the order in
 //! which it must: adverts at once, changes of addresses to a thread that may wait for
-//! them ([`worker`]), frames in small batches when nothing else is due.
+//! them (`worker`), frames in small batches when nothing else is due.
 //!
 //! It executes nothing and opens no file. When core ends it hands over: priority 0, and
 //! no address is left behind.
