@@ -23,6 +23,18 @@ host() {
     ip -n "$1" address add "$2/24" dev eth0
 }
 
+# director NAME ADDRESS: a machine that ipvsd is to run on. Nobody is given the virtual
+# address: ipvsd puts it where it belongs.
+director() {
+    host "$1" "$2"
+
+    # With direct routing the director does not see how a connection ends, and remembers
+    # it for two minutes. A client that uses the port again is new all the same (1 and
+    # 2), and belongs to no server that has left the table meanwhile.
+    ip netns exec "$1" sysctl -q -w net.ipv4.vs.conn_reuse_mode=3
+    ip netns exec "$1" sysctl -q -w net.ipv4.vs.expire_nodest_conn=1
+}
+
 # web NAME ADDRESS TEXT: a machine with nginx that says TEXT.
 web() {
     host "$1" "$2"
@@ -50,9 +62,8 @@ up() {
 
     host client 10.0.0.100
 
-    # Nobody is given the virtual address: ipvsd puts it where it belongs.
-    host director1 10.0.0.1
-    host director2 10.0.0.2
+    director director1 10.0.0.1
+    director director2 10.0.0.2
 
     web web1 10.0.0.11 web1
     web web2 10.0.0.12 web2

@@ -134,6 +134,10 @@ impl Plan {
         let directors: Vec<_> = (1..=self.directors)
             .map(|n| {
                 let host = Namespace::create(&format!("director{n}"));
+                // A client's port that is used again is a new connection, also where the
+                // director has not seen the end of the old one.
+                host.sysctl("net/ipv4/vs/conn_reuse_mode", "3");
+                host.sysctl("net/ipv4/vs/expire_nodest_conn", "1");
                 let number = if n < 10 { n } else { 200 + n };
                 host.attach("front", "eth0", &[&self.front(number)]);
                 if nat {
