@@ -321,7 +321,7 @@ impl Group {
             let addresses = member.settings.addresses.clone();
             if to == State::Master {
                 member.add_addresses(addresses, out);
-            } else if matches!(from, State::Master | State::Init) {
+            } else if member.has_left_over() || matches!(from, State::Master | State::Init) {
                 member.remove_addresses(addresses, out);
             }
         }

@@ -59,6 +59,9 @@ pub struct Instance {
     pub drops: Drops,
     pub addresses: Addresses,
     pub rounds: Rounds,
+    /// Virtual addresses that the host had for its only ones before anything was done:
+    /// they are its own, and stay.
+    pub kept: Vec<IpAddr>,
 }
 
 /// What an advert means to a backup.
@@ -84,6 +87,10 @@ impl Instance {
             since: now,
             why: Why::Start,
             last_advert: remembered.as_ref().and_then(|memory| memory.last_advert),
+            kept: remembered
+                .as_ref()
+                .map(|memory| memory.kept.clone())
+                .unwrap_or_default(),
             remembered,
             beginning: Why::Start,
             port: None,
@@ -107,6 +114,14 @@ impl Instance {
     /// Takes in what its interface is now.
     pub fn look(&mut self, interfaces: &Interfaces) {
         self.port = interfaces.port(&self.settings);
+        if self.state == State::Init && self.remembered.is_none() {
+            self.kept = interfaces.only_addresses(&self.settings);
+        }
+        if let Some(Err(Why::NoAddress { .. })) = self.port
+            && let Some(port) = interfaces.port_of_owner(&self.settings, &self.kept)
+        {
+            self.port = Some(Ok(port));
+        }
         match &self.port {
             Some(Ok(port)) => self.last_port = Some(*port),
             // The link is there, and the last address is still what others know this
@@ -195,8 +210,25 @@ impl Instance {
         });
     }
 
-    pub fn remove_addresses(&mut self, addresses: Vec<VirtualAddress>, out: &mut VecDeque<Action>) {
+    /// Whether packets from this address are its own ones.
+    pub fn sends_from(&self, address: IpAddr) -> bool {
+        self.last_port.is_some_and(|port| port.source == address)
+    }
+
+    /// What was the host's only address, and is not any more, is one that an earlier
+    /// process has left: gives whether there is such a one.
+    pub fn has_left_over(&mut self) -> bool {
+        let is_owner = self.settings.priority == Priority::OWNER;
+        !is_owner && self.fault().is_none() && !std::mem::take(&mut self.kept).is_empty()
+    }
+
+    pub fn remove_addresses(
+        &mut self,
+        mut addresses: Vec<VirtualAddress>,
+        out: &mut VecDeque<Action>,
+    ) {
         self.rounds.cancel();
+        addresses.retain(|address| !self.kept.contains(&address.address));
         self.addresses.removing(&addresses);
         out.push_back(Action::RemoveAddresses {
             instance: self.id,
@@ -399,6 +431,7 @@ impl Instance {
                 since: self.since,
                 why: self.why.clone(),
                 last_advert: self.last_advert,
+                kept: self.kept.clone(),
             },
         }
     }

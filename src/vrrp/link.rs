@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::event::Why;
 use super::input::InterfaceFacts;
 use super::settings::{InstanceSettings, VirtualAddress};
+use super::types::Priority;
 
 /// The interfaces by name; absent: nothing has been said of it yet.
 #[derive(Debug, Default)]
@@ -95,6 +96,37 @@ impl Interfaces {
             }),
             None => Err(Why::NoAddress { interface: name }),
         })
+    }
+
+    /// Where the owner of the addresses sends from, which has no other one than `kept`.
+    pub fn port_of_owner(&self, settings: &InstanceSettings, kept: &[IpAddr]) -> Option<Port> {
+        let facts = self.facts(&settings.interface)?;
+        let is_there = |address: &&IpAddr| {
+            address.is_ipv4() == settings.destination.is_ipv4()
+                && facts.addresses.iter().any(|(there, _)| there == *address)
+        };
+        let source = kept.iter().find(is_there)?;
+        (settings.priority == Priority::OWNER).then_some(Port {
+            index: facts.index,
+            source: *source,
+        })
+    }
+
+    /// The instance's virtual addresses that are on its interface, where that has no
+    /// other address of their family: they are the host's own, and without them it
+    /// could not be reached.
+    pub fn only_addresses(&self, settings: &InstanceSettings) -> Vec<IpAddr> {
+        let Some(interface) = self.get(&settings.interface) else {
+            return Vec::new();
+        };
+        let is_own = |address: &&VirtualAddress| {
+            let family = address.address.is_ipv4();
+            address.interface == settings.interface
+                && interface.all.contains(&(address.address, address.prefix))
+                && !interface.own.iter().any(|own| own.is_ipv4() == family)
+        };
+        let addresses = settings.addresses.iter().filter(is_own);
+        addresses.map(|address| address.address).collect()
     }
 
     /// Whether an address is this router's own on the instance's interface.

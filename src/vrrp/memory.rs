@@ -28,6 +28,8 @@ pub struct InstanceMemory {
     /// When it last sent an advert as master. Until others give it up, the next process
     /// goes on as master.
     pub last_advert: Option<Moment>,
+    /// Virtual addresses that were the host's own before the first process began.
+    pub kept: Vec<IpAddr>,
 }
 
 /// What is known of a sync group.

@@ -156,7 +156,8 @@ impl Router {
         };
         let group = &mut self.groups[group];
         let member = &mut group.members[at];
-        let is_own = self.interfaces.is_own(&member.settings, datagram.source);
+        let is_own = self.interfaces.is_own(&member.settings, datagram.source)
+            || member.sends_from(datagram.source);
         member.has_heard |= !is_own;
         match hear::check(&datagram, &member.settings, is_own) {
             Ok(heard) => group.hear(at, heard, now, &mut self.actions),

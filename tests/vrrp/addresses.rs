@@ -1,9 +1,12 @@
 //! Addresses on their interfaces, and announced.
 
+use std::net::Ipv4Addr;
+
 use ipvsd::vrrp::event::Change;
 use ipvsd::vrrp::input::Input;
+use ipvsd::vrrp::memory::Memory;
 use ipvsd::vrrp::settings::VirtualAddress;
-use ipvsd::vrrp::{InstanceId, State};
+use ipvsd::vrrp::{InstanceId, InterfaceFacts, Priority, State};
 
 use crate::bench::{Bench, Did, HIGHER, Packet, address, at, facts, instance, ms};
 
@@ -212,4 +215,54 @@ fn what_cannot_be_removed_is_tried_again() {
     bench.hear(0, &Packet::new(0, HIGHER, 200));
     bench.router.on_time(bench.now);
     assert_eq!(bench.actions(), [Did::Removed(0, vec![address(0, 80)])]);
+}
+
+/// An interface that has nothing but the virtual address.
+fn only_virtual() -> InterfaceFacts {
+    InterfaceFacts {
+        addresses: vec![(address(0, 80).address, 32)],
+        ..facts(0)
+    }
+}
+
+fn removed(did: &[Did]) -> Vec<VirtualAddress> {
+    did.iter()
+        .flat_map(|did| match did {
+            Did::Removed(_, addresses) => addresses.clone(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn an_owner_keeps_its_own_address_and_sends_from_it() {
+    let mut settings = instance(0);
+    settings.priority = Priority::OWNER;
+    let mut bench = Bench::bare(vec![settings], vec![], &Memory::default(), at(0));
+    bench.interface(0, Some(only_virtual()));
+    let mut did = bench.drain();
+    assert_eq!(bench.state(0), State::Master);
+    // A loop in the network brings its adverts back.
+    bench.hear(0, &Packet::new(0, Ipv4Addr::new(10, 0, 0, 80), 255));
+    assert_eq!(bench.report(0).counters.dropped.len(), 1);
+    bench.interface(0, None);
+    bench.interface(0, Some(only_virtual()));
+    did.extend(bench.until(2_000));
+    did.extend(bench.stop());
+    assert_eq!(removed(&did), []);
+}
+
+#[test]
+fn the_only_address_of_a_host_is_not_taken_from_it() {
+    let settings = instance(0);
+    let mut bench = Bench::bare(vec![settings], vec![], &Memory::default(), at(0));
+    bench.interface(0, Some(only_virtual()));
+    assert_eq!(removed(&bench.drain()), []);
+    assert_eq!(bench.state(0), State::Fault);
+    // It was an earlier process's after all: the host has its own now.
+    let mut both = facts(0);
+    both.addresses.extend(only_virtual().addresses);
+    bench.interface(0, Some(both));
+    assert_eq!(removed(&bench.drain()), [address(0, 80)]);
+    assert_eq!(bench.state(0), State::Backup);
 }
