@@ -90,6 +90,22 @@ fn what_was_left_behind_goes_also_where_it_is_not_wanted_any_more() {
     assert!(did.contains(&Did::Added(0, vec![address(0, 81)])));
 }
 
+/// What is known of it may be long out of date.
+#[test]
+fn an_interface_that_comes_back_into_use_is_waited_for() {
+    let mut bench = Bench::new(vec![instance(0), instance(1)], vec![]);
+    bench.until(MASTER_DOWN + 200);
+    bench.router.reload(vec![instance(0)], vec![], bench.now);
+    // Nobody tells it of an interface that it does not use.
+    bench.actions();
+    let both = vec![instance(0), instance(1)];
+    bench.router.reload(both, vec![], bench.now);
+    assert_eq!(bench.drain(), []);
+    assert_eq!(bench.state(1), State::Init);
+    bench.interface(1, Some(facts(1)));
+    assert_eq!(bench.state(1), State::Backup);
+}
+
 #[test]
 fn another_vrid_is_another_router() {
     let mut bench = master();

@@ -24,7 +24,11 @@ impl Router {
     ) {
         let is_reload = !self.groups.is_empty();
         let all = instances.iter().flat_map(|settings| &settings.addresses);
-        self.interfaces.set_virtual_addresses(all);
+        self.interfaces.set_virtual_addresses(all.clone());
+        let interfaces = instances.iter().map(|settings| &settings.interface);
+        let interfaces = interfaces.chain(all.map(|address| &address.interface));
+        let interfaces = interfaces.map(String::as_str).collect();
+        self.interfaces.keep_only(&interfaces);
 
         let handed_over = self.retire(&instances, &groups);
         let mut present = self.dissolve();
