@@ -45,6 +45,11 @@ impl Interfaces {
         }
     }
 
+    /// Forgets all interfaces but these: nobody says any more what becomes of them.
+    pub fn keep_only(&mut self, names: &HashSet<&str>) {
+        self.known.retain(|name, _| names.contains(name.as_str()));
+    }
+
     pub fn set(&mut self, name: &str, facts: Option<InterfaceFacts>) {
         let interface = facts.map(|facts| Interface {
             own: own(&facts, &self.virtual_addresses),

@@ -3,7 +3,7 @@
 use ipvsd::vrrp::event::{Change, Subject, Why};
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Vrid};
 
-use crate::bench::{Bench, Did, HIGHER, Packet, address, entered, group, instance, sent};
+use crate::bench::{Bench, Did, HIGHER, Packet, address, entered, facts, group, instance, sent};
 
 const MASTER_DOWN: u64 = 3_609 + 1;
 
@@ -49,6 +49,61 @@ fn addresses_come_and_go_without_a_transition() {
     );
     assert_eq!(bench.state(0), State::Master);
     assert_eq!(bench.report(0).counters.announcements, 10);
+}
+
+/// The kernel has each address once: if the one that gives it away came after the one
+/// that takes it, it would be gone.
+#[test]
+fn an_address_moves_from_one_instance_to_another() {
+    let mut bench = Bench::new(vec![instance(0), instance(1)], vec![]);
+    bench.until(MASTER_DOWN + 200);
+    let (mut one, mut two) = (instance(0), instance(1));
+    std::mem::swap(&mut one.addresses, &mut two.addresses);
+    bench.router.reload(vec![one, two], vec![], bench.now);
+    assert_eq!(
+        bench.drain(),
+        [
+            Did::Removed(0, vec![address(0, 80)]),
+            Did::Removed(1, vec![address(1, 80)]),
+            Did::Added(0, vec![address(1, 80)]),
+            Did::Added(1, vec![address(0, 80)]),
+        ]
+    );
+}
+
+/// A process that was killed has left what it had, and the next one is told of another
+/// configuration before it has been told of any interface.
+#[test]
+fn what_was_left_behind_goes_also_where_it_is_not_wanted_any_more() {
+    let mut before = master();
+    let memory = before.router.memory();
+    before.drain();
+    let mut bench = Bench::bare(vec![instance(0)], vec![], &memory, before.now);
+    let mut settings = instance(0);
+    settings.addresses = vec![address(0, 81)];
+    bench.router.reload(vec![settings], vec![], bench.now);
+    let removed = [Did::Removed(0, vec![address(0, 80)])];
+    assert_eq!(bench.drain(), removed);
+    bench.interface(0, Some(facts(0)));
+    assert_eq!(bench.state(0), State::Master);
+    let did = bench.drain();
+    assert!(did.contains(&Did::Added(0, vec![address(0, 81)])));
+}
+
+/// What is known of it may be long out of date.
+#[test]
+fn an_interface_that_comes_back_into_use_is_waited_for() {
+    let mut bench = Bench::new(vec![instance(0), instance(1)], vec![]);
+    bench.until(MASTER_DOWN + 200);
+    bench.router.reload(vec![instance(0)], vec![], bench.now);
+    // Nobody tells it of an interface that it does not use.
+    bench.actions();
+    let both = vec![instance(0), instance(1)];
+    bench.router.reload(both, vec![], bench.now);
+    assert_eq!(bench.drain(), []);
+    assert_eq!(bench.state(1), State::Init);
+    bench.interface(1, Some(facts(1)));
+    assert_eq!(bench.state(1), State::Backup);
 }
 
 #[test]

@@ -30,6 +30,9 @@ pub trait Kind {
     /// How many rounds it may stay silent. They are rounds of core's own time, so that a
     /// core that was stopped itself blames nobody.
     const SILENT_ROUNDS: u32;
+    /// How long to wait at most before another is started in the place of one that does
+    /// not live long.
+    const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
     /// To which it answers with a sign of life.
     fn ping() -> Self::To;
@@ -64,6 +67,9 @@ impl Kind for Vrrp {
     /// that was only slow costs no more, because the next goes on where it was.
     const ROUND: Duration = Duration::from_millis(250);
     const SILENT_ROUNDS: u32 = 6;
+    /// Meanwhile the addresses stay on their interfaces: with a longer pause others take
+    /// over, and two have them.
+    const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
     fn ping() -> ToVrrp {
         ToVrrp::Ping

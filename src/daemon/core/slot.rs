@@ -12,7 +12,6 @@ use crate::sys::{clock, pidfile};
 
 /// A child that lives shorter than this is started again after a pause.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The place of one kind of child.
 pub struct Slot<K: Kind> {
@@ -141,7 +140,7 @@ impl<K: Kind> Slot<K> {
 
     /// The same for one that could not even be started.
     pub fn pause(&mut self) {
-        self.restart_at = Some(clock::now() + pause(self.short_lives));
+        self.restart_at = Some(clock::now() + pause(self.short_lives).min(K::LONGEST_PAUSE));
         self.short_lives = self.short_lives.saturating_add(1);
     }
 
@@ -196,21 +195,35 @@ impl<K: Kind> Drop for Slot<K> {
 fn pause(short_lives: u32) -> Duration {
     match short_lives {
         0 => Duration::ZERO,
-        n => Duration::from_secs(1 << (n - 1).min(10)).min(LONGEST_PAUSE),
+        n => Duration::from_secs(1 << (n - 1).min(10)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::core::child::{Checker, Vrrp};
+
+    /// The pauses before the ones that follow each other, each of a short life.
+    fn pauses<K: Kind>() -> Vec<u64> {
+        let mut slot = Slot::<K>::new(PathBuf::new());
+        let mut next = || {
+            let now = clock::now();
+            slot.restart();
+            let at = slot.restart_at.expect("another is started");
+            (at - now + Duration::from_millis(500)).as_secs()
+        };
+        (0..9).map(|_| next()).collect()
+    }
 
     #[test]
     fn the_first_time_there_is_no_pause_and_then_they_grow_to_a_bound() {
-        let seconds =
-            |lives: &[u32]| -> Vec<u64> { lives.iter().map(|n| pause(*n).as_secs()).collect() };
-        assert_eq!(
-            seconds(&[0, 1, 2, 3, 4, 5, 6, 7, u32::MAX]),
-            [0, 1, 2, 4, 8, 16, 30, 30, 30]
-        );
+        assert_eq!(pauses::<Checker>(), [0, 1, 2, 4, 8, 16, 30, 30, 30]);
+    }
+
+    #[test]
+    fn who_is_master_comes_back_before_others_take_over() {
+        assert_eq!(pauses::<Vrrp>(), [0, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(pause(u32::MAX).min(Vrrp::LONGEST_PAUSE).as_secs(), 1);
     }
 }

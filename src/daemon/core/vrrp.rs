@@ -135,7 +135,9 @@ impl Core {
                 generation: self.generation,
             });
         }
-        if !self.started_up && !late.hung {
+        // Where the virtual servers take longer, it may have been at work for a while.
+        let has_begun = self.arriving.as_ref().is_none_or(|it| it.vrrp);
+        if !self.started_up && !has_begun && !late.hung {
             let why = late
                 .gave_up
                 .unwrap_or_else(|| format!("the vrrp process ended during the start: {how}"));

@@ -1,6 +1,6 @@
 //! Virtual addresses on their way onto interfaces and off them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::kernel::Kernel;
 use super::worker::{Order, Worker};
@@ -13,6 +13,9 @@ use crate::vrrp::settings::VirtualAddress;
 pub struct Operations {
     next: u64,
     under_way: BTreeMap<u64, Operation>,
+    /// Which interface each address was put on: it may be called otherwise when the
+    /// address is to go.
+    put_on: HashMap<VirtualAddress, u32>,
 }
 
 /// Addresses that one instance wants on or off.
@@ -38,8 +41,12 @@ impl Operations {
         let mut operation = Operation::new(instance, true);
         let mut changes = Changes::default();
         for address in addresses {
-            match resolve(&address, kernel) {
+            match kernel
+                .index(&address.interface)
+                .map(|index| on(&address, index))
+            {
                 Some(resolved) => {
+                    self.put_on.insert(address.clone(), resolved.interface);
                     changes.changes.push(AddressChange::Add(resolved));
                     operation.addresses.push(address);
                 }
@@ -64,10 +71,13 @@ impl Operations {
         let mut operation = Operation::new(instance, false);
         let mut removed = Vec::new();
         for address in addresses.into_iter().rev() {
-            // With its interface it has gone.
-            if let Some(resolved) = resolve(&address, kernel) {
-                removed.push(resolved);
-                operation.addresses.push(address);
+            let put_on = self.put_on.remove(&address);
+            let put_on = put_on.filter(|index| kernel.is_there(*index));
+            // Where there is none, it has gone with its interface.
+            let interfaces = BTreeSet::from_iter([put_on, kernel.index(&address.interface)]);
+            for index in interfaces.into_iter().flatten() {
+                removed.push(on(&address, index));
+                operation.addresses.push(address.clone());
             }
         }
         let changes = Changes {
@@ -117,9 +127,9 @@ impl Operation {
     }
 }
 
-fn resolve(address: &VirtualAddress, kernel: &Kernel) -> Option<Address> {
-    Some(Address {
-        interface: kernel.index(&address.interface)?,
+fn on(address: &VirtualAddress, interface: u32) -> Address {
+    Address {
+        interface,
         address: address.address,
         prefix: address.prefix,
         peer: address.address,
@@ -127,5 +137,5 @@ fn resolve(address: &VirtualAddress, kernel: &Kernel) -> Option<Address> {
         scope: address.scope,
         label: address.label.clone(),
         is_secondary: false,
-    })
+    }
 }

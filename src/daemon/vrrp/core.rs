@@ -70,9 +70,11 @@ impl VrrpProcess {
                 told: std::mem::take(&mut self.told),
             });
         }
-        // After what has come of it: then nothing more comes of the one before.
+        // After what has come of it: then nothing more comes of the one before, and
+        // nothing of it is left behind, whatever happens to this process.
         if self.kernel.is_in_step()
             && self.listeners.is_settled()
+            && self.operations.being_removed().next().is_none()
             && let Some(generation) = self.unready.take()
         {
             core.send(&FromVrrp::Ready { generation });

@@ -27,19 +27,16 @@ impl VrrpProcess {
         self.act(clock::now());
         self.tell(core);
         let mut left: Vec<(VirtualAddress, String)> = Vec::new();
+        // What has been done may have waited for news of it.
+        for report in std::mem::take(&mut self.reports) {
+            self.on_report_at_end(report, &mut left);
+        }
         let mut now = clock::now();
         while now < until && !(self.operations.is_empty() && self.outbox.has_sent_all()) {
             let wake = self.outbox.wake().unwrap_or(until).min(until);
             tokio::select! {
                 report = self.worker.next() => match report {
-                    Some(Report::Changed { ticket, refused }) => {
-                        if let Some(ended) = self.operations.end(ticket, refused)
-                            && !ended.adds
-                        {
-                            left.extend(ended.failed);
-                        }
-                    }
-                    Some(_) => {}
+                    Some(report) => self.on_report_at_end(report, &mut left),
                     None => break,
                 },
                 () = clock::sleep_until(wake) => {}
@@ -70,5 +67,14 @@ impl VrrpProcess {
             }
         }
         ExitCode::SUCCESS
+    }
+    /// Of what the worker has done only one thing counts now: what could not be removed.
+    fn on_report_at_end(&mut self, report: Report, left: &mut Vec<(VirtualAddress, String)>) {
+        if let Report::Changed { ticket, refused } = report
+            && let Some(ended) = self.operations.end(ticket, refused)
+            && !ended.adds
+        {
+            left.extend(ended.failed);
+        }
     }
 }

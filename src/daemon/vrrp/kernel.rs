@@ -175,6 +175,11 @@ impl Kernel {
         self.mirror.link(name).map(|link| link.index)
     }
 
+    /// Whether there is an interface of this index, whatever it is called.
+    pub fn is_there(&self, index: u32) -> bool {
+        self.mirror.is_there(index)
+    }
+
     /// See [`Mirror::endangered`].
     pub fn endangered(&self, removed: &[Address]) -> BTreeSet<u32> {
         self.mirror.endangered(removed)

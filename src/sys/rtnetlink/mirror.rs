@@ -69,6 +69,11 @@ impl Mirror {
         self.links.values().find(|link| link.name == name)
     }
 
+    /// Whether there is an interface of this index.
+    pub fn is_there(&self, index: u32) -> bool {
+        self.links.contains_key(&index)
+    }
+
     /// What there is to know of an interface; None where there is none of this name.
     pub fn facts(&self, name: &str) -> Option<InterfaceFacts> {
         let link = self.link(name)?;

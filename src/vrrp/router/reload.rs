@@ -24,10 +24,20 @@ impl Router {
     ) {
         let is_reload = !self.groups.is_empty();
         let all = instances.iter().flat_map(|settings| &settings.addresses);
-        self.interfaces.set_virtual_addresses(all);
+        self.interfaces.set_virtual_addresses(all.clone());
+        let interfaces = instances.iter().map(|settings| &settings.interface);
+        let interfaces = interfaces.chain(all.map(|address| &address.interface));
+        let interfaces = interfaces.map(String::as_str).collect();
+        self.interfaces.keep_only(&interfaces);
 
         let handed_over = self.retire(&instances, &groups);
         let mut present = self.dissolve();
+        // All that goes goes first: an address may move from one instance to another.
+        for settings in &instances {
+            if let Some(instance) = present.members.get_mut(&settings.name) {
+                instance.drop_addresses(&settings.addresses, &mut self.actions);
+            }
+        }
         let mut members: HashMap<String, Instance> = HashMap::new();
         let mut order = Vec::new();
         for settings in instances {
@@ -156,19 +166,27 @@ fn is_same_on_the_wire(a: &InstanceSettings, b: &InstanceSettings) -> bool {
 }
 
 impl Instance {
-    /// Goes on with other settings.
+    /// Removes the addresses that are not wanted any more. In INIT they may be what the
+    /// process before this one has left.
+    fn drop_addresses(&mut self, wanted: &[VirtualAddress], out: &mut VecDeque<Action>) {
+        if !matches!(self.state, State::Master | State::Init) {
+            return;
+        }
+        let gone = difference(&self.settings.addresses, wanted);
+        if !gone.is_empty() {
+            self.addresses.removing(&gone);
+            out.push_back(Action::RemoveAddresses {
+                instance: self.id,
+                addresses: gone,
+            });
+        }
+    }
+
+    /// Goes on with other settings. What these lack has been removed.
     fn adopt(&mut self, settings: InstanceSettings, now: Moment, out: &mut VecDeque<Action>) {
         let old = std::mem::replace(&mut self.settings, settings);
         if self.state == State::Master {
-            let gone = difference(&old.addresses, &self.settings.addresses);
             let new = difference(&self.settings.addresses, &old.addresses);
-            if !gone.is_empty() {
-                self.addresses.removing(&gone);
-                out.push_back(Action::RemoveAddresses {
-                    instance: self.id,
-                    addresses: gone,
-                });
-            }
             if !new.is_empty() {
                 self.add_addresses(new, out);
             }

@@ -18,8 +18,9 @@ use self::ends::{
     core_ends, it_is_killed_and_comes_back_at_once, it_is_killed_and_comes_back_too_late,
 };
 use self::links::{
-    an_interface_comes_back_as_another, another_configuration_brings_another_link,
-    news_that_are_lost_change_nothing, the_last_address_goes_and_others_hear_of_it,
+    an_interface_comes_back_as_another, an_interface_is_called_otherwise,
+    another_configuration_brings_another_link, news_that_are_lost_change_nothing,
+    the_last_address_goes_and_others_hear_of_it,
 };
 use self::packets::{
     a_flood_of_adverts_delays_none, a_full_queue_loses_nothing, adverts_that_come_back,
@@ -39,6 +40,7 @@ pub const ALL: &[Scenario] = scenarios!(vrrp_process:
     five_hundred_addresses,
     news_that_are_lost_change_nothing,
     an_interface_comes_back_as_another,
+    an_interface_is_called_otherwise,
     the_last_address_goes_and_others_hear_of_it,
     a_flood_of_adverts_delays_none,
     adverts_that_come_back,

@@ -67,6 +67,36 @@ pub fn an_interface_comes_back_as_another(lab: &Lab) {
     assert_eq!(child.stop(), [""; 0]);
 }
 
+/// What it has there goes, though nothing has its name any more.
+pub fn an_interface_is_called_otherwise(lab: &Lab) {
+    let [host] = routers();
+    let vip = vec![virtual_address("10.0.0.80/32")];
+    let child = start_master(lab, &host, instance(100, vip));
+    wait_until("the address is there", LONG, || shown(&host).len() == 2);
+    // All of it is news at once: it never hears that the link was down.
+    child.signal(Signal::SIGSTOP);
+    host.ip("link set eth0 down\n\
+         link set eth0 name wan\n\
+         link set wan up\n");
+    child.signal(Signal::SIGCONT);
+    child.wait_for_state("VI_1", State::Fault, LONG);
+    wait_until("the virtual address is gone", LONG, || {
+        let there = host.enter(addresses);
+        !there.iter().any(|line| is_of(line, VIP))
+    });
+
+    host.ip("link set wan down\n\
+         link set wan name eth0\n\
+         link set eth0 up\n");
+    wait_until("it is master again", LONG, || {
+        child
+            .states("VI_1")
+            .ends_with(&[State::Backup, State::Master])
+    });
+    wait_until("the address is back", LONG, || shown(&host).len() == 2);
+    assert_eq!(child.stop(), [""; 0]);
+}
+
 /// The others need not wait: its last word goes out from the address that has gone.
 pub fn the_last_address_goes_and_others_hear_of_it(lab: &Lab) {
     let [host] = routers();
@@ -115,12 +145,10 @@ pub fn another_configuration_brings_another_link(lab: &Lab) {
         there.contains(&"eth1 10.1.0.80/32".into()) && there.contains(&"eth0 10.0.0.81/32".into())
     });
     child.reload(3, vec![first]);
-    wait_until("the second one's are gone", LONG, || {
-        let there = host.enter(addresses);
-        !there
-            .iter()
-            .any(|line| is_of(line, "10.1.0.80") || is_of(line, "10.0.0.81"))
-    });
+    // Once it says that this is in force, nothing of the other is left.
+    let there = host.enter(addresses);
+    let is_left = |line: &String| is_of(line, "10.1.0.80") || is_of(line, "10.0.0.81");
+    assert!(!there.iter().any(is_left), "{there:?}");
     for sample in &samples.stop().samples {
         let there = sample.lines.iter().any(|line| is_of(line, VIP));
         assert!(there, "at {:?}: {:?}", sample.at, sample.lines);
