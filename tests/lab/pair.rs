@@ -78,10 +78,14 @@ impl<'a> Pair<'a> {
     /// another, or stays where it is, and everybody knows.
     pub fn during(&self, what: &str, holders: [&Director; 2], act: impl FnOnce()) -> Answers {
         self.cluster.expect_holder(VIP, holders[0], LONG);
-        self.during_split(what, holders, act)
+        self.cluster.teach_neighbours(VIP, holders[0], "eth0");
+        let requests = self.ask();
+        requests.wait_for_answers(10, LONG);
+        self.follow(what, requests, holders[1], act)
     }
 
-    /// The same where both have it at first, but others know of one only.
+    /// The same where both have it at first, and others know of the one only that they
+    /// cannot reach: there is no answer before something has been done.
     pub fn during_split(
         &self,
         what: &str,
@@ -89,8 +93,20 @@ impl<'a> Pair<'a> {
         act: impl FnOnce(),
     ) -> Answers {
         self.cluster.teach_neighbours(VIP, before, "eth0");
-        let requests = Requests::start(self.lab, &self.cluster.client, self.cluster.vip(80));
-        requests.wait_for_answers(10, LONG);
+        self.follow(what, self.ask(), after, act)
+    }
+
+    fn ask(&self) -> Requests {
+        Requests::start(self.lab, &self.cluster.client, self.cluster.vip(80))
+    }
+
+    fn follow(
+        &self,
+        what: &str,
+        requests: Requests,
+        after: &Director,
+        act: impl FnOnce(),
+    ) -> Answers {
         self.lab.note(what);
         act();
         requests.wait_for_answers(10, LONG);
