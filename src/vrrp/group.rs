@@ -175,7 +175,7 @@ impl Group {
         let member = &mut self.members[at];
         let master = heard.address;
         if heard.priority == Priority::RELEASE {
-            member.advertise(now, out);
+            member.answer(now, out);
             self.announce_again(now);
             return;
         }
@@ -197,10 +197,7 @@ impl Group {
             self.members[at].note_master(heard, now);
             return;
         }
-        if member.answers < ANSWERS {
-            member.answers += 1;
-            member.advertise(now, out);
-        }
+        member.answer(now, out);
         member.tell_other_master(heard, now, out);
         self.announce_again(now);
     }
@@ -369,6 +366,17 @@ impl Group {
             .map(|member| member.settings.priority)
             .min()
             .unwrap_or(Priority::DEFAULT)
+    }
+}
+
+impl Instance {
+    /// Sends an advert because of one that was heard, as long as there are not too many
+    /// of these.
+    fn answer(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        if self.answers < ANSWERS {
+            self.answers += 1;
+            self.advertise(now, out);
+        }
     }
 }
 

@@ -96,16 +96,14 @@ impl Core {
         }
     }
 
-    /// The rounds of the watchdog that are due.
+    /// The rounds of the watchdog that are due. At the end nobody is watched but who has
+    /// to hand over: others wait for that.
     pub(super) fn watch(&mut self, now: Moment) {
-        if self.ending.is_some() {
-            return;
+        let mut hung = vec![watch(&mut self.vrrp, now)];
+        if self.ending.is_none() {
+            hung.push(watch(&mut self.checker, now));
+            hung.push(watch(&mut self.front, now));
         }
-        let hung = [
-            watch(&mut self.checker, now),
-            watch(&mut self.vrrp, now),
-            watch(&mut self.front, now),
-        ];
         for what in hung.into_iter().flatten() {
             self.tell(Told {
                 cause: Cause::Process,

@@ -351,9 +351,9 @@ impl Core {
         let far = clock::now() + Duration::from_secs(3600);
         let asked = self.asked.iter().map(|asked| asked.until);
         let ending = self.ending.as_ref();
-        // At the end nobody is watched or started.
+        // At the end nobody else is watched, and nobody is started again.
         let children = match ending {
-            Some(_) => [None, None, None],
+            Some(_) => [None, self.vrrp.wake(), None],
             None => [self.checker.wake(), self.vrrp.wake(), self.front.wake()],
         };
         asked

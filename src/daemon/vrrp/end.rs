@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::worker::Report;
 use super::{Core, End, VrrpProcess};
-use crate::daemon::messages::vrrp::FromVrrp;
+use crate::daemon::messages::vrrp::{FromVrrp, ToVrrp};
 use crate::sys::clock;
 use crate::vrrp::Input;
 use crate::vrrp::settings::VirtualAddress;
@@ -22,6 +22,7 @@ impl VrrpProcess {
                 "core has ended; the vrrp process hands over, removes the virtual addresses and ends too"
             );
         }
+        let mut has_core = matches!(how, End::Asked);
         let until = clock::now() + END_LIMIT;
         self.router.handle(Input::Stop, clock::now());
         self.act(clock::now());
@@ -38,6 +39,12 @@ impl VrrpProcess {
                 report = self.worker.next() => match report {
                     Some(report) => self.on_report_at_end(report, &mut left),
                     None => break,
+                },
+                message = core.next(), if has_core => match message {
+                    // Core watches until the end.
+                    Ok(Some(ToVrrp::Ping)) => core.send(&FromVrrp::Alive),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => has_core = false,
                 },
                 () = clock::sleep_until(wake) => {}
             }

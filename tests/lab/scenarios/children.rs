@@ -14,6 +14,7 @@ use crate::vrrp::Instance;
 
 pub const ALL: &[Scenario] = scenarios!(children:
     a_vrrp_process_that_hangs_is_replaced_before_others_notice,
+    a_vrrp_process_that_hangs_does_not_keep_the_address_at_the_end,
     what_a_dead_vrrp_process_had_goes_also_where_a_reload_has_removed_it,
     each_subsystem_can_be_served_alone,
 );
@@ -61,6 +62,21 @@ fn a_vrrp_process_that_hangs_is_replaced_before_others_notice(lab: &Lab) {
     assert!(lacked.is_zero(), "{:#?}", samples.samples);
     assert!(samples.looks > 100, "{} looks", samples.looks);
     assert!(pair.one.sigterm(secs(10)).status.success());
+}
+
+/// Others take over after some three seconds, and two must not have it then.
+fn a_vrrp_process_that_hangs_does_not_keep_the_address_at_the_end(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 2);
+    let [director, _] = directors(&cluster);
+    let ipvsd = director.start(&Instance::new(150).conf());
+    wait_until("the address", LONG, || director.holds(VIP));
+    send(Signal::SIGSTOP, ipvsd.child("vrrp").pid);
+    let mark = ipvsd.log().mark();
+    assert!(ipvsd.sigterm(secs(20)).status.success());
+    assert!(!director.holds(VIP));
+    let told = ipvsd.log().since(mark);
+    let waited = |(_, line): &(_, String)| line.contains("has not ended within");
+    assert!(!told.iter().any(waited), "{told:#?}");
 }
 
 /// The next process begins with what the dead one had, and not with what there is to be.
