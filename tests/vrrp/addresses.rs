@@ -253,6 +253,20 @@ fn an_owner_keeps_its_own_address_and_sends_from_it() {
 }
 
 #[test]
+fn an_owner_keeps_its_own_address_also_where_a_reload_removes_it_from_the_file() {
+    let mut settings = instance(0);
+    settings.priority = Priority::OWNER;
+    let before = settings.clone();
+    let mut bench = Bench::bare(vec![before], vec![], &Memory::default(), at(0));
+    bench.interface(0, Some(only_virtual()));
+    bench.drain();
+    settings.addresses = vec![address(0, 81)];
+    bench.router.reload(vec![settings], vec![], bench.now);
+    assert_eq!(removed(&bench.drain()), []);
+    assert_eq!(bench.state(0), State::Master);
+}
+
+#[test]
 fn the_only_address_of_a_host_is_not_taken_from_it() {
     let settings = instance(0);
     let mut bench = Bench::bare(vec![settings], vec![], &Memory::default(), at(0));

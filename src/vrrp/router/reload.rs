@@ -167,13 +167,16 @@ fn is_same_on_the_wire(a: &InstanceSettings, b: &InstanceSettings) -> bool {
 
 impl Instance {
     /// Removes the addresses that are not wanted any more. In INIT they may be what the
-    /// process before this one has left.
+    /// process before this one has left. What is the host's own stays.
     fn drop_addresses(&mut self, wanted: &[VirtualAddress], out: &mut VecDeque<Action>) {
-        if !matches!(self.state, State::Master | State::Init) {
-            return;
-        }
-        let gone = difference(&self.settings.addresses, wanted);
-        if !gone.is_empty() {
+        let may_have_some = match self.state {
+            State::Master => true,
+            State::Init => self.remembered.is_some(),
+            State::Backup | State::Fault => false,
+        };
+        let mut gone = difference(&self.settings.addresses, wanted);
+        gone.retain(|address| !self.kept.contains(&address.address));
+        if may_have_some && !gone.is_empty() {
             self.addresses.removing(&gone);
             out.push_back(Action::RemoveAddresses {
                 instance: self.id,
