@@ -53,7 +53,10 @@ const NOWHERE: &[(&str, &str)] = &[
     ("sudo install ", "changes the machine"),
     ("sudo iptables ", "changes the machine"),
     ("cargo deny check advisories", "asks the network"),
-    ("cargo bench ", "says nothing on a machine that does other things"),
+    (
+        "cargo bench ",
+        "says nothing on a machine that does other things",
+    ),
 ];
 
 #[test]
