@@ -220,8 +220,9 @@ impl fmt::Display for Change {
                 kind.name()
             ),
             Change::Alone => f.write_str(
-                "Master without ever having heard another router: if there is one, look whether \
-                 a firewall here or there drops IP protocol 112, and whether the VRID is the same",
+                "No other router has been heard so far, which is as it should be for the first \
+                 master, since backups keep quiet; if another one is master too, a firewall here \
+                 or there drops IP protocol 112, or its VRID is another",
             ),
         }
     }

@@ -144,7 +144,10 @@ impl Router {
         });
         let Some(&(group, at)) = place else {
             let detail = || match datagram.message.get(1) {
-                Some(vrid) => format!("no instance here has VRID {vrid}: it is another cluster's"),
+                Some(vrid) => format!(
+                    "no instance here has VRID {vrid}: it is another cluster's, or the files of \
+                     this one differ in `virtual_router_id`"
+                ),
                 None => "it is too short to have a VRID".to_owned(),
             };
             let kind = match datagram.message.get(1) {
