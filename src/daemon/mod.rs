@@ -12,6 +12,7 @@
 //! moments and ends when core's end of its socket does.
 
 pub mod checker;
+mod child;
 pub mod core;
 pub mod front;
 pub mod interfaces;

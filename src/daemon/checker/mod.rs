@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use self::pools::{Job, Pools};
 use self::table::TableKeeper;
+use super::child;
 use super::ipc::Connection;
 use super::messages::{FromChecker, Live, RefusedOp, Start, ToChecker, Told};
 use crate::alert::{Cause, What};
@@ -41,25 +42,7 @@ type Core = Connection<FromChecker, ToChecker>;
 
 /// The whole life of a checker. `core` is its end of the socket pair.
 pub fn main(core: OwnedFd) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!("the checker cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(async {
-        let mut core = match Core::new(core) {
-            Ok(core) => core,
-            Err(error) => {
-                tracing::error!("the checker has no connection to core: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
+    child::run("the checker", core, async |mut core: Core| {
         match Checker::start(&mut core).await {
             Ok(Some(checker)) => checker.run(core).await,
             Ok(None) => ExitCode::SUCCESS,

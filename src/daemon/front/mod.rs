@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use self::deliver::{Delivered, Settings};
 use self::line::Line;
 use self::names::Names;
+use super::child;
 use super::ipc::Connection;
 use super::messages::front::{FromFront, ToFront};
 use crate::alert::mail::queue::{News, Queue};
@@ -34,25 +35,7 @@ type Core = Connection<FromFront, ToFront>;
 
 /// The whole life of a front process. `core` is its end of the socket pair.
 pub fn main(core: OwnedFd) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!("the front process cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(async {
-        let mut core = match Core::new(core) {
-            Ok(core) => core,
-            Err(error) => {
-                tracing::error!("the front process has no connection to core: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
+    child::run("the front process", core, async |mut core: Core| {
         match Front::start(&mut core).await {
             Ok(Some(front)) => front.run(core).await,
             Ok(None) => ExitCode::SUCCESS,

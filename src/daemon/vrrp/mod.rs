@@ -29,6 +29,7 @@ use self::kernel::Kernel;
 use self::listeners::Listeners;
 use self::outbox::{Outbox, is_release};
 use self::worker::{Report, Worker};
+use super::child;
 use super::ipc::Connection;
 use super::messages::Told;
 use super::messages::vrrp::{FromVrrp, ToVrrp, VrrpStart};
@@ -45,25 +46,7 @@ type Core = Connection<FromVrrp, ToVrrp>;
 
 /// The whole life of a vrrp process. `core` is its end of the socket pair.
 pub fn main(core: OwnedFd) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!("the vrrp process cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(async {
-        let mut core = match Core::new(core) {
-            Ok(core) => core,
-            Err(error) => {
-                tracing::error!("the vrrp process has no connection to core: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
+    child::run("the vrrp process", core, async |mut core: Core| {
         let result = match VrrpProcess::start(&mut core).await {
             Ok(Some(process)) => process.run(&mut core).await,
             Ok(None) => Ok(ExitCode::SUCCESS),
