@@ -25,6 +25,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod family;
 pub mod lvs;
 pub mod moment;
 pub mod probe;

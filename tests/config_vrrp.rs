@@ -43,7 +43,7 @@ fn what_is_not_said() {
         ("eth0", 51)
     );
     assert_eq!(settings.version, Version::V2);
-    assert_eq!(settings.destination, Ipv4Addr::new(224, 0, 0, 18));
+    assert_eq!(settings.group().unwrap(), Ipv4Addr::new(224, 0, 0, 18));
     assert_eq!(settings.initial_state, State::Backup);
     assert_eq!(settings.priority, Priority(100));
     assert_eq!(
@@ -115,7 +115,7 @@ fn every_word_of_an_instance() {
         settings.advert_interval.as_duration(),
         Duration::from_secs(3)
     );
-    assert_eq!(settings.destination, Ipv4Addr::new(224, 0, 0, 19));
+    assert_eq!(settings.group().unwrap(), Ipv4Addr::new(224, 0, 0, 19));
     assert_eq!(
         settings.authentication,
         Authentication::Pass(Password(*b"secret\0\0"))
@@ -183,7 +183,7 @@ fn eight_bytes_of_a_password_count() {
         let words = format!("authentication {{\nauth_type PASS\nauth_pass {written}\n}}");
         match instance(&words).settings.authentication {
             Authentication::Pass(Password(octets)) => octets,
-            Authentication::None => panic!("{written}"),
+            _ => panic!("{written}"),
         }
     };
     assert_eq!(password("1111"), *b"1111\0\0\0\0");
@@ -233,7 +233,7 @@ fn what_global_defs_say_holds_wherever_they_stand() {
                 (
                     announcements.delay.as_secs(),
                     announcements.repeat,
-                    settings.destination.to_string(),
+                    settings.group().unwrap().to_string(),
                     instance.smtp_alert,
                 )
             })

@@ -169,8 +169,8 @@ mod of_vrrp {
     use ipvsd::sys::packet_socket::PacketSocket;
     use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands, Heard, Watch};
     use ipvsd::sys::vrrp_socket::{self, Inbox, Receiver, Sender};
-    use ipvsd::vrrp::InstanceId;
-    use ipvsd::vrrp::input::{Advert, Announcement};
+    use ipvsd::vrrp::input::{Advert, Announcement, Content};
+    use ipvsd::vrrp::{InstanceId, Priority};
 
     use super::*;
 
@@ -275,7 +275,11 @@ mod of_vrrp {
             interface: LOOPBACK,
             source: ours,
             destination: group,
-            message: vec![0x21; 20],
+            priority: Priority(100),
+            content: Content::Message {
+                octets: vec![0x21; 20],
+                ttl: 255,
+            },
         });
         assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
         let refused = packets.send(&Announcement {

@@ -13,7 +13,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, S
 use tokio::io::unix::AsyncFd;
 
 use super::readiness;
-use crate::vrrp::input::Advert;
+use crate::vrrp::input::{Advert, Content};
 
 /// VRRP's number among the protocols of IP (RFC 3768 section 5.2.4).
 pub const PROTOCOL: i32 = 112;
@@ -236,7 +236,10 @@ impl Sender {
             ipi_addr: libc::in_addr { s_addr: 0 },
         };
         let to = SockaddrIn::from(SocketAddrV4::new(destination, 0));
-        let content = [IoSlice::new(&advert.message)];
+        let Content::Message { octets, .. } = &advert.content else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let content = [IoSlice::new(octets)];
         let control = [ControlMessage::Ipv4PacketInfo(&info)];
         let flags = MsgFlags::MSG_DONTWAIT;
         loop {

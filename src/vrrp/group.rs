@@ -267,7 +267,7 @@ impl Group {
     /// Hands over. Afterwards nothing is done any more.
     pub fn stop(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         let state = self.state();
-        self.part(0, Parting::Release, out);
+        self.part(0, Parting::Release, now, out);
         for member in &mut self.members {
             // In INIT there may be what the process before this one has left.
             if matches!(state, State::Master | State::Init) {
@@ -302,7 +302,7 @@ impl Group {
         out: &mut VecDeque<Action>,
     ) {
         let from = self.state();
-        self.part(lead, parting, out);
+        self.part(lead, parting, now, out);
         let backoff = self.backoff();
         for member in &mut self.members {
             match to {
@@ -346,7 +346,7 @@ impl Group {
     }
 
     /// What a master has to say at the end.
-    fn part(&mut self, lead: usize, parting: Parting, out: &mut VecDeque<Action>) {
+    fn part(&mut self, lead: usize, parting: Parting, now: Moment, out: &mut VecDeque<Action>) {
         if self.state() != State::Master || parting == Parting::Silent {
             return;
         }
@@ -356,7 +356,7 @@ impl Group {
             } else {
                 Priority::RELEASE
             };
-            member.send(priority, out);
+            member.send(priority, now, out);
         }
     }
 

@@ -39,8 +39,8 @@ pub fn check(
     } = message.form
     {
         let (kind, wanted) = match settings.authentication {
-            Authentication::None => (0, None),
             Authentication::Pass(password) => (PASSWORD, Some(password.0)),
+            _ => (0, None),
         };
         if authentication.kind != kind {
             return Err(DropKind::AuthenticationType);
@@ -64,23 +64,14 @@ pub fn check(
     })
 }
 
-/// The addresses that stand in the instance's adverts, in their order.
-pub fn advertised(settings: &InstanceSettings) -> impl Iterator<Item = IpAddr> + '_ {
-    settings
-        .addresses
-        .iter()
-        .map(|address| address.address)
-        .filter(|address| address.is_ipv4() == settings.destination.is_ipv4())
-}
-
 /// In whatever order.
 fn same_addresses(message: &Message, settings: &InstanceSettings) -> bool {
-    if message.addresses.iter().copied().eq(advertised(settings)) {
+    if message.addresses.iter().copied().eq(settings.advertised()) {
         return true;
     }
     let theirs: BTreeSet<IpAddr> = message.addresses.iter().copied().collect();
-    let ours: BTreeSet<IpAddr> = advertised(settings).collect();
-    message.addresses.len() == advertised(settings).count() && theirs == ours
+    let ours: BTreeSet<IpAddr> = settings.advertised().collect();
+    message.addresses.len() == settings.advertised().count() && theirs == ours
 }
 
 /// What was in the packet and what is to be done about it. Never the password.
@@ -112,8 +103,8 @@ pub fn explain(kind: DropKind, datagram: &Datagram<'_>, settings: &InstanceSetti
              {vrid} on {interface}, or `auth_type` differs between the routers",
             octet(4),
             match settings.authentication {
-                Authentication::None => "none",
                 Authentication::Pass(_) => "1 (PASS)",
+                _ => "none",
             }
         ),
         DropKind::Password => format!(
@@ -133,7 +124,7 @@ pub fn explain(kind: DropKind, datagram: &Datagram<'_>, settings: &InstanceSetti
                 .map(|message| message.addresses)
                 .unwrap_or_default()
             ),
-            list(advertised(settings).collect())
+            list(settings.advertised().collect())
         ),
         DropKind::Interval => {
             let theirs = match settings.version {

@@ -1,10 +1,13 @@
 //! What the state machine is told and what it wants done: the whole of what passes
 //! between it and the world.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use super::event::VrrpEvent;
 use super::settings::VirtualAddress;
+use super::types::Priority;
+use crate::moment::Moment;
 
 /// Identifies an instance within one [`Router`](super::Router) for the router's whole
 /// life, over reloads; never used again.
@@ -14,13 +17,15 @@ pub struct InstanceId(pub u32);
 /// Something that has happened outside.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
-    /// A datagram of IP protocol 112 has come in by an interface.
+    /// A datagram of IP protocol 112, or 51 around one, has come in by an interface.
     Packet {
         /// The interface's index.
         interface: u32,
-        /// For IPv4 with its IP header, as a raw socket hands it over (raw(7)).
-        datagram: &'a [u8],
+        packet: Received<'a>,
     },
+    /// What the wall clock has to do with the monotonic one, whenever that changes: it
+    /// has been set. Nothing but signatures looks at it.
+    WallClock(WallClock),
     /// What an interface is now. None where there is none of this name.
     Interface {
         name: &'a str,
@@ -36,6 +41,42 @@ pub enum Input<'a> {
     Stop,
 }
 
+/// What a raw socket hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received<'a> {
+    /// With the IP header (raw(7)).
+    V4(&'a [u8]),
+    /// The payload, and what the header said (ipv6(7)).
+    V6 {
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        hop_limit: u8,
+        message: &'a [u8],
+    },
+}
+
+impl Received<'_> {
+    /// How many octets were handed over.
+    pub fn octets(&self) -> usize {
+        match self {
+            Received::V4(datagram) => datagram.len(),
+            Received::V6 { message, .. } => message.len(),
+        }
+    }
+}
+
+/// The wall clock, by the monotonic one: how long after the epoch (1970) the monotonic
+/// clock was at 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallClock(pub Duration);
+
+impl WallClock {
+    /// How long after the epoch a moment is.
+    pub fn at(self, moment: Moment) -> Duration {
+        self.0 + moment.elapsed_since_boot()
+    }
+}
+
 /// An interface as the kernel describes it. Whole each time, never a difference: what
 /// has been lost on the way is made good by the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +90,12 @@ pub struct InterfaceFacts {
     /// All its addresses, virtual ones too, in the kernel's order, with the bits of
     /// their masks.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// Those of them that nothing can be sent from: the kernel still asks whether
+    /// somebody else has them, or somebody has (IFA_F_TENTATIVE, IFA_F_DADFAILED).
+    pub unusable: Vec<IpAddr>,
+    /// It forwards IPv6 packets (net.ipv6.conf.IF.forwarding), and says so in neighbour
+    /// advertisements.
+    pub is_router: bool,
 }
 
 /// Something that is to be done, in the order in which they come.
@@ -71,8 +118,7 @@ pub enum Action {
     Tell(VrrpEvent),
 }
 
-/// An advert on its way out: the IP payload, and what belongs into the IP header (TTL
-/// 255, protocol 112: RFC 3768 section 5.2).
+/// An advert on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advert {
     pub instance: InstanceId,
@@ -80,7 +126,18 @@ pub struct Advert {
     pub interface: u32,
     pub source: IpAddr,
     pub destination: IpAddr,
-    pub message: Vec<u8>,
+    /// What it says; 0 that the master stops.
+    pub priority: Priority,
+    pub content: Content,
+}
+
+/// What is handed to a raw socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The payload of protocol 112, and the TTL or hop limit that it goes out with.
+    Message { octets: Vec<u8>, ttl: u8 },
+    /// A whole datagram with its IPv4 header, which an authentication header covers.
+    Datagram(Vec<u8>),
 }
 
 /// A frame of the link layer that makes an address known.

@@ -9,14 +9,13 @@ use super::addresses::Addresses;
 use super::announce::Rounds;
 use super::drops::Drops;
 use super::event::{Change, Subject, VrrpEvent, Why};
-use super::hear::{Heard, advertised};
-use super::input::{Action, Advert, InstanceId};
+use super::hear::Heard;
+use super::input::{Action, InstanceId};
 use super::link::{Interfaces, Port};
 use super::memory::{Counters, InstanceMemory, InstanceReport, MasterSeen};
-use super::packet::{Form, Message, PASSWORD, WireAuthentication};
-use super::settings::{Authentication, InstanceSettings, VirtualAddress};
+use super::settings::{InstanceSettings, VirtualAddress};
 use super::timers::{master_down_interval, patience_of_others, skew_time};
-use super::types::{Priority, State, Version};
+use super::types::{Priority, State};
 use crate::moment::Moment;
 
 /// How often another master is told of, at most.
@@ -36,7 +35,7 @@ pub struct Instance {
     /// Where it sends from, or why it cannot; None while that is not known.
     pub port: Option<Result<Port, Why>>,
     /// Where it last could.
-    last_port: Option<Port>,
+    pub last_port: Option<Port>,
     /// In BACKUP the master-down timer, in MASTER the advert timer (RFC 3768 section
     /// 6.2).
     pub timer: Option<Moment>,
@@ -156,50 +155,6 @@ impl Instance {
     pub fn is_given_up(&self, now: Moment) -> bool {
         self.last_advert
             .is_none_or(|last| now >= last + patience_of_others(&self.settings))
-    }
-
-    /// Sends an advert of its own, and sets the timer for the next one.
-    pub fn advertise(&mut self, now: Moment, out: &mut VecDeque<Action>) {
-        self.send(self.settings.priority, out);
-        self.last_advert = Some(now);
-        self.timer = Some(now + self.settings.advert_interval.as_duration());
-    }
-
-    /// Sends an advert, if there is a link to send it on.
-    pub fn send(&mut self, priority: Priority, out: &mut VecDeque<Action>) {
-        let Some(port) = self.last_port else { return };
-        let destination = self.settings.destination;
-        let message = Message {
-            vrid: self.settings.vrid,
-            priority,
-            addresses: advertised(&self.settings).collect(),
-            form: match self.settings.version {
-                Version::V2 => Form::V2 {
-                    interval: (self.settings.advert_interval.centiseconds() / 100) as u8,
-                    authentication: match self.settings.authentication {
-                        Authentication::None => WireAuthentication {
-                            kind: 0,
-                            data: Some([0; 8]),
-                        },
-                        Authentication::Pass(password) => WireAuthentication {
-                            kind: PASSWORD,
-                            data: Some(password.0),
-                        },
-                    },
-                },
-                Version::V3 => Form::V3 {
-                    interval: self.settings.advert_interval,
-                },
-            },
-        };
-        self.counters.adverts_sent += 1;
-        out.push_back(Action::Send(Advert {
-            instance: self.id,
-            interface: port.index,
-            source: port.source,
-            destination,
-            message: message.encode(port.source, destination),
-        }));
     }
 
     pub fn add_addresses(&mut self, addresses: Vec<VirtualAddress>, out: &mut VecDeque<Action>) {

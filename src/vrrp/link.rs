@@ -7,6 +7,7 @@ use super::event::Why;
 use super::input::InterfaceFacts;
 use super::settings::{InstanceSettings, VirtualAddress};
 use super::types::Priority;
+use crate::family::Family;
 
 /// The interfaces by name; absent: nothing has been said of it yet.
 #[derive(Debug, Default)]
@@ -93,7 +94,7 @@ impl Interfaces {
         let source = interface
             .own
             .iter()
-            .find(|address| address.is_ipv4() == settings.destination.is_ipv4());
+            .find(|address| Family::of(**address) == settings.family);
         Some(match source {
             Some(source) => Ok(Port {
                 index: interface.facts.index,
@@ -107,7 +108,7 @@ impl Interfaces {
     pub fn port_of_owner(&self, settings: &InstanceSettings, kept: &[IpAddr]) -> Option<Port> {
         let facts = self.facts(&settings.interface)?;
         let is_there = |address: &&IpAddr| {
-            address.is_ipv4() == settings.destination.is_ipv4()
+            Family::of(**address) == settings.family
                 && facts.addresses.iter().any(|(there, _)| there == *address)
         };
         let source = kept.iter().find(is_there)?;

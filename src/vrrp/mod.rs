@@ -11,7 +11,7 @@
 //! * The state machine, from the outside in: [`router`] finds out who a packet or an
 //!   interface is for; `hear` whether a packet counts; `group` decides, for all members
 //!   of a sync group at once; `instance` does it.
-//! * What an instance is made of: `link` (interfaces), `timers`, `addresses`,
+//! * What an instance is made of: `speak` (what it says), `link` (interfaces), `timers`, `addresses`,
 //!   `announce` and `arp`, `drops`.
 
 mod addresses;
@@ -28,6 +28,7 @@ pub mod memory;
 pub mod packet;
 pub mod router;
 pub mod settings;
+mod speak;
 mod timers;
 pub mod types;
 

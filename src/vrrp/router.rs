@@ -10,13 +10,14 @@ use super::drops::Drops;
 use super::event::Subject;
 use super::group::Group;
 use super::hear;
-use super::input::{Action, Announcement, Input, InstanceId};
+use super::input::{Action, Announcement, Input, InstanceId, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
 use super::memory::{Memory, Report};
 use super::packet::{Datagram, DropKind, Message};
-use super::settings::{GroupSettings, InstanceSettings, VirtualAddress};
+use super::settings::{InstanceSettings, RouterSettings, VirtualAddress};
 use super::types::{State, Vrid};
+use crate::family::Family;
 use crate::moment::Moment;
 use crate::vrrp::VrrpEvent;
 
@@ -36,6 +37,7 @@ pub struct Router {
     /// Which group is to announce next, so that all have their turn.
     turn: usize,
     is_stopped: bool,
+    wall_clock: WallClock,
 }
 
 /// Where an instance is: its group, and which member of it.
@@ -45,20 +47,15 @@ type Place = (usize, usize);
 #[derive(Debug, Default)]
 struct Places {
     by_id: HashMap<InstanceId, Place>,
-    /// By interface, VRID, and whether IPv4.
-    by_wire: HashMap<(u32, Vrid, bool), Place>,
+    /// By interface, VRID and family.
+    by_wire: HashMap<(u32, Vrid, Family), Place>,
 }
 
 impl Router {
     /// A router that has not been told of any interface yet: every instance waits in
     /// INIT for [`Input::Interface`]; of a sync group, until it has come for every
     /// member. `memory` is what the process before this one knew.
-    pub fn new(
-        instances: Vec<InstanceSettings>,
-        groups: Vec<GroupSettings>,
-        memory: &Memory,
-        now: Moment,
-    ) -> Self {
+    pub fn new(settings: RouterSettings, memory: &Memory, now: Moment) -> Self {
         let mut router = Router {
             groups: Vec::new(),
             interfaces: Interfaces::default(),
@@ -68,22 +65,18 @@ impl Router {
             next_id: 0,
             turn: 0,
             is_stopped: false,
+            wall_clock: WallClock::default(),
         };
-        router.configure(instances, groups, memory, now);
+        router.configure(settings, memory, now);
         router
     }
 
     /// Other settings take the place of the present ones. Instances of the same name
     /// that are the same on the wire (interface, VRID, version, destination) go on;
     /// others hand over first.
-    pub fn reload(
-        &mut self,
-        instances: Vec<InstanceSettings>,
-        groups: Vec<GroupSettings>,
-        now: Moment,
-    ) {
+    pub fn reload(&mut self, settings: RouterSettings, now: Moment) {
         if !self.is_stopped {
-            self.configure(instances, groups, &Memory::default(), now);
+            self.configure(settings, &Memory::default(), now);
         }
     }
 
@@ -94,10 +87,8 @@ impl Router {
             return;
         }
         match input {
-            Input::Packet {
-                interface,
-                datagram,
-            } => self.hear(interface, datagram, now),
+            Input::Packet { interface, packet } => self.hear(interface, packet, now),
+            Input::WallClock(clock) => self.wall_clock = clock,
             Input::Interface { name, facts } => {
                 self.interfaces.set(name, facts);
                 for group in &mut self.groups {
@@ -129,17 +120,17 @@ impl Router {
         }
     }
 
-    fn hear(&mut self, interface: u32, bytes: &[u8], now: Moment) {
-        let datagram = match Datagram::parse(bytes) {
+    fn hear(&mut self, interface: u32, packet: Received<'_>, now: Moment) {
+        let datagram = match Datagram::parse(packet) {
             Ok(datagram) => datagram,
             Err(malformed) => {
-                let detail = || format!("{} octets that are no advert", bytes.len());
+                let detail = || format!("{} octets that are no advert", packet.octets());
                 self.drop_foreign(interface, malformed.kind, malformed.source, now, detail);
                 return;
             }
         };
         let place = Message::peek_vrid(datagram.message).and_then(|vrid| {
-            let key = (interface, vrid, datagram.source.is_ipv4());
+            let key = (interface, vrid, Family::of(datagram.source));
             self.places.by_wire.get(&key)
         });
         let Some(&(group, at)) = place else {
@@ -308,7 +299,7 @@ impl Router {
                 let settings = &member.settings;
                 self.places.by_id.insert(member.id, (group, at));
                 if let Some(facts) = self.interfaces.facts(&settings.interface) {
-                    let key = (facts.index, settings.vrid, settings.destination.is_ipv4());
+                    let key = (facts.index, settings.vrid, settings.family);
                     self.places.by_wire.insert(key, (group, at));
                 }
             }

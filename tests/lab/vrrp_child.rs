@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use ipvsd::alert::{Cause, What};
 use ipvsd::daemon::ipc::Connection;
 use ipvsd::daemon::messages::vrrp::{FromVrrp, ToVrrp, VrrpStart};
+use ipvsd::family::Family;
 use ipvsd::vrrp::memory::{Memory, Report};
-use ipvsd::vrrp::settings::{Announcements, Authentication, InstanceSettings, VirtualAddress};
-use ipvsd::vrrp::{AdvertInterval, Change, Priority, State, Subject, Version, Vrid, VrrpEvent};
+use ipvsd::vrrp::settings::{InstanceSettings, RouterSettings, VirtualAddress};
+use ipvsd::vrrp::{Change, Priority, State, Subject, Vrid, VrrpEvent};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 use tokio::sync::mpsc;
@@ -80,8 +81,11 @@ impl VrrpChild {
         };
         child.say(ToVrrp::Start(Box::new(VrrpStart {
             generation: 1,
-            instances,
-            groups: Vec::new(),
+            settings: RouterSettings {
+                instances,
+                ..RouterSettings::default()
+            },
+            no_swap: false,
             memory,
             cause: Cause::Start,
         })));
@@ -101,8 +105,11 @@ impl VrrpChild {
     pub fn reload(&self, generation: u64, instances: Vec<InstanceSettings>) {
         self.say(ToVrrp::Reload {
             generation,
-            instances,
-            groups: Vec::new(),
+            settings: RouterSettings {
+                instances,
+                ..RouterSettings::default()
+            },
+            no_swap: false,
         });
         self.wait_for("it has reloaded", secs(20), |message| match message {
             FromVrrp::Ready { generation: ready } => (*ready == generation).then_some(()),
@@ -278,19 +285,9 @@ impl Messages {
 /// An ordinary instance: `VI_1` with VRID 51 on `eth0`, an advert a second.
 pub fn instance(priority: u8, addresses: Vec<VirtualAddress>) -> InstanceSettings {
     InstanceSettings {
-        name: "VI_1".into(),
-        interface: "eth0".into(),
-        vrid: Vrid::new(51).unwrap(),
-        version: Version::V2,
-        destination: [224, 0, 0, 18].into(),
-        initial_state: State::Backup,
         priority: Priority(priority),
-        advert_interval: AdvertInterval::DEFAULT,
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        authentication: Authentication::None,
         addresses,
-        announcements: Announcements::default(),
+        ..InstanceSettings::new("VI_1", "eth0", Vrid::new(51).unwrap(), Family::V4)
     }
 }
 

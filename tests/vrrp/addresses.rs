@@ -261,7 +261,7 @@ fn an_owner_keeps_its_own_address_also_where_a_reload_removes_it_from_the_file()
     bench.interface(0, Some(only_virtual()));
     bench.drain();
     settings.addresses = vec![address(0, 81)];
-    bench.router.reload(vec![settings], vec![], bench.now);
+    bench.reload(vec![settings], vec![]);
     assert_eq!(removed(&bench.drain()), []);
     assert_eq!(bench.state(0), State::Master);
 }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use ipvsd::family::Family;
 use ipvsd::moment::Moment;
 use ipvsd::vrrp::event::{Change, Subject};
-use ipvsd::vrrp::input::{Action, Announcement, Input, InterfaceFacts};
+use ipvsd::vrrp::input::{Action, Announcement, Content, Input, InterfaceFacts, Received};
 use ipvsd::vrrp::memory::{InstanceReport, Memory};
 use ipvsd::vrrp::packet::{Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
 use ipvsd::vrrp::settings::{
-    Announcements, Authentication, GroupSettings, InstanceSettings, Password, VirtualAddress,
+    GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
 };
-use ipvsd::vrrp::{AdvertInterval, InstanceId, Priority, Router, State, Version, Vrid};
+use ipvsd::vrrp::{InstanceId, Priority, Router, State, Version, Vrid};
 
 /// The router's own address on link 0; `OWN + 256 * n` on link n.
 pub const OWN: [u8; 4] = [10, 0, 0, 5];
@@ -35,19 +36,13 @@ pub fn at(milliseconds: u64) -> Moment {
 /// 100.
 pub fn instance(link: u8) -> InstanceSettings {
     InstanceSettings {
-        name: format!("VI_{link}"),
-        interface: format!("eth{link}"),
-        vrid: Vrid::new(51 + link).unwrap(),
-        version: Version::V2,
-        destination: GROUP.into(),
-        initial_state: State::Backup,
-        priority: Priority(100),
-        advert_interval: AdvertInterval::DEFAULT,
-        preempt: true,
-        preempt_delay: Duration::ZERO,
-        authentication: Authentication::None,
         addresses: vec![address(link, 80)],
-        announcements: Announcements::default(),
+        ..InstanceSettings::new(
+            &format!("VI_{link}"),
+            &format!("eth{link}"),
+            Vrid::new(51 + link).unwrap(),
+            Family::V4,
+        )
     }
 }
 
@@ -76,6 +71,8 @@ pub fn facts(link: u8) -> InterfaceFacts {
         is_up: true,
         hardware_address: Some([2, 0, 0, 0, link, 5]),
         addresses: vec![(own(link).into(), 24)],
+        unusable: Vec::new(),
+        is_router: false,
     }
 }
 
@@ -159,6 +156,15 @@ pub enum Did {
     Told(Subject, Change),
 }
 
+/// All that is configured for a router, with nothing said for all instances together.
+pub fn settings(instances: Vec<InstanceSettings>, groups: Vec<GroupSettings>) -> RouterSettings {
+    RouterSettings {
+        instances,
+        groups,
+        ..RouterSettings::default()
+    }
+}
+
 pub struct Bench {
     pub router: Router,
     pub now: Moment,
@@ -194,10 +200,15 @@ impl Bench {
         now: Moment,
     ) -> Self {
         Bench {
-            router: Router::new(instances, groups, memory, now),
+            router: Router::new(settings(instances, groups), memory, now),
             now,
             links: BTreeMap::new(),
         }
+    }
+
+    /// Other settings, with nothing said for all instances together.
+    pub fn reload(&mut self, instances: Vec<InstanceSettings>, groups: Vec<GroupSettings>) {
+        self.router.reload(settings(instances, groups), self.now);
     }
 
     /// Runs the router until `now`, at every moment that it asks for, and gives what it
@@ -282,12 +293,12 @@ impl Bench {
     fn describe(&self, action: Action) -> Did {
         match action {
             Action::Send(advert) => {
-                let message = Message::decode(
-                    &advert.message,
-                    Version::V2,
-                    advert.source,
-                    advert.destination,
-                );
+                let Content::Message { octets, ttl } = &advert.content else {
+                    panic!("a datagram: {advert:?}");
+                };
+                assert_eq!(*ttl, TTL);
+                let message =
+                    Message::decode(octets, Version::V2, advert.source, advert.destination);
                 let message = message.expect("it does not understand its own adverts");
                 assert_eq!(advert.destination, IpAddr::from(GROUP));
                 Did::Sent(message.vrid.get() - 51, message.priority.0)
@@ -326,7 +337,7 @@ impl Bench {
     pub fn hear_bytes(&mut self, link: u8, datagram: &[u8]) {
         let input = Input::Packet {
             interface: 2 + u32::from(link),
-            datagram,
+            packet: Received::V4(datagram),
         };
         self.router.handle(input, self.now);
     }

@@ -62,7 +62,11 @@ impl Copy {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         copy.write("Cargo.toml", MANIFEST);
         copy.write("Cargo.lock", &read(&root.join("Cargo.lock")));
-        copy.write("src/lib.rs", "pub mod moment;\npub mod vrrp;\n");
+        copy.write(
+            "src/lib.rs",
+            "pub mod family;\npub mod moment;\npub mod vrrp;\n",
+        );
+        copy.write("src/family.rs", &read(&root.join("src/family.rs")));
         copy.write("src/moment.rs", &read(&root.join("src/moment.rs")));
         let mut wanted = BTreeSet::new();
         for file in files(&root.join("src/vrrp")) {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipvsd::vrrp::input::Received;
 use ipvsd::vrrp::packet::{Datagram, Form, Message, WireAuthentication};
 use ipvsd::vrrp::settings::{Authentication, Password, VirtualAddress};
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Version, Vrid};
@@ -16,7 +17,7 @@ fn same_as_keepalived(capture: &[u8], version: Version, priorities: &[u8]) -> Ve
     let messages: Vec<Message> = adverts
         .iter()
         .map(|datagram| {
-            let datagram = Datagram::parse(datagram).unwrap();
+            let datagram = Datagram::parse(Received::V4(datagram)).unwrap();
             assert_eq!(datagram.ttl, 255);
             assert_eq!(datagram.source, IpAddr::from([10, 0, 0, 5]));
             assert_eq!(datagram.destination, IpAddr::from(GROUP));
@@ -142,7 +143,7 @@ proptest! {
 
     #[test]
     fn no_octets_are_too_much(octets in proptest::collection::vec(any::<u8>(), 0..1200)) {
-        if let Ok(datagram) = Datagram::parse(&octets) {
+        if let Ok(datagram) = Datagram::parse(Received::V4(&octets)) {
             prop_assert!(datagram.message.len() < octets.len());
         }
         for version in [Version::V2, Version::V3] {
@@ -181,7 +182,7 @@ proptest! {
                 datagram = crate::bench::ip([10, 0, 0, 6].into(), GROUP, 255, octets);
             }
             bench.router.handle(
-                ipvsd::vrrp::Input::Packet { interface: *interface, datagram: &datagram },
+                ipvsd::vrrp::Input::Packet { interface: *interface, packet: Received::V4(&datagram) },
                 bench.now,
             );
         }

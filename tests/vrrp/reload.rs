@@ -18,7 +18,7 @@ fn master() -> Bench {
 fn nothing_changes_where_nothing_has_changed() {
     let mut bench = master();
     let wake = bench.router.wake();
-    bench.router.reload(vec![instance(0)], vec![], bench.now);
+    bench.reload(vec![instance(0)], vec![]);
     assert_eq!(bench.drain(), []);
     assert_eq!(bench.router.wake(), wake);
 }
@@ -28,7 +28,7 @@ fn another_priority_is_in_the_next_advert() {
     let mut bench = master();
     let mut settings = instance(0);
     settings.priority = Priority(50);
-    bench.router.reload(vec![settings], vec![], bench.now);
+    bench.reload(vec![settings], vec![]);
     assert_eq!(bench.drain(), []);
     assert_eq!(bench.until(MASTER_DOWN + 1_000), [Did::Sent(0, 50)]);
     assert_eq!(bench.report(0).priority, Priority(50));
@@ -39,7 +39,7 @@ fn addresses_come_and_go_without_a_transition() {
     let mut bench = master();
     let mut settings = instance(0);
     settings.addresses = vec![address(0, 81)];
-    bench.router.reload(vec![settings], vec![], bench.now);
+    bench.reload(vec![settings], vec![]);
     assert_eq!(
         bench.drain(),
         [
@@ -59,7 +59,7 @@ fn an_address_moves_from_one_instance_to_another() {
     bench.until(MASTER_DOWN + 200);
     let (mut one, mut two) = (instance(0), instance(1));
     std::mem::swap(&mut one.addresses, &mut two.addresses);
-    bench.router.reload(vec![one, two], vec![], bench.now);
+    bench.reload(vec![one, two], vec![]);
     assert_eq!(
         bench.drain(),
         [
@@ -81,7 +81,7 @@ fn what_was_left_behind_goes_also_where_it_is_not_wanted_any_more() {
     let mut bench = Bench::bare(vec![instance(0)], vec![], &memory, before.now);
     let mut settings = instance(0);
     settings.addresses = vec![address(0, 81)];
-    bench.router.reload(vec![settings], vec![], bench.now);
+    bench.reload(vec![settings], vec![]);
     let removed = [Did::Removed(0, vec![address(0, 80)])];
     assert_eq!(bench.drain(), removed);
     bench.interface(0, Some(facts(0)));
@@ -95,11 +95,11 @@ fn what_was_left_behind_goes_also_where_it_is_not_wanted_any_more() {
 fn an_interface_that_comes_back_into_use_is_waited_for() {
     let mut bench = Bench::new(vec![instance(0), instance(1)], vec![]);
     bench.until(MASTER_DOWN + 200);
-    bench.router.reload(vec![instance(0)], vec![], bench.now);
+    bench.reload(vec![instance(0)], vec![]);
     // Nobody tells it of an interface that it does not use.
     bench.actions();
     let both = vec![instance(0), instance(1)];
-    bench.router.reload(both, vec![], bench.now);
+    bench.reload(both, vec![]);
     assert_eq!(bench.drain(), []);
     assert_eq!(bench.state(1), State::Init);
     bench.interface(1, Some(facts(1)));
@@ -111,7 +111,7 @@ fn another_vrid_is_another_router() {
     let mut bench = master();
     let mut settings = instance(0);
     settings.vrid = Vrid::new(52).unwrap();
-    bench.router.reload(vec![settings], vec![], bench.now);
+    bench.reload(vec![settings], vec![]);
     let did = bench.drain();
     assert_eq!(did[0], Did::Sent(0, 0));
     let entered = did.iter().find_map(|did| match did {
@@ -131,7 +131,7 @@ fn another_vrid_is_another_router() {
 #[test]
 fn what_is_removed_hands_over() {
     let mut bench = master();
-    bench.router.reload(vec![], vec![], bench.now);
+    bench.reload(vec![], vec![]);
     let did = bench.drain();
     assert!(matches!(
         &did[..],
@@ -154,7 +154,7 @@ fn what_is_removed_hands_over() {
 fn what_is_new_begins_at_once_where_its_interface_is_known() {
     let mut bench = Bench::new(vec![], vec![]);
     bench.interface(0, Some(crate::bench::facts(0)));
-    bench.router.reload(vec![instance(0)], vec![], bench.now);
+    bench.reload(vec![instance(0)], vec![]);
     assert_eq!(entered(&bench.drain()), [("VI_0", State::Backup)]);
 }
 
@@ -165,7 +165,7 @@ fn another_interval_is_waited_for() {
     bench.drain();
     let mut settings = instance(0);
     settings.advert_interval = AdvertInterval::from_seconds(10).unwrap();
-    bench.router.reload(vec![settings], vec![], bench.now);
+    bench.reload(vec![settings], vec![]);
     assert_eq!(bench.until(30_000), []);
     assert_eq!(entered(&bench.until(30_610)), [("VI_0", State::Master)]);
 }
@@ -180,7 +180,7 @@ fn reloads_in_quick_succession_do_not_hold_adverts_back() {
         let mut settings = instance(0);
         settings.priority = Priority(100 + tenth as u8);
         settings.advert_interval = AdvertInterval::from_seconds(1 + (tenth % 2) as u8).unwrap();
-        bench.router.reload(vec![settings], vec![], bench.now);
+        bench.reload(vec![settings], vec![]);
     }
     assert!(adverts >= 3, "{adverts}");
 }
@@ -198,9 +198,7 @@ fn instances_that_come_together_in_a_group_begin_again_together() {
     );
     bench.drain();
     let settings = vec![instance(0), instance(1)];
-    bench
-        .router
-        .reload(settings, vec![group(&[0, 1])], bench.now);
+    bench.reload(settings, vec![group(&[0, 1])]);
     let did = bench.drain();
     assert_eq!(sent(&did), [(0, 0)]);
     assert_eq!(
@@ -214,11 +212,9 @@ fn a_group_that_is_made_of_masters_is_one() {
     let mut bench = Bench::new(vec![instance(0), instance(1)], vec![]);
     bench.until(MASTER_DOWN);
     let settings = || vec![instance(0), instance(1)];
-    bench
-        .router
-        .reload(settings(), vec![group(&[0, 1])], bench.now);
+    bench.reload(settings(), vec![group(&[0, 1])]);
     assert_eq!(entered(&bench.drain()), [("VG", State::Master)]);
-    bench.router.reload(settings(), vec![], bench.now);
+    bench.reload(settings(), vec![]);
     assert!(matches!(
         &bench.drain()[..],
         [Did::Told(Subject::Group(_), Change::Stopped { .. })]

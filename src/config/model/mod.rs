@@ -5,6 +5,7 @@
 mod check;
 mod dump;
 mod mail;
+mod process;
 mod vrrp;
 
 use std::time::Duration;
@@ -16,7 +17,8 @@ pub use check::{
 };
 
 pub use mail::{Mail, SmtpHost, SmtpServer};
-pub use vrrp::{InterfaceUse, Notify, VrrpInstance, VrrpSyncGroup};
+pub use process::{AutoPriority, ProcessOptions};
+pub use vrrp::{InterfaceUse, Notify, VrrpGlobal, VrrpInstance, VrrpSyncGroup};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
 
@@ -75,6 +77,10 @@ pub struct Global {
     /// `notify_timeout`: how long a notify script may take before it is killed.
     pub notify_timeout: Duration,
     pub mail: Mail,
+    pub vrrp: VrrpGlobal,
+    /// The vrrp process.
+    pub vrrp_process: ProcessOptions,
+    pub auto_priority: AutoPriority,
 }
 
 impl Global {
@@ -95,6 +101,9 @@ impl Default for Global {
             audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
             notify_timeout: Self::DEFAULT_NOTIFY_TIMEOUT,
             mail: Mail::default(),
+            vrrp: VrrpGlobal::default(),
+            vrrp_process: ProcessOptions::default(),
+            auto_priority: AutoPriority::default(),
         }
     }
 }

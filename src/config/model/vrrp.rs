@@ -2,8 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, ScriptId};
-use crate::vrrp::settings::{GroupSettings, InstanceSettings};
+use std::time::Duration;
+
+use super::{Model, Origin, ScriptId};
+use crate::vrrp::settings::{GroupSettings, InstanceSettings, Pacing, RouterSettings};
+
+/// What `global_defs` and `garp_group` say of all instances together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VrrpGlobal {
+    pub pacing: Pacing,
+    /// `vrrp_startup_delay`.
+    pub startup_delay: Duration,
+    /// `vrrp_delay_after_boot`.
+    pub delay_after_boot: Duration,
+    /// `log_unknown_vrids`.
+    pub log_unknown_vrids: bool,
+}
+
+impl Model {
+    /// All that the vrrp process is to know.
+    pub fn router_settings(&self) -> RouterSettings {
+        let VrrpGlobal {
+            pacing,
+            startup_delay,
+            delay_after_boot,
+            log_unknown_vrids,
+        } = self.global.vrrp.clone();
+        let instances = self.vrrp_instances.iter().map(|it| it.settings.clone());
+        let groups = self.vrrp_sync_groups.iter().map(|it| it.settings.clone());
+        RouterSettings {
+            instances: instances.collect(),
+            groups: groups.collect(),
+            pacing,
+            startup_delay,
+            delay_after_boot,
+            log_unknown_vrids,
+        }
+    }
+}
 
 /// `vrrp_instance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +80,8 @@ pub struct Notify {
     pub backup: Option<ScriptId>,
     pub fault: Option<ScriptId>,
     pub stop: Option<ScriptId>,
+    /// `notify_master_rx_lower_pri`: run when a master has heard one of lower priority.
+    pub master_rx_lower_pri: Option<ScriptId>,
     /// `notify`: run for each of them, with what, who, which state and which priority
     /// behind its own arguments.
     pub any: Option<ScriptId>,

@@ -65,7 +65,7 @@ impl Core {
                         .iter()
                         .map(|vs| vs.real_servers.len())
                         .sum(),
-                    instances: self.routers().instances.len(),
+                    instances: self.routers().settings.instances.len(),
                 },
             }
         };

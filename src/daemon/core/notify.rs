@@ -349,6 +349,7 @@ mod tests {
             backup: Some(ScriptId(2)),
             fault: Some(ScriptId(3)),
             stop: Some(ScriptId(4)),
+            master_rx_lower_pri: None,
             any: Some(ScriptId(5)),
         };
         let instance = Subject::Instance("VI_1".into());

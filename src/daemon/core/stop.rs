@@ -114,7 +114,7 @@ impl Core {
 
     /// At the end there is no vrrp process: if it has not handed over, another one does.
     pub(super) fn hand_over_what_is_left(&mut self) {
-        let has_left = !self.start_failed && !self.routers_in_force.instances.is_empty();
+        let has_left = !self.start_failed && !self.routers_in_force.settings.instances.is_empty();
         let Some(end) = &mut self.ending else { return };
         if has_left && !self.vrrp_dismissed && end.vrrp.tries_again(clock::now()) {
             self.start_vrrp(Cause::Process);

@@ -4,19 +4,19 @@
 use super::*;
 use crate::daemon::core::child::{News, Vrrp};
 use crate::daemon::messages::vrrp::{FromVrrp, ToVrrp, VrrpStart};
-use crate::vrrp::settings::{GroupSettings, InstanceSettings};
+use crate::vrrp::settings::RouterSettings;
 
 /// The instances and groups of a configuration.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Routers {
     pub generation: u64,
-    pub instances: Vec<InstanceSettings>,
-    pub groups: Vec<GroupSettings>,
+    pub settings: RouterSettings,
+    pub no_swap: bool,
 }
 
 impl Routers {
     fn is_same_as(&self, other: &Routers) -> bool {
-        self.instances == other.instances && self.groups == other.groups
+        self.settings == other.settings && self.no_swap == other.no_swap
     }
 }
 
@@ -28,15 +28,8 @@ impl Core {
             ..Routers::default()
         };
         if self.serves(Subsystem::Vrrp) {
-            let Model {
-                vrrp_instances,
-                vrrp_sync_groups,
-                ..
-            } = &*self.model;
-            let instances = vrrp_instances.iter().map(|it| it.settings.clone());
-            routers.instances = instances.collect();
-            let groups = vrrp_sync_groups.iter().map(|it| it.settings.clone());
-            routers.groups = groups.collect();
+            routers.settings = self.model.router_settings();
+            routers.no_swap = self.model.global.vrrp_process.no_swap;
         }
         routers
     }
@@ -44,7 +37,7 @@ impl Core {
     /// Whether there are instances, or were some that have not handed over yet.
     pub(super) fn needs_vrrp(&self) -> bool {
         let has_some = self.serves(Subsystem::Vrrp) && !self.model.vrrp_instances.is_empty();
-        has_some || !self.routers_in_force.instances.is_empty()
+        has_some || !self.routers_in_force.settings.instances.is_empty()
     }
 
     /// Starts a vrrp process, where there is anything to do for it, with everything
@@ -73,14 +66,14 @@ impl Core {
         // The process before it may have ended before it took the latest configuration:
         // what it had put into the kernel goes away only in the way it came.
         let before = &self.routers_in_force;
-        let begin = match before.instances.is_empty() || before.is_same_as(&wanted) {
+        let begin = match before.settings.instances.is_empty() || before.is_same_as(&wanted) {
             true => wanted.clone(),
             false => before.clone(),
         };
         self.vrrp.send(&ToVrrp::Start(Box::new(VrrpStart {
             generation: begin.generation,
-            instances: begin.instances.clone(),
-            groups: begin.groups.clone(),
+            settings: begin.settings.clone(),
+            no_swap: begin.no_swap,
             memory: self.vrrp_memory.clone(),
             cause,
         })));
@@ -93,13 +86,13 @@ impl Core {
     fn send_routers(&mut self, routers: Routers) {
         let Routers {
             generation,
-            instances,
-            groups,
+            settings,
+            no_swap,
         } = routers;
         self.vrrp.send(&ToVrrp::Reload {
             generation,
-            instances,
-            groups,
+            settings,
+            no_swap,
         });
     }
 
@@ -191,7 +184,7 @@ impl Core {
         {
             arriving.vrrp = true;
         }
-        if self.routers_in_force.instances.is_empty() && self.ending.is_none() {
+        if self.routers_in_force.settings.instances.is_empty() && self.ending.is_none() {
             // The last ones have handed over.
             self.vrrp_dismissed = true;
             self.vrrp.send(&ToVrrp::Stop);

@@ -6,7 +6,7 @@ use super::Told;
 use crate::alert::Cause;
 use crate::moment::Moment;
 use crate::vrrp::memory::{Memory, Report};
-use crate::vrrp::settings::{GroupSettings, InstanceSettings};
+use crate::vrrp::settings::RouterSettings;
 
 /// From core to the vrrp process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,8 +16,9 @@ pub enum ToVrrp {
     /// Another configuration is to take the place of the present one.
     Reload {
         generation: u64,
-        instances: Vec<InstanceSettings>,
-        groups: Vec<GroupSettings>,
+        settings: RouterSettings,
+        /// `vrrp_no_swap`: nothing of the process may be put out of memory.
+        no_swap: bool,
     },
     /// Say [`FromVrrp::Status`].
     Status { request: u64 },
@@ -31,8 +32,9 @@ pub enum ToVrrp {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VrrpStart {
     pub generation: u64,
-    pub instances: Vec<InstanceSettings>,
-    pub groups: Vec<GroupSettings>,
+    pub settings: RouterSettings,
+    /// `vrrp_no_swap`: nothing of the process may be put out of memory.
+    pub no_swap: bool,
     /// What the process before this one knew.
     pub memory: Memory,
     pub cause: Cause,

@@ -23,12 +23,12 @@ impl VrrpProcess {
             }
             ToVrrp::Reload {
                 generation,
-                instances,
-                groups,
+                settings,
+                no_swap: _,
             } => {
                 self.generation = generation;
-                self.listeners.want(&instances, &self.worker);
-                self.router.reload(instances, groups, clock::now());
+                self.listeners.want(&settings.instances, &self.worker);
+                self.router.reload(settings, clock::now());
                 self.tell_of_all_interfaces();
             }
             // The loop does not hand it on.

@@ -70,7 +70,7 @@ impl Listeners {
         let mut wanted: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
         for instance in instances {
             let destinations = wanted.entry(&instance.interface).or_default();
-            destinations.insert(instance.destination);
+            destinations.extend(instance.group());
             for address in &instance.addresses {
                 wanted.entry(&address.interface).or_default();
             }

@@ -40,6 +40,7 @@ use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
 use crate::sys::{clock, sandbox};
+use crate::vrrp::input::Received;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
 type Core = Connection<FromVrrp, ToVrrp>;
@@ -135,17 +136,18 @@ impl VrrpProcess {
         };
         let VrrpStart {
             generation,
-            instances,
-            groups,
+            settings,
+            // Core has made sure that it can be.
+            no_swap: _,
             memory,
             cause,
         } = *start;
         let mut listeners = Listeners::default();
-        listeners.want(&instances, &worker);
+        listeners.want(&settings.instances, &worker);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
-            router: Router::new(instances, groups, &memory, clock::now()),
+            router: Router::new(settings, &memory, clock::now()),
             kernel: Kernel::new(watch, snapshot),
             worker,
             listeners,
@@ -215,10 +217,8 @@ impl VrrpProcess {
         let is_due = self.router.wake().is_some_and(|wake| wake <= now);
         let router = &mut self.router;
         self.listeners.read(is_due, |interface, datagram| {
-            let input = Input::Packet {
-                interface,
-                datagram,
-            };
+            let packet = Received::V4(datagram);
+            let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });
         if is_due {

@@ -142,8 +142,7 @@ impl Outbox {
     }
 }
 
-/// Whether an advert says that the master stops. The priority is the third octet of the
-/// message (RFC 3768 section 5.1).
+/// Whether an advert says that the master stops.
 pub fn is_release(advert: &Advert) -> bool {
-    advert.message.get(2) == Some(&Priority::RELEASE.0)
+    advert.priority == Priority::RELEASE
 }

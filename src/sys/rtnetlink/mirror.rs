@@ -85,6 +85,8 @@ impl Mirror {
             addresses: addresses
                 .map(|address| (address.address, address.prefix))
                 .collect(),
+            unusable: Vec::new(),
+            is_router: false,
         })
     }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::DropKind;
+use crate::vrrp::input::Received;
 
 /// IP's protocol number for VRRP (RFC 3768 section 5.2.4).
 pub const PROTOCOL: u8 = 112;
@@ -33,7 +34,24 @@ pub struct Malformed {
 
 impl<'a> Datagram<'a> {
     /// Takes a datagram apart. TTL and message are the caller's to judge.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn parse(packet: Received<'a>) -> Result<Self, Malformed> {
+        match packet {
+            Received::V4(bytes) => Self::parse_v4(bytes),
+            Received::V6 {
+                source,
+                destination,
+                hop_limit,
+                message,
+            } => Ok(Datagram {
+                source: source.into(),
+                destination: destination.into(),
+                ttl: hop_limit,
+                message,
+            }),
+        }
+    }
+
+    fn parse_v4(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let source = match bytes.get(12..16) {
             Some(&[a, b, c, d]) => Ipv4Addr::new(a, b, c, d),
             _ => Ipv4Addr::UNSPECIFIED,

@@ -9,19 +9,16 @@ use crate::vrrp::group::{Group, SyncGroup};
 use crate::vrrp::input::{Action, InstanceId};
 use crate::vrrp::instance::Instance;
 use crate::vrrp::memory::{InstanceMemory, Memory};
-use crate::vrrp::settings::{GroupSettings, InstanceSettings, VirtualAddress};
+use crate::vrrp::settings::{GroupSettings, InstanceSettings, RouterSettings, VirtualAddress};
 use crate::vrrp::timers::master_down_interval;
 use crate::vrrp::types::{Priority, State};
 
 impl Router {
     /// Takes over settings, at the start and at a reload.
-    pub(super) fn configure(
-        &mut self,
-        instances: Vec<InstanceSettings>,
-        groups: Vec<GroupSettings>,
-        memory: &Memory,
-        now: Moment,
-    ) {
+    pub(super) fn configure(&mut self, settings: RouterSettings, memory: &Memory, now: Moment) {
+        let RouterSettings {
+            instances, groups, ..
+        } = settings;
         let is_reload = !self.groups.is_empty();
         let all = instances.iter().flat_map(|settings| &settings.addresses);
         self.interfaces.set_virtual_addresses(all.clone());
@@ -30,7 +27,7 @@ impl Router {
         let interfaces = interfaces.map(String::as_str).collect();
         self.interfaces.keep_only(&interfaces);
 
-        let handed_over = self.retire(&instances, &groups);
+        let handed_over = self.retire(&instances, &groups, now);
         let mut present = self.dissolve();
         // All that goes goes first: an address may move from one instance to another.
         for settings in &instances {
@@ -101,6 +98,7 @@ impl Router {
         &mut self,
         instances: &[InstanceSettings],
         groups: &[GroupSettings],
+        now: Moment,
     ) -> BTreeMap<String, InstanceMemory> {
         let mut handed_over = BTreeMap::new();
         let wanted: HashMap<&str, &InstanceSettings> = instances
@@ -117,7 +115,7 @@ impl Router {
                     continue;
                 }
                 let mut member = group.members.remove(at);
-                member.retire(successor.is_some(), &mut self.actions);
+                member.retire(successor.is_some(), now, &mut self.actions);
                 if successor.is_some() {
                     let memory = member.handed_over();
                     handed_over.insert(member.settings.name.clone(), memory);
@@ -162,7 +160,8 @@ fn is_same_on_the_wire(a: &InstanceSettings, b: &InstanceSettings) -> bool {
     a.interface == b.interface
         && a.vrid == b.vrid
         && a.version == b.version
-        && a.destination == b.destination
+        && a.family == b.family
+        && a.group() == b.group()
 }
 
 impl Instance {
@@ -207,9 +206,9 @@ impl Instance {
 
     /// Hands over, and is no more. With a successor of the same name nothing is told:
     /// it says itself what has become of it.
-    fn retire(&mut self, has_successor: bool, out: &mut VecDeque<Action>) {
+    fn retire(&mut self, has_successor: bool, now: Moment, out: &mut VecDeque<Action>) {
         if self.state == State::Master {
-            self.send(Priority::RELEASE, out);
+            self.send(Priority::RELEASE, now, out);
         }
         if matches!(self.state, State::Master | State::Init) {
             self.remove_addresses(self.settings.addresses.clone(), out);
@@ -226,7 +225,7 @@ impl Instance {
     /// Begins again, from INIT.
     fn begin_again(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         if self.state == State::Master {
-            self.send(Priority::RELEASE, out);
+            self.send(Priority::RELEASE, now, out);
             self.rounds.cancel();
         }
         if self.state != State::Init {

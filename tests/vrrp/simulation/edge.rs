@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipvsd::vrrp::input::{Action, Advert};
+use ipvsd::vrrp::input::{Action, Advert, Content};
 use ipvsd::vrrp::settings::VirtualAddress;
 use ipvsd::vrrp::{InstanceId, State};
 
@@ -74,7 +74,7 @@ impl World {
         let segment = (advert.interface - 2) as usize;
         let host = &self.nodes[node];
         let source = host.source(segment);
-        let priority = advert.message[2];
+        let priority = advert.priority.0;
         self.tell(|_| format!("{node} sends priority {priority} on segment {segment}"));
         if !host.links[segment].is_up {
             return Ok(());
@@ -88,7 +88,10 @@ impl World {
         let IpAddr::V4(destination) = advert.destination else {
             return Err(format!("{node} sends to {}", advert.destination));
         };
-        let datagram = ip(source, destination, 255, &advert.message);
+        let Content::Message { octets, ttl } = &advert.content else {
+            return Err(format!("{node} sends {advert:?}"));
+        };
+        let datagram = ip(source, destination, *ttl, octets);
         for to in 0..self.nodes.len() {
             if to == node && !self.plan.loops {
                 continue;

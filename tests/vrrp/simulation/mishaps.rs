@@ -7,6 +7,7 @@ use super::judge::{self, Verdict, Watch, held_by_masters};
 use super::node::Incoming;
 use super::plan::{self, MILLISECOND, SECOND, Time};
 use super::world::{Event, World};
+use crate::bench::settings;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Mishap {
@@ -180,12 +181,8 @@ impl World {
         if host.router.is_some() || host.is_gone {
             return Ok(());
         }
-        let router = Router::new(
-            host.instances.clone(),
-            host.groups.clone(),
-            &host.memory,
-            now,
-        );
+        let settings = settings(host.instances.clone(), host.groups.clone());
+        let router = Router::new(settings, &host.memory, now);
         host.router = Some(router);
         host.memory = Memory::default();
         self.tell(|_| format!("{node} starts"));

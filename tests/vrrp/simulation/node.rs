@@ -106,6 +106,8 @@ impl Node {
             is_up: link.is_up,
             hardware_address: Some([2, 0, 0, 0, segment as u8, self.number as u8]),
             addresses: own.into_iter().chain(link.held.iter().copied()).collect(),
+            unusable: Vec::new(),
+            is_router: false,
         }
     }
 

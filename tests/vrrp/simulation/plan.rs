@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use ipvsd::vrrp::settings::{
-    Announcements, Authentication, GroupSettings, InstanceSettings, VirtualAddress,
-};
-use ipvsd::vrrp::{AdvertInterval, Priority, State, Version, Vrid};
+use ipvsd::family::Family;
+use ipvsd::vrrp::settings::{Announcements, GroupSettings, InstanceSettings, VirtualAddress};
+use ipvsd::vrrp::{AdvertInterval, Priority, Vrid};
 
 use super::random::Random;
-use crate::bench::{GROUP, Packet, ms};
+use crate::bench::{Packet, ms};
 
 /// Microseconds of the story.
 pub type Time = u64;
@@ -152,23 +151,29 @@ fn instance(
 ) -> InstanceSettings {
     let link = segment as u8;
     InstanceSettings {
-        name: format!("VI_{link}"),
-        interface: format!("eth{link}"),
-        // Also the same one on all segments, as many have it.
-        vrid: Vrid::new(51 + link).expect("a VRID"),
-        version: Version::V2,
-        destination: GROUP.into(),
-        initial_state: State::Backup,
         priority: priority(random),
         advert_interval: AdvertInterval::from_seconds(interval).expect("an interval"),
         preempt: manner.preempt,
         preempt_delay: manner.preempt_delay,
-        authentication: Authentication::None,
         addresses: vec![virtual_address(link)],
-        announcements: Announcements {
-            delay: ms(random.pick(&[0, 1_000, 5_000])),
-            repeat: 1 + random.of(0..3) as u32,
+        announcements: {
+            let delay = ms(random.pick(&[0, 1_000, 5_000]));
+            let repeat = 1 + random.of(0..3) as u32;
+            Announcements {
+                delay,
+                repeat,
+                lower_prio_delay: delay,
+                lower_prio_repeat: repeat,
+                ..Announcements::default()
+            }
         },
+        // Also the same one on all segments, as many have it.
+        ..InstanceSettings::new(
+            &format!("VI_{link}"),
+            &format!("eth{link}"),
+            Vrid::new(51 + link).expect("a VRID"),
+            Family::V4,
+        )
     }
 }
 

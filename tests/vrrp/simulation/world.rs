@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use ipvsd::moment::Moment;
-use ipvsd::vrrp::input::Input;
+use ipvsd::vrrp::input::{Input, Received};
 use ipvsd::vrrp::settings::VirtualAddress;
 use ipvsd::vrrp::{InstanceId, Router};
 
@@ -14,6 +14,7 @@ use super::network::Network;
 use super::node::{Incoming, Node};
 use super::plan::{MILLISECOND, Plan, SECOND, Time};
 use super::random::Random;
+use crate::bench::settings;
 
 /// Packets that wait for a process that stands still; a socket holds no more.
 const SOCKET: usize = 300;
@@ -259,7 +260,7 @@ impl World {
             Incoming::Packet { segment, datagram } => router.handle(
                 Input::Packet {
                     interface: 2 + *segment as u32,
-                    datagram,
+                    packet: Received::V4(datagram),
                 },
                 now,
             ),
@@ -278,7 +279,9 @@ impl World {
                 now,
             ),
             Incoming::Done { .. } => {}
-            Incoming::Reload => router.reload(host.instances.clone(), host.groups.clone(), now),
+            Incoming::Reload => {
+                router.reload(settings(host.instances.clone(), host.groups.clone()), now)
+            }
             Incoming::Stop => router.handle(Input::Stop, now),
         }
         host.router = Some(router);

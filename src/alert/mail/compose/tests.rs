@@ -1,6 +1,5 @@
 //! What keepalived 2.2.7 was seen to send in the lab.
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -9,8 +8,8 @@ use crate::config::model::{
     VrrpSyncGroup, Weight,
 };
 use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler};
-use crate::vrrp::settings::{Announcements, Authentication, GroupSettings, InstanceSettings};
-use crate::vrrp::{AdvertInterval, Priority, Version, Vrid};
+use crate::vrrp::settings::{GroupSettings, InstanceSettings};
+use crate::vrrp::{Priority, Vrid};
 
 fn service() -> ServiceKey {
     ServiceKey::Address {
@@ -66,19 +65,7 @@ fn model() -> Model {
         }],
         vrrp_instances: vec![VrrpInstance {
             settings: InstanceSettings {
-                name: "VI_1".into(),
-                interface: "eth0".into(),
-                vrid: Vrid::new(51).unwrap(),
-                version: Version::V2,
-                destination: Ipv4Addr::new(224, 0, 0, 18).into(),
-                initial_state: State::Backup,
-                priority: Priority(100),
-                advert_interval: AdvertInterval::DEFAULT,
-                preempt: true,
-                preempt_delay: Duration::ZERO,
-                authentication: Authentication::None,
-                addresses: Vec::new(),
-                announcements: Announcements::default(),
+                ..InstanceSettings::new("VI_1", "eth0", Vrid::new(51).unwrap(), Family::V4)
             },
             notify: Notify::default(),
             smtp_alert: true,

@@ -55,6 +55,7 @@ impl Lower<'_, '_> {
             backup: number(words.backup),
             fault: number(words.fault),
             stop: number(words.stop),
+            master_rx_lower_pri: None,
             any: number(words.any),
         }
     }

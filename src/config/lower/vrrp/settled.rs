@@ -10,8 +10,9 @@ use crate::config::lower::timing::said;
 use crate::config::lower::{Lower, Said};
 use crate::config::model::VrrpInstance;
 use crate::config::syntax::StatementId;
-use crate::vrrp::settings::{Announcements, InstanceSettings};
-use crate::vrrp::types::{Priority, State, Version, Vrid};
+use crate::family::Family;
+use crate::vrrp::settings::{Announcements, Delivery, InstanceSettings};
+use crate::vrrp::types::{Priority, State, Vrid};
 
 /// Where adverts go to (RFC 3768 section 5.2.2).
 const DESTINATION: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
@@ -43,13 +44,17 @@ impl<'s> Lower<'_, 's> {
         let (name, interface, vrid) = (name?, interface?, vrid?);
         self.one_router(name, vrid, destination.into(), interface.value);
         let defaults = Announcements::default();
+        let delay = said(words.garp_master_delay)
+            .or(self.vrrp_defaults.garp_master_delay)
+            .unwrap_or(defaults.delay);
+        let repeat = said(words.garp_master_repeat)
+            .or(self.vrrp_defaults.garp_master_repeat)
+            .unwrap_or(defaults.repeat);
         Some(VrrpInstance {
             settings: InstanceSettings {
-                name: name.to_owned(),
-                interface: interface.value.to_owned(),
-                vrid: vrid.value,
-                version: Version::V2,
-                destination: destination.into(),
+                delivery: Delivery::Multicast {
+                    group: destination.into(),
+                },
                 initial_state: said(words.state).unwrap_or(State::Backup),
                 priority,
                 advert_interval: said(words.advert_interval).unwrap_or_default(),
@@ -58,13 +63,13 @@ impl<'s> Lower<'_, 's> {
                 authentication: said(words.authentication).unwrap_or_default(),
                 addresses,
                 announcements: Announcements {
-                    delay: said(words.garp_master_delay)
-                        .or(self.vrrp_defaults.garp_master_delay)
-                        .unwrap_or(defaults.delay),
-                    repeat: said(words.garp_master_repeat)
-                        .or(self.vrrp_defaults.garp_master_repeat)
-                        .unwrap_or(defaults.repeat),
+                    delay,
+                    repeat,
+                    lower_prio_delay: delay,
+                    lower_prio_repeat: repeat,
+                    ..defaults
                 },
+                ..InstanceSettings::new(name, interface.value, vrid.value, Family::V4)
             },
             notify,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),

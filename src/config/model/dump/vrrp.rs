@@ -31,7 +31,9 @@ impl Text {
             text.say("interface", Quoted(&settings.interface));
             text.say("virtual_router_id", settings.vrid);
             text.say("version", settings.version.number());
-            text.say("mcast_dst_ip", settings.destination);
+            if let Some(group) = settings.group() {
+                text.say("mcast_dst_ip", group);
+            }
             text.say("priority", settings.priority);
             text.say(
                 "advert_int",
