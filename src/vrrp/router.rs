@@ -1,21 +1,21 @@
 //! All instances and sync groups of a director.
 
+mod announce;
 mod reload;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
-use super::arp;
 use super::drops::Drops;
 use super::event::Subject;
 use super::group::Group;
 use super::hear;
-use super::input::{Action, Announcement, Input, InstanceId, Received, WallClock};
+use super::input::{Action, Input, InstanceId, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
 use super::memory::{Memory, Report};
 use super::packet::{Datagram, DropKind, Message};
-use super::settings::{InstanceSettings, RouterSettings, VirtualAddress};
+use super::settings::{InstanceSettings, RouterSettings};
 use super::types::{State, Vrid};
 use crate::family::Family;
 use crate::moment::Moment;
@@ -199,12 +199,8 @@ impl Router {
         }
         for group in &mut self.groups {
             group.on_time(&self.interfaces, now, &mut self.actions);
-            for member in &mut group.members {
-                if !is_due(member, &self.interfaces, now) {
-                    member.rounds.drop_current();
-                }
-            }
         }
+        self.end_rounds(now);
         for (name, drops) in &mut self.foreign {
             for change in drops.due(now) {
                 let subject = spokesman(&self.groups, name);
@@ -228,32 +224,6 @@ impl Router {
     /// The next thing to be done.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
-    }
-
-    /// The next frame to be sent once there is no action left: announcements wait for
-    /// adverts, never the other way round. None while nothing is due.
-    pub fn next_announcement(&mut self, now: Moment) -> Option<Announcement> {
-        let groups = self.groups.len();
-        for _ in 0..groups {
-            let group = &mut self.groups[self.turn % groups];
-            for member in &mut group.members {
-                if let Some(announcement) = announce(member, &self.interfaces, now) {
-                    member.counters.announcements += 1;
-                    return Some(announcement);
-                }
-            }
-            self.turn = (self.turn + 1) % groups;
-        }
-        None
-    }
-
-    /// Whether announcements are due that [`next_announcement`](Self::next_announcement)
-    /// would hand out now.
-    pub fn has_announcements(&self, now: Moment) -> bool {
-        self.groups
-            .iter()
-            .flat_map(|group| &group.members)
-            .any(|member| is_due(member, &self.interfaces, now))
     }
 
     /// The settings of an instance.
@@ -315,46 +285,4 @@ fn spokesman(groups: &[Group], interface: &str) -> Option<Subject> {
         .flat_map(|group| &group.members)
         .find(|member| member.settings.interface == interface)
         .map(|member| Subject::Instance(member.settings.name.clone()))
-}
-
-/// The interface's index and hardware address, where the address can be announced now.
-fn outlet(
-    member: &Instance,
-    address: &VirtualAddress,
-    interfaces: &Interfaces,
-) -> Option<(u32, [u8; 6])> {
-    let facts = interfaces.facts(&address.interface)?;
-    (member.addresses.holds(address) && facts.is_up && address.address.is_ipv4())
-        .then_some((facts.index, facts.hardware_address?))
-}
-
-fn announce(member: &mut Instance, interfaces: &Interfaces, now: Moment) -> Option<Announcement> {
-    let mut rounds = std::mem::take(&mut member.rounds);
-    let addresses = &member.settings.addresses;
-    let repeat = member.settings.announcements.repeat;
-    let found = rounds.next(now, addresses.len(), repeat, |index| {
-        outlet(member, &addresses[index], interfaces).is_some()
-    });
-    let announcement = found.and_then(|index| {
-        let address = &addresses[index];
-        let (interface, hardware) = outlet(member, address, interfaces)?;
-        let IpAddr::V4(address) = address.address else {
-            return None;
-        };
-        Some(Announcement {
-            instance: member.id,
-            interface,
-            frame: arp::gratuitous(hardware, address),
-        })
-    });
-    member.rounds = rounds;
-    announcement
-}
-
-fn is_due(member: &Instance, interfaces: &Interfaces, now: Moment) -> bool {
-    let addresses = &member.settings.addresses;
-    let repeat = member.settings.announcements.repeat;
-    member.rounds.is_due(now, addresses.len(), repeat, |index| {
-        outlet(member, &addresses[index], interfaces).is_some()
-    })
 }
