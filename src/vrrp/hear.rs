@@ -17,11 +17,13 @@ pub struct Heard {
 }
 
 /// Looks at everything that the configuration has something to say about. `is_own`
-/// says whether the packet comes from this router itself.
+/// says whether the packet comes from this router itself, `before` where the latest
+/// advert came from that counted.
 pub fn check(
     datagram: &Datagram<'_>,
     settings: &InstanceSettings,
     is_own: bool,
+    before: Option<IpAddr>,
 ) -> Result<Heard, DropKind> {
     if is_own {
         return Err(DropKind::OwnAddress);
@@ -57,7 +59,8 @@ pub fn check(
     // Also with the priority of the addresses' owner, whom RFC 3768 section 7.1 would
     // have us believe whatever its addresses are: that is how another cluster with our
     // VRID would take ours down. keepalived does not believe it either.
-    if !same_addresses(&message, settings) {
+    let is_known = settings.skip_check_adv_addr && before == Some(datagram.source);
+    if !is_known && !same_addresses(&message, settings) {
         return Err(DropKind::Addresses);
     }
     Ok(Heard {

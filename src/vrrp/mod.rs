@@ -11,12 +11,13 @@
 //! * The state machine, from the outside in: [`router`] finds out who a packet or an
 //!   interface is for; `hear` whether a packet counts; `group` decides, for all members
 //!   of a sync group at once; `instance` does it.
-//! * What an instance is made of: `speak` (what it says), `link` (interfaces), `timers`, `addresses`,
-//!   `announce` and `arp`, `drops`.
+//! * What an instance is made of: `speak` (what it says), `link` (interfaces), `timers`,
+//!   `addresses`, `announce` and `arp`, `drops`; `budget` keeps it from saying too much.
 
 mod addresses;
 mod announce;
 mod arp;
+mod budget;
 mod drops;
 pub mod event;
 mod group;
@@ -30,6 +31,7 @@ pub mod router;
 pub mod settings;
 mod speak;
 mod timers;
+mod told;
 pub mod types;
 
 pub use event::{Change, Subject, VrrpEvent, Why};
