@@ -9,9 +9,9 @@ use ipvsd::moment::Moment;
 use ipvsd::vrrp::event::{Change, Subject};
 use ipvsd::vrrp::input::{Action, Announcement, Content, Input, InterfaceFacts, Received};
 use ipvsd::vrrp::memory::{InstanceReport, Memory};
-use ipvsd::vrrp::packet::{Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
+use ipvsd::vrrp::packet::{Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
 use ipvsd::vrrp::settings::{
-    GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
+    ChecksumForm, GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
 };
 use ipvsd::vrrp::{InstanceId, Priority, Router, State, Version, Vrid};
 
@@ -127,9 +127,19 @@ impl Packet {
                 interval: self.interval,
                 authentication: self.authentication,
             },
+            trailer: None,
         };
-        let message = message.encode(self.source.into(), GROUP.into());
+        let message = message.encode(&envelope(self.source.into(), GROUP.into()));
         ip(self.source, GROUP, self.ttl, &message)
+    }
+}
+
+/// What checksums cover where nothing else is configured.
+pub fn envelope(source: IpAddr, destination: IpAddr) -> Envelope {
+    Envelope {
+        source,
+        destination,
+        checksum: ChecksumForm::default(),
     }
 }
 
@@ -297,8 +307,8 @@ impl Bench {
                     panic!("a datagram: {advert:?}");
                 };
                 assert_eq!(*ttl, TTL);
-                let message =
-                    Message::decode(octets, Version::V2, advert.source, advert.destination);
+                let envelope = envelope(advert.source, advert.destination);
+                let message = Message::decode(octets, Version::V2, &envelope);
                 let message = message.expect("it does not understand its own adverts");
                 assert_eq!(advert.destination, IpAddr::from(GROUP));
                 Did::Sent(message.vrid.get() - 51, message.priority.0)
