@@ -12,7 +12,7 @@
 //!   interface is for; `hear` whether a packet counts; `group` decides, for all members
 //!   of a sync group at once; `instance` does it.
 //! * What an instance is made of: `speak` (what it says), `link` (interfaces), `timers`, `addresses`,
-//!   `announce` and `arp`, `drops`.
+//!   `announce`, `arp` and `na`, `drops`.
 
 mod addresses;
 mod announce;
@@ -25,6 +25,7 @@ pub mod input;
 mod instance;
 mod link;
 pub mod memory;
+mod na;
 pub mod packet;
 pub mod router;
 pub mod settings;

@@ -8,6 +8,7 @@ mod message;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use checksum::Sum;
 pub use ipv4::{Datagram, PROTOCOL, TTL};
 pub use message::{Form, Message, PASSWORD, WireAuthentication};
 
