@@ -1,9 +1,10 @@
 //! All instances and sync groups of a director.
 
 mod announce;
+mod places;
 mod reload;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use super::drops::Drops;
@@ -16,10 +17,11 @@ use super::link::Interfaces;
 use super::memory::{Memory, Report};
 use super::packet::{Datagram, DropKind, Message};
 use super::settings::{InstanceSettings, RouterSettings};
-use super::types::{State, Vrid};
-use crate::family::Family;
+use super::types::State;
 use crate::moment::Moment;
 use crate::vrrp::VrrpEvent;
+
+use places::Places;
 
 pub use super::timers::{master_down_interval, skew_time};
 
@@ -38,17 +40,6 @@ pub struct Router {
     turn: usize,
     is_stopped: bool,
     wall_clock: WallClock,
-}
-
-/// Where an instance is: its group, and which member of it.
-type Place = (usize, usize);
-
-/// Where to find an instance.
-#[derive(Debug, Default)]
-struct Places {
-    by_id: HashMap<InstanceId, Place>,
-    /// By interface, VRID and family.
-    by_wire: HashMap<(u32, Vrid, Family), Place>,
 }
 
 impl Router {
@@ -97,7 +88,7 @@ impl Router {
                 self.find_places();
             }
             Input::AddressesDone { instance, failed } => {
-                if let Some((group, member)) = self.places.by_id.get(&instance).copied() {
+                if let Some((group, member)) = self.places.of_instance(instance) {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
                     if done.announce && member.state == State::Master {
@@ -130,10 +121,10 @@ impl Router {
             }
         };
         let place = Message::peek_vrid(datagram.message).and_then(|vrid| {
-            let key = (interface, vrid, Family::of(datagram.source));
-            self.places.by_wire.get(&key)
+            self.places
+                .of_packet(&self.groups, interface, vrid, &datagram)
         });
-        let Some(&(group, at)) = place else {
+        let Some((group, at)) = place else {
             let detail = || match datagram.message.get(1) {
                 Some(vrid) => format!(
                     "no instance here has VRID {vrid}: it is another cluster's, or the files of \
@@ -228,7 +219,7 @@ impl Router {
 
     /// The settings of an instance.
     pub fn settings(&self, instance: InstanceId) -> Option<&InstanceSettings> {
-        let &(group, member) = self.places.by_id.get(&instance)?;
+        let (group, member) = self.places.of_instance(instance)?;
         Some(&self.groups.get(group)?.members.get(member)?.settings)
     }
 
@@ -263,17 +254,7 @@ impl Router {
 
     /// Notes where everything is, after anything that may have changed it.
     fn find_places(&mut self) {
-        self.places = Places::default();
-        for (group, members) in self.groups.iter().map(|group| &group.members).enumerate() {
-            for (at, member) in members.iter().enumerate() {
-                let settings = &member.settings;
-                self.places.by_id.insert(member.id, (group, at));
-                if let Some(facts) = self.interfaces.facts(&settings.interface) {
-                    let key = (facts.index, settings.vrid, settings.family);
-                    self.places.by_wire.insert(key, (group, at));
-                }
-            }
-        }
+        self.places = Places::of(&self.groups, &self.interfaces);
     }
 }
 
