@@ -5,13 +5,15 @@ use std::net::IpAddr;
 
 use super::packet::{Datagram, DropKind, Form, Message, PASSWORD, TTL};
 use super::settings::{Authentication, InstanceSettings};
-use super::types::{Priority, Version};
+use super::types::{AdvertInterval, Priority, Version};
 
 /// An advert that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
     pub address: IpAddr,
     pub priority: Priority,
+    /// How often its sender sends them: with version 2 as often as is configured here.
+    pub interval: AdvertInterval,
 }
 
 /// Looks at everything that the configuration has something to say about. `is_own`
@@ -61,6 +63,10 @@ pub fn check(
     Ok(Heard {
         address: datagram.source,
         priority: message.priority,
+        interval: match message.form {
+            Form::V2 { .. } => settings.advert_interval,
+            Form::V3 { interval } => interval,
+        },
     })
 }
 
