@@ -172,6 +172,53 @@ impl Parent {
     }
 }
 
+/// How a process is scheduled now: by the file, by whoever has changed it since, or by
+/// default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// By its name in sched(7), without `SCHED_`: `OTHER`, `RR`.
+    pub policy: &'static str,
+    /// 1 to 99 under real-time scheduling, else 0.
+    pub priority: i32,
+    pub nice: i32,
+    /// The processors that its first thread may run on.
+    pub processors: Vec<u16>,
+    /// Memory that is kept out of swap space, in bytes.
+    pub locked_memory: u64,
+}
+
+impl Present {
+    /// Of the process with this pid.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn of(process: Pid) -> io::Result<Self> {
+        let Policy { policy, priority } = policy(process)?;
+        let set = sched_getaffinity(process)?;
+        let all = 0..u16::try_from(CpuSet::count()).unwrap_or(u16::MAX);
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+        let locked = locked.and_then(|text| text.trim().strip_suffix("kB")?.trim().parse().ok());
+        Ok(Present {
+            policy: match policy & !libc::SCHED_RESET_ON_FORK {
+                libc::SCHED_OTHER => "OTHER",
+                libc::SCHED_RR => "RR",
+                libc::SCHED_FIFO => "FIFO",
+                libc::SCHED_BATCH => "BATCH",
+                libc::SCHED_IDLE => "IDLE",
+                libc::SCHED_DEADLINE => "DEADLINE",
+                _ => "unknown",
+            },
+            priority,
+            nice: nice(process)?,
+            processors: all
+                .filter(|it| set.is_set(usize::from(*it)) == Ok(true))
+                .collect(),
+            locked_memory: locked.unwrap_or(0_u64) * 1024,
+        })
+    }
+}
+
 /// Keeps all of this process's memory out of swap space, what it will have too; or no
 /// longer. False where it may not lock as much as it will ever need: with any limit, what
 /// comes later would be refused, and nobody can do without memory (mlockall(2)).

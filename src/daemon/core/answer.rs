@@ -1,9 +1,13 @@
 //! What is asked at the control socket, and the answers.
 
+use nix::unistd::Pid;
+
+use super::report::HostAddresses;
 use super::*;
 use crate::alert::mail::MailStatus;
 use crate::daemon::messages::front::ToFront;
 use crate::daemon::messages::vrrp::{LoopLateness, ToVrrp};
+use crate::sys::scheduling::Present;
 use crate::vrrp::memory::Report;
 
 /// How long the children may take to say what they know before the status goes without.
@@ -116,8 +120,17 @@ impl Core {
             },
             uptime: (now - self.started).as_secs_f64(),
             children: children.into_iter().flatten().collect(),
+            vrrp_timing: self.vrrp.working().map(|pid| {
+                let lateness = parts.report.as_ref().map(|(_, lateness)| lateness);
+                let present = Present::of(Pid::from_raw(pid.cast_signed())).ok();
+                report::timing(lateness, present, self.scheduling.raised_to())
+            }),
             instances: match self.serves(Subsystem::Vrrp) {
-                true => report::instances(&self.model, &self.vrrp_memory, report, now),
+                true => {
+                    let host = host::addresses().ok().map(HostAddresses::new);
+                    let (model, memory) = (&self.model, &self.vrrp_memory);
+                    report::instances(model, memory, report, host.as_ref(), now)
+                }
                 false => Vec::new(),
             },
             groups: match self.serves(Subsystem::Vrrp) {

@@ -39,6 +39,11 @@ impl VrrpScheduling {
         }
     }
 
+    /// The real-time priority that it was given for being late.
+    pub fn raised_to(&self) -> Option<u8> {
+        self.raised
+    }
+
     /// Another process has been started, which has been given nothing yet.
     fn begin(&mut self) {
         self.given = Scheduling::default();

@@ -146,6 +146,14 @@ fn each_thing_is_given_and_taken_back() {
     let first = policy(process.pid()).unwrap();
     assert_eq!(first.policy, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK);
     assert_eq!(process.limit("Max realtime timeout").0, "2000000");
+    let expected = Present {
+        policy: "RR",
+        priority: 20,
+        nice: -10,
+        processors: vec![processor as u16],
+        locked_memory: 0,
+    };
+    assert_eq!(Present::of(process.pid()).unwrap(), expected);
     assert_eq!(process.processors(), [processor.to_string()].into());
     assert_eq!(process.status("CapEff:"), rights);
 
@@ -269,4 +277,5 @@ fn one_that_has_ended_refuses_nothing() {
     let parent = Parent::this().unwrap();
     let refused = parent.change(pid, &Scheduling::default(), &wanted);
     assert!(refused.is_empty(), "{refused:?}");
+    Present::of(pid).unwrap_err();
 }
