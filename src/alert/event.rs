@@ -239,6 +239,8 @@ fn vrrp_importance(change: &Change) -> Importance {
         | Change::Late { .. }
         | Change::AddressPutBack { .. }
         | Change::Dropped { .. }
+        | Change::ClockSkew { .. }
+        | Change::Unsigned { .. }
         | Change::Alone => Importance::Warning,
         _ => Importance::Info,
     }

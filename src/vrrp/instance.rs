@@ -12,6 +12,7 @@ use super::announce::Rounds;
 use super::budget::Budget;
 use super::drops::Drops;
 use super::event::{Change, Subject, VrrpEvent, Why};
+use super::guard::Guard;
 use super::input::{Action, InstanceId};
 use super::link::{Interfaces, Port};
 use super::memory::{Counters, InstanceMemory, InstanceReport, Lateness, MasterSeen};
@@ -77,6 +78,7 @@ pub struct Instance {
     /// Virtual addresses that the host had for its only ones before anything was done:
     /// they are its own, and stay.
     pub kept: Vec<IpAddr>,
+    pub guard: Guard,
 }
 
 impl Instance {
@@ -114,6 +116,7 @@ impl Instance {
             addresses: Addresses::default(),
             rounds: Rounds::default(),
             kept: Vec::new(),
+            guard: Guard::new(None),
         }
     }
 
@@ -128,6 +131,7 @@ impl Instance {
         };
         self.last_advert = memory.last_advert;
         self.kept.clone_from(&memory.kept);
+        self.guard = Guard::new(Some(memory.guard.clone()));
         let learned = memory.learned_interval;
         self.learned = learned.filter(|_| self.settings.version == Version::V3);
     }
@@ -352,6 +356,7 @@ impl Instance {
             last_advert: self.last_advert,
             kept: self.kept.clone(),
             learned_interval: self.learned,
+            guard: self.guard.memory().clone(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::event::Why;
+use super::guard::GuardMemory;
 use super::packet::DropKind;
 use super::types::{AdvertInterval, Priority, State};
 use crate::moment::Moment;
@@ -37,6 +38,8 @@ pub struct InstanceMemory {
     pub kept: Vec<IpAddr>,
     /// The interval of the master that is heard, where it is not the configured one.
     pub learned_interval: Option<AdvertInterval>,
+    /// Numbers of adverts, which are to go on where they were.
+    pub guard: GuardMemory,
 }
 
 /// What is known of a sync group.
@@ -90,9 +93,11 @@ pub struct Counters {
     pub adverts_received: u64,
     /// Of these, with priority 0.
     pub releases_received: u64,
+    /// Of these, not signed, though `auth_hmac` is configured.
+    pub unsigned_received: u64,
     pub dropped: BTreeMap<DropKind, u64>,
     pub became_master: u64,
-    /// Gratuitous ARP frames handed out to be sent.
+    /// Gratuitous ARP frames and neighbour advertisements handed out to be sent.
     pub announcements: u64,
 }
 
