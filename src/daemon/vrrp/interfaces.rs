@@ -40,17 +40,11 @@ impl VrrpProcess {
                 Report::Listening {
                     interface,
                     index,
-                    destination,
+                    channel,
                     result,
                 } => {
-                    self.listeners.on_opened(
-                        &interface,
-                        index,
-                        destination,
-                        result,
-                        now,
-                        &self.worker,
-                    );
+                    self.listeners
+                        .on_opened(&interface, index, channel, result, now, &self.worker);
                     self.untold.insert(interface);
                 }
             }

@@ -40,7 +40,6 @@ use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
 use crate::sys::{clock, sandbox};
-use crate::vrrp::input::Received;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
 type Core = Connection<FromVrrp, ToVrrp>;
@@ -216,8 +215,7 @@ impl VrrpProcess {
             .map_err(|error| format!("netlink fails: {error}"))?;
         let is_due = self.router.wake().is_some_and(|wake| wake <= now);
         let router = &mut self.router;
-        self.listeners.read(is_due, |interface, datagram| {
-            let packet = Received::V4(datagram);
+        self.listeners.read(is_due, |interface, packet| {
             let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });
