@@ -102,8 +102,7 @@ impl VrrpProcess {
             let facts = self.kernel.facts(&name);
             match &facts {
                 Some(facts) => {
-                    let (index, worker) = (facts.index, &self.worker);
-                    if !self.listeners.attend(&name, index, now, worker) {
+                    if !self.listeners.attend(&name, facts, now, &self.worker) {
                         self.untold.insert(name);
                         continue;
                     }

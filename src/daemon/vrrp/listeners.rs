@@ -10,8 +10,10 @@ use std::time::Duration;
 use socket2::Socket;
 
 use super::worker::{Order, Worker};
+use crate::family::Family;
 use crate::moment::Moment;
 use crate::sys::vrrp_socket::{Channel, Inbox, MOST_WAITING, Receiver};
+use crate::vrrp::InterfaceFacts;
 use crate::vrrp::input::Received;
 use crate::vrrp::settings::{Authentication, InstanceSettings};
 
@@ -103,11 +105,24 @@ impl Listeners {
         self.interfaces.contains_key(name)
     }
 
-    /// The interface is there, with this index. True once everything that is to be
-    /// heard by it is; until then what is missing is being opened.
-    pub fn attend(&mut self, name: &str, index: u32, now: Moment, worker: &Worker) -> bool {
+    /// The interface is there. True once everything that is to be heard by it is; until
+    /// then what is missing is being opened. What cannot be opened for a family that the
+    /// interface has no address of holds nobody up: without one there is no instance of
+    /// that family either.
+    pub fn attend(
+        &mut self,
+        name: &str,
+        facts: &InterfaceFacts,
+        now: Moment,
+        worker: &Worker,
+    ) -> bool {
         let Some(listeners) = self.interfaces.get_mut(name) else {
             return true;
+        };
+        let index = facts.index;
+        let speaks = |family| {
+            let mut families = facts.addresses.iter().map(|(own, _)| Family::of(*own));
+            families.any(|of| of == family)
         };
         let mut all = true;
         for (channel, listener) in listeners {
@@ -117,7 +132,8 @@ impl Listeners {
                 Listening::Failed { index: of, again } => of != index || again <= now,
                 Listening::Closed | Listening::Open { .. } => true,
             };
-            all = false;
+            let has_failed = matches!(listener.state, Listening::Failed { .. });
+            all &= has_failed && !open && !speaks(channel.family);
             if open {
                 let before = std::mem::replace(&mut listener.state, Listening::Opening { index });
                 before.close(worker);
@@ -174,7 +190,7 @@ impl Listeners {
             }
             Err(error) => {
                 let complaint = format!(
-                    "{channel} cannot be heard on {name}: {error}; no instance begins there until they are"
+                    "{channel} cannot be heard on {name}: {error}; no instance begins there before they are"
                 );
                 if listener.complaint.as_ref() != Some(&complaint) {
                     tracing::error!("{complaint}");

@@ -17,6 +17,7 @@ mod interfaces;
 mod kernel;
 mod listeners;
 mod outbox;
+mod wall_clock;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,6 +29,7 @@ use self::addresses::Operations;
 use self::kernel::Kernel;
 use self::listeners::Listeners;
 use self::outbox::{Outbox, is_release};
+use self::wall_clock::WallClockWatch;
 use self::worker::{Report, Worker};
 use super::child;
 use super::ipc::Connection;
@@ -76,6 +78,7 @@ struct VrrpProcess {
     /// When it was last told of any, and whether there is something new for it.
     interfaces_told: Option<Moment>,
     interfaces_wait: bool,
+    wall_clock: WallClockWatch,
     /// What came back from the worker before all that was told had been read.
     reports: Vec<Report>,
     /// For core.
@@ -143,6 +146,8 @@ impl VrrpProcess {
         } = *start;
         let mut listeners = Listeners::default();
         listeners.want(&settings.instances, &worker);
+        let mut wall_clock = WallClockWatch::default();
+        wall_clock.want(&settings.instances);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
@@ -157,6 +162,7 @@ impl VrrpProcess {
             untold: BTreeSet::new(),
             interfaces_told: None,
             interfaces_wait: false,
+            wall_clock,
             reports: Vec::new(),
             told: Vec::new(),
             adverts: HashMap::new(),
@@ -211,6 +217,9 @@ impl VrrpProcess {
     fn turn(&mut self) -> Result<(), String> {
         // Taken first: what came in before it is taken in before the time is told.
         let now = clock::now();
+        if let Some(clock) = self.wall_clock.look() {
+            self.router.handle(Input::WallClock(clock), now);
+        }
         self.take_in_kernel(now)
             .map_err(|error| format!("netlink fails: {error}"))?;
         let is_due = self.router.wake().is_some_and(|wake| wake <= now);
