@@ -9,6 +9,7 @@ use crate::daemon::{Daemon, Program, descendants_of};
 use crate::lab::{Lab, secs, wait_until};
 use crate::peer::Peer;
 use crate::place::{Host, switch};
+use crate::watch::AddressWatch;
 
 /// How often CPU time is taken, and over how long.
 const WINDOWS: usize = 5;
@@ -64,6 +65,7 @@ pub fn turn(lab: &Lab, programs: [Program; 2], many: Many, role: Role) -> [Load;
 /// that of their end.
 struct Place<'lab> {
     daemon: Daemon<'lab>,
+    addresses: AddressWatch,
     _peer: Option<Peer>,
     _host: Host,
 }
@@ -82,23 +84,25 @@ impl<'lab> Place<'lab> {
             })
             .collect();
         let host = Host::new(name, &links);
+        let addresses = AddressWatch::of(&host);
         let peer = (role == Role::Backup).then(|| Peer::of_many(many, bridge));
         let daemon = Daemon::start_with(lab, &host, program, &many.conf(LOWER), &[]);
         Place {
             daemon,
+            addresses,
             _peer: peer,
             _host: host,
         }
     }
 
+    /// By what it does: of what it logs at such a moment a part may be lost.
     fn wait(&self, many: Many, role: Role) {
-        let line = match role {
-            Role::Master => "Entering MASTER STATE",
-            Role::Backup => "Entering BACKUP STATE",
-        };
-        wait_until(line, secs(30), || {
-            self.daemon.log().count(line) >= many.count
-        });
+        self.daemon.wait_for_log("Startup complete", secs(30));
+        if role == Role::Master {
+            wait_until("as many masters", secs(30), || {
+                self.addresses.look(|events| events.new.len()) >= many.count
+            });
+        }
     }
 
     /// Nothing has happened that is not meant to be measured.
@@ -107,10 +111,10 @@ impl<'lab> Place<'lab> {
             Role::Master => many.count,
             Role::Backup => 0,
         };
-        let name = self.daemon.name();
-        let entered = |state: &str| self.daemon.log().count(&format!("Entering {state} STATE"));
-        assert_eq!(entered("MASTER"), masters, "{name}");
-        assert_eq!(entered("BACKUP"), many.count, "{name}");
+        let (new, gone) = self
+            .addresses
+            .look(|events| (events.new.len(), events.gone.len()));
+        assert_eq!((new, gone), (masters, 0), "{}", self.daemon.name());
     }
 
     fn processes(&self) -> Vec<i32> {
