@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -227,7 +228,7 @@ impl Namespace {
         self.enter(|| nix::net::if_::if_nametoindex(interface).is_ok())
     }
 
-    /// What hardware addresses this host has for an address, by interface, as the
+    /// What hardware addresses this host has for an IPv4 address, by interface, as the
     /// kernel's neighbour table has them now.
     pub fn neighbours(&self, address: &str) -> Vec<String> {
         let text = self.enter(|| fs::read_to_string("/proc/thread-self/net/arp").unwrap());
@@ -242,21 +243,40 @@ impl Namespace {
             })
             .collect()
     }
+
+    /// All of the kernel's neighbour table that has hardware addresses, of both families.
+    /// It costs a process.
+    pub fn known_neighbours(&self) -> Vec<(IpAddr, String)> {
+        // One line for each: ADDRESS dev NAME lladdr MAC [router] STATE.
+        let text = run(Command::new("ip").args(["-n", &self.name, "neigh", "show"]));
+        text.lines()
+            .filter_map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let mac = words.iter().position(|word| *word == "lladdr")? + 1;
+                Some((words[0].parse().ok()?, words.get(mac)?.to_string()))
+            })
+            .collect()
+    }
 }
 
-/// The IPv4 addresses of the namespace that the calling thread is in, each as
+/// The addresses of the namespace that the calling thread is in, each as
 /// `eth0:1 10.0.0.3/24`: label, address, prefix length.
 pub fn addresses() -> Vec<String> {
     let all = getifaddrs().into_iter().flatten();
     let mut lines: Vec<String> = all
         .filter_map(|entry| {
-            let address = entry.address?.as_sockaddr_in()?.ip();
-            let mask = entry.netmask?.as_sockaddr_in()?.ip().to_bits();
-            Some(format!(
-                "{} {address}/{}",
-                entry.interface_name,
-                mask.count_ones()
-            ))
+            let (address, mask) = (entry.address?, entry.netmask?);
+            let (address, bits): (IpAddr, _) = match address.as_sockaddr_in() {
+                Some(v4) => (
+                    v4.ip().into(),
+                    mask.as_sockaddr_in()?.ip().to_bits().count_ones(),
+                ),
+                None => (
+                    address.as_sockaddr_in6()?.ip().into(),
+                    mask.as_sockaddr_in6()?.ip().to_bits().count_ones(),
+                ),
+            };
+            Some(format!("{} {address}/{bits}", entry.interface_name))
         })
         .collect();
     lines.sort();
