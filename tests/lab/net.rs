@@ -8,10 +8,13 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+
+use crate::lab::poll;
 
 /// What the guest's own namespace needs before there are others.
 pub fn prepare() {
@@ -242,6 +245,36 @@ impl Namespace {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Makes this host know these hardware addresses, as if it had just spoken to them:
+    /// an announcement changes what a host knows, and tells nothing to one that has
+    /// not asked.
+    pub fn teach(&self, interface: &str, known: &[(IpAddr, String)]) {
+        // How long a host does not believe another announcement.
+        self.sysctl(&format!("net/ipv4/neigh/{interface}/locktime"), "0");
+        let lines = known.iter().map(|(address, mac)| {
+            format!("neigh replace {address} lladdr {mac} dev {interface} nud stale\n")
+        });
+        self.ip(&lines.collect::<String>());
+    }
+
+    /// Waits until this host knows these hardware addresses.
+    #[track_caller]
+    pub fn expect_known(&self, wanted: &[(IpAddr, String)], within: Duration) {
+        let mut wrong = Vec::new();
+        let found = poll(within, || {
+            let known = self.known_neighbours();
+            wrong = wanted.iter().filter(|it| !known.contains(it)).collect();
+            wrong.is_empty().then_some(())
+        });
+        if found.is_none() {
+            let known = self.known_neighbours();
+            panic!(
+                "after {within:?}, {} does not know {wrong:?} but {known:?}",
+                self.name
+            );
+        }
     }
 
     /// All of the kernel's neighbour table that has hardware addresses, of both families.
