@@ -5,7 +5,7 @@ use ipvsd::vrrp::packet::{DropKind, WireAuthentication};
 use ipvsd::vrrp::settings::{Authentication, Password};
 use ipvsd::vrrp::{Priority, State};
 
-use crate::bench::{Bench, Did, HIGHER, Packet, address, at, instance, ip, own};
+use crate::bench::{Bench, Did, GROUP, HIGHER, Packet, address, at, instance, ip, own};
 
 const MASTER_DOWN: u64 = 3_609 + 1;
 
@@ -92,7 +92,7 @@ fn bad() -> Vec<(DropKind, Vec<u8>)> {
             datagram[27] ^= 1;
             datagram
         }),
-        (DropKind::Length, ip(HIGHER, HIGHER, 255, &[0x21, 51, 200])),
+        (DropKind::Length, ip(HIGHER, GROUP, 255, &[0x21, 51, 200])),
     ]
 }
 
