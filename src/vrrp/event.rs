@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::packet::DropKind;
 use super::types::{Priority, State};
+use crate::family::Family;
 
 /// Something that happened to an instance or a sync group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,8 +106,14 @@ pub enum Why {
     InterfaceGone { interface: String },
     /// The interface or its link is down.
     LinkDown { interface: String },
-    /// The interface has lost its address, which adverts come from.
-    NoAddress { interface: String },
+    /// The interface has no address of this family that adverts could come from; with
+    /// IPv6, no link-local one.
+    NoAddress { interface: String, family: Family },
+    /// The interface does not have the address that adverts are to come from
+    /// (`mcast_src_ip`, `unicast_src_ip`), or cannot use it yet.
+    SourceMissing { interface: String, source: IpAddr },
+    /// There is nobody to send adverts to (`unicast_fault_no_peer`).
+    NoPeers,
     /// What was wrong with the interface is right again.
     InterfaceReady { interface: String },
     /// A member of the sync group has led the way.
@@ -163,7 +170,23 @@ impl fmt::Display for Why {
             }
             Why::InterfaceGone { interface } => write!(f, "there is no interface {interface}"),
             Why::LinkDown { interface } => write!(f, "interface {interface} is down"),
-            Why::NoAddress { interface } => write!(f, "interface {interface} has no address"),
+            Why::NoAddress {
+                interface,
+                family: Family::V4,
+            } => write!(f, "interface {interface} has no IPv4 address"),
+            Why::NoAddress {
+                interface,
+                family: Family::V6,
+            } => write!(
+                f,
+                "interface {interface} has no IPv6 link-local address that can be used"
+            ),
+            Why::SourceMissing { interface, source } => write!(
+                f,
+                "interface {interface} does not have the address {source}, which adverts are to \
+                 come from"
+            ),
+            Why::NoPeers => f.write_str("there is no unicast peer"),
             Why::InterfaceReady { interface } => write!(f, "interface {interface} is ready"),
             Why::Group { group, member } => write!(f, "{member}, like it in group {group}"),
             Why::Reload => f.write_str("reload"),

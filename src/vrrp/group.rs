@@ -126,8 +126,12 @@ impl Group {
         let Some(member) = self.members.get(lead) else {
             return;
         };
-        let why = Why::InterfaceReady {
-            interface: member.settings.interface.clone(),
+        let why = match member.why {
+            // Nothing else gives it peers.
+            Why::NoPeers => Why::Reload,
+            _ => Why::InterfaceReady {
+                interface: member.settings.interface.clone(),
+            },
         };
         self.stand(lead, why, now, out);
     }

@@ -23,9 +23,8 @@ pub use explain::explain;
 pub struct Heard {
     pub address: IpAddr,
     pub priority: Priority,
-    /// Version 3: what a backup is to go by (RFC 9568 section 6.4.2). With version 2 it
-    /// is the configured one.
-    pub interval: Option<AdvertInterval>,
+    /// How often its sender sends them: with version 2 as often as is configured here.
+    pub interval: AdvertInterval,
 }
 
 /// What a packet is judged by beside the settings.
@@ -63,9 +62,9 @@ pub fn check(
             if u16::from(interval) * 100 != settings.advert_interval.centiseconds() {
                 return Err(DropKind::Interval);
             }
-            None
+            settings.advert_interval
         }
-        Form::V3 { interval } => Some(interval),
+        Form::V3 { interval } => interval,
     };
     // Also with the priority of the addresses' owner, whom RFC 3768 section 7.1 would
     // have us believe whatever its addresses are: that is how another cluster with our

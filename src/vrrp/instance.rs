@@ -119,7 +119,7 @@ impl Instance {
         if self.state == State::Init && self.remembered.is_none() {
             self.kept = interfaces.only_addresses(&self.settings);
         }
-        if let Some(Err(Why::NoAddress { .. })) = self.port
+        if let Some(Err(Why::NoAddress { .. } | Why::SourceMissing { .. })) = self.port
             && let Some(port) = interfaces.port_of_owner(&self.settings, &self.kept)
         {
             self.port = Some(Ok(port));
@@ -128,7 +128,7 @@ impl Instance {
             Some(Ok(port)) => self.last_port = Some(*port),
             // The link is there, and the last address is still what others know this
             // router by.
-            Some(Err(Why::NoAddress { .. })) => {}
+            Some(Err(Why::NoAddress { .. } | Why::SourceMissing { .. })) => {}
             _ => self.last_port = None,
         }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::event::Why;
 use super::input::InterfaceFacts;
-use super::settings::{InstanceSettings, VirtualAddress};
+use super::settings::{Delivery, InstanceSettings, VirtualAddress};
 use super::types::Priority;
 use crate::family::Family;
 
@@ -91,24 +91,35 @@ impl Interfaces {
             }
             Some(interface) => interface,
         };
+        if let Delivery::Unicast(unicast) = &settings.delivery
+            && unicast.peers.is_empty()
+        {
+            return Some(Err(Why::NoPeers));
+        }
         let source = interface
             .own
             .iter()
-            .find(|address| Family::of(**address) == settings.family);
-        Some(match source {
-            Some(source) => Ok(Port {
-                index: interface.facts.index,
-                source: *source,
+            .find(|address| interface.can_send(**address, settings));
+        let index = interface.facts.index;
+        Some(match (source, settings.source) {
+            (Some(&source), _) => Ok(Port { index, source }),
+            (None, Some(source)) => Err(Why::SourceMissing {
+                interface: name,
+                source,
             }),
-            None => Err(Why::NoAddress { interface: name }),
+            (None, None) => Err(Why::NoAddress {
+                interface: name,
+                family: settings.family,
+            }),
         })
     }
 
     /// Where the owner of the addresses sends from, which has no other one than `kept`.
     pub fn port_of_owner(&self, settings: &InstanceSettings, kept: &[IpAddr]) -> Option<Port> {
         let facts = self.facts(&settings.interface)?;
+        let interface = self.get(&settings.interface)?;
         let is_there = |address: &&IpAddr| {
-            Family::of(**address) == settings.family
+            interface.can_send(**address, settings)
                 && facts.addresses.iter().any(|(there, _)| there == *address)
         };
         let source = kept.iter().find(is_there)?;
@@ -146,6 +157,22 @@ impl Interfaces {
     pub fn has(&self, address: &VirtualAddress) -> Option<bool> {
         let interface = self.get(&address.interface)?;
         Some(interface.all.contains(&(address.address, address.prefix)))
+    }
+}
+
+impl Interface {
+    /// Whether the instance's adverts may come from an address: from the one that is
+    /// configured or, if there is none, any one; with IPv6 a link-local one (RFC 9568
+    /// section 5.1.2.1).
+    fn can_send(&self, address: IpAddr, settings: &InstanceSettings) -> bool {
+        let is_right_one = match (settings.source, address) {
+            (Some(source), address) => address == source,
+            (None, IpAddr::V6(address)) => address.is_unicast_link_local(),
+            (None, IpAddr::V4(_)) => true,
+        };
+        is_right_one
+            && Family::of(address) == settings.family
+            && !self.facts.unusable.contains(&address)
     }
 }
 

@@ -1,26 +1,28 @@
 //! All instances and sync groups of a director.
 
+mod announce;
+mod places;
 mod reload;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use super::arp;
 use super::drops::Drops;
 use super::event::Subject;
 use super::group::Group;
 use super::guard::Remark;
 use super::hear::{self, Context};
-use super::input::{Action, Announcement, Input, InstanceId, Received, WallClock};
+use super::input::{Action, Input, InstanceId, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
 use super::memory::{Memory, Report};
 use super::packet::{Datagram, DropKind, Message};
-use super::settings::{InstanceSettings, RouterSettings, VirtualAddress};
-use super::types::{State, Vrid};
-use crate::family::Family;
+use super::settings::{InstanceSettings, RouterSettings};
+use super::types::State;
 use crate::moment::Moment;
 use crate::vrrp::VrrpEvent;
+
+use places::Places;
 
 pub use super::timers::{master_down_interval, skew_time};
 
@@ -39,17 +41,6 @@ pub struct Router {
     turn: usize,
     is_stopped: bool,
     wall_clock: WallClock,
-}
-
-/// Where an instance is: its group, and which member of it.
-type Place = (usize, usize);
-
-/// Where to find an instance.
-#[derive(Debug, Default)]
-struct Places {
-    by_id: HashMap<InstanceId, Place>,
-    /// By interface, VRID, family and multicast group, none with unicast.
-    by_wire: HashMap<(u32, Vrid, Family, Option<IpAddr>), Place>,
 }
 
 impl Router {
@@ -101,7 +92,7 @@ impl Router {
                 self.find_places();
             }
             Input::AddressesDone { instance, failed } => {
-                if let Some((group, member)) = self.places.by_id.get(&instance).copied() {
+                if let Some((group, member)) = self.places.of_instance(instance) {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
                     if done.announce && member.state == State::Master {
@@ -134,12 +125,10 @@ impl Router {
             }
         };
         let place = Message::peek_vrid(datagram.message).and_then(|vrid| {
-            let destination = datagram.destination;
-            let group = destination.is_multicast().then_some(destination);
-            let key = (interface, vrid, Family::of(datagram.source), group);
-            self.places.by_wire.get(&key)
+            self.places
+                .of_packet(&self.groups, interface, vrid, &datagram)
         });
-        let Some(&(group, at)) = place else {
+        let Some((group, at)) = place else {
             let detail = || match datagram.message.get(1) {
                 Some(vrid) => format!(
                     "no instance here has VRID {vrid} and hears what is sent to {}: it is another \
@@ -228,12 +217,8 @@ impl Router {
         }
         for group in &mut self.groups {
             group.on_time(&self.interfaces, now, &mut self.actions);
-            for member in &mut group.members {
-                if !is_due(member, &self.interfaces, now) {
-                    member.rounds.drop_current();
-                }
-            }
         }
+        self.end_rounds(now);
         for (name, drops) in &mut self.foreign {
             for change in drops.due(now) {
                 let subject = spokesman(&self.groups, name);
@@ -259,35 +244,9 @@ impl Router {
         self.actions.pop_front()
     }
 
-    /// The next frame to be sent once there is no action left: announcements wait for
-    /// adverts, never the other way round. None while nothing is due.
-    pub fn next_announcement(&mut self, now: Moment) -> Option<Announcement> {
-        let groups = self.groups.len();
-        for _ in 0..groups {
-            let group = &mut self.groups[self.turn % groups];
-            for member in &mut group.members {
-                if let Some(announcement) = announce(member, &self.interfaces, now) {
-                    member.counters.announcements += 1;
-                    return Some(announcement);
-                }
-            }
-            self.turn = (self.turn + 1) % groups;
-        }
-        None
-    }
-
-    /// Whether announcements are due that [`next_announcement`](Self::next_announcement)
-    /// would hand out now.
-    pub fn has_announcements(&self, now: Moment) -> bool {
-        self.groups
-            .iter()
-            .flat_map(|group| &group.members)
-            .any(|member| is_due(member, &self.interfaces, now))
-    }
-
     /// The settings of an instance.
     pub fn settings(&self, instance: InstanceId) -> Option<&InstanceSettings> {
-        let &(group, member) = self.places.by_id.get(&instance)?;
+        let (group, member) = self.places.of_instance(instance)?;
         Some(&self.groups.get(group)?.members.get(member)?.settings)
     }
 
@@ -322,18 +281,7 @@ impl Router {
 
     /// Notes where everything is, after anything that may have changed it.
     fn find_places(&mut self) {
-        self.places = Places::default();
-        for (group, members) in self.groups.iter().map(|group| &group.members).enumerate() {
-            for (at, member) in members.iter().enumerate() {
-                let settings = &member.settings;
-                self.places.by_id.insert(member.id, (group, at));
-                if let Some(facts) = self.interfaces.facts(&settings.interface) {
-                    let destination = settings.group();
-                    let key = (facts.index, settings.vrid, settings.family, destination);
-                    self.places.by_wire.insert(key, (group, at));
-                }
-            }
-        }
+        self.places = Places::of(&self.groups, &self.interfaces);
     }
 }
 
@@ -345,46 +293,4 @@ fn spokesman(groups: &[Group], interface: &str) -> Option<Subject> {
         .flat_map(|group| &group.members)
         .find(|member| member.settings.interface == interface)
         .map(|member| Subject::Instance(member.settings.name.clone()))
-}
-
-/// The interface's index and hardware address, where the address can be announced now.
-fn outlet(
-    member: &Instance,
-    address: &VirtualAddress,
-    interfaces: &Interfaces,
-) -> Option<(u32, [u8; 6])> {
-    let facts = interfaces.facts(&address.interface)?;
-    (member.addresses.holds(address) && facts.is_up && address.address.is_ipv4())
-        .then_some((facts.index, facts.hardware_address?))
-}
-
-fn announce(member: &mut Instance, interfaces: &Interfaces, now: Moment) -> Option<Announcement> {
-    let mut rounds = std::mem::take(&mut member.rounds);
-    let addresses = &member.settings.addresses;
-    let repeat = member.settings.announcements.repeat;
-    let found = rounds.next(now, addresses.len(), repeat, |index| {
-        outlet(member, &addresses[index], interfaces).is_some()
-    });
-    let announcement = found.and_then(|index| {
-        let address = &addresses[index];
-        let (interface, hardware) = outlet(member, address, interfaces)?;
-        let IpAddr::V4(address) = address.address else {
-            return None;
-        };
-        Some(Announcement {
-            instance: member.id,
-            interface,
-            frame: arp::gratuitous(hardware, address),
-        })
-    });
-    member.rounds = rounds;
-    announcement
-}
-
-fn is_due(member: &Instance, interfaces: &Interfaces, now: Moment) -> bool {
-    let addresses = &member.settings.addresses;
-    let repeat = member.settings.announcements.repeat;
-    member.rounds.is_due(now, addresses.len(), repeat, |index| {
-        outlet(member, &addresses[index], interfaces).is_some()
-    })
 }

@@ -1,7 +1,7 @@
 //! One router on a bench: its settings, what it is told, and what it does.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipvsd::family::Family;
@@ -13,7 +13,7 @@ use ipvsd::vrrp::packet::{Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, Wire
 use ipvsd::vrrp::settings::{
     ChecksumForm, GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
 };
-use ipvsd::vrrp::{InstanceId, Priority, Router, State, Version, Vrid};
+use ipvsd::vrrp::{AdvertInterval, InstanceId, Priority, Router, State, Version, Vrid};
 
 /// The router's own address on link 0; `OWN + 256 * n` on link n.
 pub const OWN: [u8; 4] = [10, 0, 0, 5];
@@ -22,6 +22,13 @@ pub const LOWER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 pub const HIGHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
 
 pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+/// The same with IPv6: the router itself, another one, the group, and the virtual
+/// address of [`instance_6`].
+pub const OWN_6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 5);
+pub const HIGHER_6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 6);
+pub const GROUP_6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+pub const VIRTUAL_6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x80);
 
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -43,6 +50,18 @@ pub fn instance(link: u8) -> InstanceSettings {
             Vrid::new(51 + link).unwrap(),
             Family::V4,
         )
+    }
+}
+
+/// An instance VI_6 of version 3 on interface eth0 with VRID 51 and an IPv6 address.
+pub fn instance_6() -> InstanceSettings {
+    InstanceSettings {
+        addresses: vec![VirtualAddress {
+            address: VIRTUAL_6.into(),
+            prefix: 64,
+            ..address(0, 80)
+        }],
+        ..InstanceSettings::new("VI_6", "eth0", Vrid::new(51).unwrap(), Family::V6)
     }
 }
 
@@ -141,6 +160,23 @@ pub fn envelope(source: IpAddr, destination: IpAddr) -> Envelope {
         destination,
         checksum: ChecksumForm::default(),
     }
+}
+
+/// An advert of version 3 from another router, with the address of [`instance`] 0.
+pub fn version_3(source: IpAddr, destination: IpAddr, priority: u8, interval: u16) -> Vec<u8> {
+    let message = Message {
+        vrid: Vrid::new(51).unwrap(),
+        priority: Priority(priority),
+        addresses: vec![match source {
+            IpAddr::V4(_) => address(0, 80).address,
+            IpAddr::V6(_) => VIRTUAL_6.into(),
+        }],
+        form: Form::V3 {
+            interval: AdvertInterval::from_centiseconds(interval).unwrap(),
+        },
+        trailer: None,
+    };
+    message.encode(&envelope(source, destination))
 }
 
 /// A datagram as the kernel hands it to a raw socket.
@@ -307,10 +343,13 @@ impl Bench {
                     panic!("a datagram: {advert:?}");
                 };
                 assert_eq!(*ttl, TTL);
+                let version = match octets[0] >> 4 {
+                    2 => Version::V2,
+                    _ => Version::V3,
+                };
                 let envelope = envelope(advert.source, advert.destination);
-                let message = Message::decode(octets, Version::V2, &envelope);
+                let message = Message::decode(octets, version, &envelope);
                 let message = message.expect("it does not understand its own adverts");
-                assert_eq!(advert.destination, IpAddr::from(GROUP));
                 Did::Sent(message.vrid.get() - 51, message.priority.0)
             }
             Action::AddAddresses {
@@ -342,6 +381,28 @@ impl Bench {
     /// An advert comes in by link n.
     pub fn hear(&mut self, link: u8, packet: &Packet) {
         self.hear_bytes(link, &packet.datagram());
+    }
+
+    /// An advert of version 3 comes in by link 0.
+    pub fn hear_3(&mut self, source: IpAddr, destination: IpAddr, priority: u8, interval: u16) {
+        let message = version_3(source, destination, priority, interval);
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                self.hear_bytes(0, &ip(source, destination, TTL, &message));
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let packet = Received::V6 {
+                    source,
+                    destination,
+                    hop_limit: TTL,
+                    message: &message,
+                };
+                let interface = 2;
+                let input = Input::Packet { interface, packet };
+                self.router.handle(input, self.now);
+            }
+            _ => panic!("from {source} to {destination}"),
+        }
     }
 
     pub fn hear_bytes(&mut self, link: u8, datagram: &[u8]) {

@@ -1,5 +1,6 @@
 //! What comes between a router and its work: no link, no address, no time, the end.
 
+use ipvsd::family::Family;
 use ipvsd::vrrp::event::{Change, Subject, Why};
 use ipvsd::vrrp::memory::Memory;
 use ipvsd::vrrp::{Priority, State};
@@ -103,7 +104,8 @@ fn without_an_address_it_says_good_bye_with_the_last_one() {
             State::Master,
             State::Fault,
             Why::NoAddress {
-                interface: "eth0".to_owned()
+                interface: "eth0".to_owned(),
+                family: Family::V4,
             }
         )
     );

@@ -225,6 +225,24 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// So that a change of the sources is noticed before the long run.
+#[test]
+fn every_mutation_has_its_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let misplaced: Vec<String> = mutations()
+        .iter()
+        .map(|fault| {
+            (
+                fault,
+                read(&root.join(&fault.file)).matches(&fault.from).count(),
+            )
+        })
+        .filter(|(_, count)| *count != 1)
+        .map(|(fault, count)| format!("{}: {count} times in {}", fault.name, fault.file))
+        .collect();
+    assert!(misplaced.is_empty(), "{misplaced:#?}");
+}
+
 #[test]
 fn mutations_are_caught() {
     let mut mutations = mutations();

@@ -1,0 +1,90 @@
+//! Announcements: which frame goes out next.
+
+use std::net::IpAddr;
+
+use super::Router;
+use crate::moment::Moment;
+use crate::vrrp::arp;
+use crate::vrrp::input::Announcement;
+use crate::vrrp::instance::Instance;
+use crate::vrrp::link::Interfaces;
+use crate::vrrp::settings::VirtualAddress;
+
+impl Router {
+    /// The next frame to be sent once there is no action left: announcements wait for
+    /// adverts, never the other way round. None while nothing is due.
+    pub fn next_announcement(&mut self, now: Moment) -> Option<Announcement> {
+        let groups = self.groups.len();
+        for _ in 0..groups {
+            let group = &mut self.groups[self.turn % groups];
+            for member in &mut group.members {
+                if let Some(announcement) = announce(member, &self.interfaces, now) {
+                    member.counters.announcements += 1;
+                    return Some(announcement);
+                }
+            }
+            self.turn = (self.turn + 1) % groups;
+        }
+        None
+    }
+
+    /// Whether announcements are due that [`next_announcement`](Self::next_announcement)
+    /// would hand out now.
+    pub fn has_announcements(&self, now: Moment) -> bool {
+        self.groups
+            .iter()
+            .flat_map(|group| &group.members)
+            .any(|member| is_due(member, &self.interfaces, now))
+    }
+
+    /// Rounds that have nobody to announce come to their end.
+    pub(super) fn end_rounds(&mut self, now: Moment) {
+        for member in self.groups.iter_mut().flat_map(|group| &mut group.members) {
+            if !is_due(member, &self.interfaces, now) {
+                member.rounds.drop_current();
+            }
+        }
+    }
+}
+
+/// The interface's index and hardware address, where the address can be announced now.
+fn outlet(
+    member: &Instance,
+    address: &VirtualAddress,
+    interfaces: &Interfaces,
+) -> Option<(u32, [u8; 6])> {
+    let facts = interfaces.facts(&address.interface)?;
+    (member.addresses.holds(address) && facts.is_up && address.address.is_ipv4())
+        .then_some((facts.index, facts.hardware_address?))
+}
+
+fn announce(member: &mut Instance, interfaces: &Interfaces, now: Moment) -> Option<Announcement> {
+    let mut rounds = std::mem::take(&mut member.rounds);
+    let addresses = &member.settings.addresses;
+    let repeat = member.settings.announcements.repeat;
+    let found = rounds.next(now, addresses.len(), repeat, |index| {
+        outlet(member, &addresses[index], interfaces).is_some()
+    });
+    let announcement = found.and_then(|index| {
+        let address = &addresses[index];
+        let (interface, hardware) = outlet(member, address, interfaces)?;
+        let IpAddr::V4(address) = address.address else {
+            return None;
+        };
+        Some(Announcement {
+            instance: member.id,
+            interface,
+            frame: arp::gratuitous(hardware, address),
+        })
+    });
+    member.rounds = rounds;
+    announcement
+}
+
+fn is_due(member: &Instance, interfaces: &Interfaces, now: Moment) -> bool {
+    let addresses = &member.settings.addresses;
+    let repeat = member.settings.announcements.repeat;
+    member.rounds.is_due(now, addresses.len(), repeat, |index| {
+        outlet(member, &addresses[index], interfaces).is_some()
+    })
+}

@@ -1,0 +1,93 @@
+//! Where to find an instance.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::family::Family;
+use crate::vrrp::group::Group;
+use crate::vrrp::input::InstanceId;
+use crate::vrrp::link::Interfaces;
+use crate::vrrp::packet::Datagram;
+use crate::vrrp::settings::{Delivery, InstanceSettings};
+use crate::vrrp::types::Vrid;
+
+/// Where an instance is: its group, and which member of it.
+pub type Place = (usize, usize);
+
+/// All places.
+#[derive(Debug, Default)]
+pub struct Places {
+    by_id: HashMap<InstanceId, Place>,
+    /// Several where instances speak to different peers by unicast.
+    by_wire: HashMap<Wire, Vec<Place>>,
+}
+
+/// What a packet shows of the instance that it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Wire {
+    /// The interface's index.
+    interface: u32,
+    vrid: Vrid,
+    family: Family,
+    /// The multicast group that it was sent to; None with unicast.
+    group: Option<IpAddr>,
+}
+
+impl Places {
+    /// The places of all members of these groups.
+    pub fn of(groups: &[Group], interfaces: &Interfaces) -> Self {
+        let mut places = Places::default();
+        for (group, members) in groups.iter().map(|group| &group.members).enumerate() {
+            for (at, member) in members.iter().enumerate() {
+                let settings = &member.settings;
+                places.by_id.insert(member.id, (group, at));
+                if let Some(facts) = interfaces.facts(&settings.interface) {
+                    let wire = Wire {
+                        interface: facts.index,
+                        vrid: settings.vrid,
+                        family: settings.family,
+                        group: settings.group(),
+                    };
+                    places.by_wire.entry(wire).or_default().push((group, at));
+                }
+            }
+        }
+        places
+    }
+
+    pub fn of_instance(&self, id: InstanceId) -> Option<Place> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The instance that a packet is for. Among those that have everything but their
+    /// peers in common it is the one whose peer has sent it; the first one looks at
+    /// what comes from nobody's peer.
+    pub fn of_packet(
+        &self,
+        groups: &[Group],
+        interface: u32,
+        vrid: Vrid,
+        datagram: &Datagram<'_>,
+    ) -> Option<Place> {
+        let destination = datagram.destination;
+        let wire = Wire {
+            interface,
+            vrid,
+            family: Family::of(datagram.source),
+            group: destination.is_multicast().then_some(destination),
+        };
+        let places = self.by_wire.get(&wire)?;
+        let of_peer = places.iter().find(|(group, at)| {
+            let member = groups.get(*group).and_then(|group| group.members.get(*at));
+            member.is_some_and(|member| is_peer(&member.settings, datagram.source))
+        });
+        of_peer.or(places.first()).copied()
+    }
+}
+
+fn is_peer(settings: &InstanceSettings, address: IpAddr) -> bool {
+    match &settings.delivery {
+        Delivery::Multicast { .. } => false,
+        Delivery::Unicast(unicast) => unicast.peers.iter().any(|peer| peer.address == address),
+    }
+}
