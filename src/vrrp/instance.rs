@@ -89,6 +89,7 @@ impl Instance {
             state: State::Init,
             told: Told::nothing(now),
             begun: now,
+            guard: Guard::default(),
             beginning: Why::Start,
             is_delayed: false,
             has_predecessor: false,
@@ -116,7 +117,6 @@ impl Instance {
             addresses: Addresses::default(),
             rounds: Rounds::default(),
             kept: Vec::new(),
-            guard: Guard::new(None),
         }
     }
 
@@ -130,8 +130,8 @@ impl Instance {
             why: memory.why.clone(),
         };
         self.last_advert = memory.last_advert;
-        self.kept.clone_from(&memory.kept);
         self.guard = Guard::new(Some(memory.guard.clone()));
+        self.kept.clone_from(&memory.kept);
         let learned = memory.learned_interval;
         self.learned = learned.filter(|_| self.settings.version == Version::V3);
     }

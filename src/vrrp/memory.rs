@@ -36,10 +36,10 @@ pub struct InstanceMemory {
     pub last_advert: Option<Moment>,
     /// Virtual addresses that were the host's own before the first process began.
     pub kept: Vec<IpAddr>,
-    /// The interval of the master that is heard, where it is not the configured one.
-    pub learned_interval: Option<AdvertInterval>,
     /// Numbers of adverts, which are to go on where they were.
     pub guard: GuardMemory,
+    /// The interval of the master that is heard, where it is not the configured one.
+    pub learned_interval: Option<AdvertInterval>,
 }
 
 /// What is known of a sync group.

@@ -13,7 +13,7 @@
 //!   of a sync group at once; `instance` does it.
 //! * What an instance is made of: `speak` (what it says), `guard` (that nothing counts
 //!   twice), `link` (interfaces), `timers`, `addresses`, `announce`, `arp` and `na`,
-//!   `drops`; `budget` keeps it from telling people too much, `told` is what they know.
+//!   `drops`; `budget` keeps it from saying too much.
 
 mod addresses;
 mod announce;

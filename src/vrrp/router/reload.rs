@@ -115,6 +115,7 @@ impl Router {
                 self.groups.push(Group::new(None, vec![instance]));
             }
         }
+
         self.tell_wall_clock();
         for group in &mut self.groups {
             group.look(&self.interfaces, self.begins, now, &mut self.actions);
