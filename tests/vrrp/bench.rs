@@ -138,6 +138,11 @@ impl Packet {
     }
 
     pub fn datagram(&self) -> Vec<u8> {
+        self.datagram_to(GROUP)
+    }
+
+    /// The same to another destination.
+    pub fn datagram_to(&self, destination: Ipv4Addr) -> Vec<u8> {
         let message = Message {
             vrid: Vrid::new(self.vrid).unwrap(),
             priority: Priority(self.priority),
@@ -148,8 +153,8 @@ impl Packet {
             },
             trailer: None,
         };
-        let message = message.encode(&envelope(self.source.into(), GROUP.into()));
-        ip(self.source, GROUP, self.ttl, &message)
+        let message = message.encode(&envelope(self.source.into(), destination.into()));
+        ip(self.source, destination, self.ttl, &message)
     }
 }
 
