@@ -2,7 +2,7 @@
 //! among them, and what tshark says of it all.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,8 +14,10 @@ use crate::net::Namespace;
 use crate::packet_socket;
 
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
+const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 const PROTOCOL_VRRP: u8 = 112;
+const PROTOCOL_AH: u8 = 51;
 
 /// What tshark is to show. It warns of an address that two hosts have had, too, which
 /// is what failover is about; so of its warnings only those on VRRP count.
@@ -40,6 +42,23 @@ pub struct Heard {
     pub message: Vec<u8>,
     /// The IP header.
     pub header: Vec<u8>,
+}
+
+/// A packet of VRRP, alone or in an authentication header, over whichever IP; read
+/// without any judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    pub at: Duration,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// Type of service, or traffic class.
+    pub class: u8,
+    /// TTL, or hop limit.
+    pub ttl: u8,
+    /// 112, or 51.
+    pub protocol: u8,
+    /// The VRRP part, long enough to have a priority.
+    pub message: Vec<u8>,
 }
 
 /// A gratuitous ARP frame: the sender speaks of its own address.
@@ -141,6 +160,11 @@ impl Traffic {
         self.frames.iter().filter_map(heard).collect()
     }
 
+    /// The VRRP packets of both families.
+    pub fn packets(&self) -> Vec<Packet> {
+        self.frames.iter().filter_map(packet).collect()
+    }
+
     pub fn announcements(&self) -> Vec<Announced> {
         self.frames.iter().filter_map(announced).collect()
     }
@@ -208,6 +232,41 @@ fn heard(frame: &Frame) -> Option<Heard> {
         priority: *message.get(2)?,
         message: message.to_vec(),
         header: packet[..header_length].to_vec(),
+    })
+}
+
+fn packet(frame: &Frame) -> Option<Packet> {
+    let (class, ttl, protocol, source, destination, rest);
+    if let Some(packet) = payload(&frame.bytes, ETHERTYPE_IPV4) {
+        let header = usize::from(packet.first()? & 0x0f) * 4;
+        let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
+        (class, ttl, protocol) = (*packet.get(1)?, *packet.get(8)?, *packet.get(9)?);
+        source = address(packet.get(12..16)?).into();
+        destination = address(packet.get(16..20)?).into();
+        rest = packet.get(header..total)?;
+    } else {
+        let packet = payload(&frame.bytes, ETHERTYPE_IPV6)?;
+        let length = usize::from(u16::from_be_bytes([*packet.get(4)?, *packet.get(5)?]));
+        class = packet.first()? << 4 | packet.get(1)? >> 4;
+        (protocol, ttl) = (*packet.get(6)?, *packet.get(7)?);
+        source = <[u8; 16]>::try_from(packet.get(8..24)?).ok()?.into();
+        destination = <[u8; 16]>::try_from(packet.get(24..40)?).ok()?.into();
+        rest = packet.get(40..40 + length)?;
+    }
+    let message = match protocol {
+        PROTOCOL_VRRP => rest,
+        // Its length in units of 4 octets, less 2 (RFC 2402 section 2.2).
+        PROTOCOL_AH => rest.get((usize::from(*rest.get(1)?) + 2) * 4..)?,
+        _ => return None,
+    };
+    (message.len() > 2).then(|| Packet {
+        at: frame.at,
+        source,
+        destination,
+        class,
+        ttl,
+        protocol,
+        message: message.to_vec(),
     })
 }
 
