@@ -78,7 +78,7 @@ pub struct Counters {
     pub unsigned_received: u64,
     pub dropped: BTreeMap<DropKind, u64>,
     pub became_master: u64,
-    /// Gratuitous ARP frames handed out to be sent.
+    /// Gratuitous ARP frames and neighbour advertisements handed out to be sent.
     pub announcements: u64,
 }
 
