@@ -210,9 +210,7 @@ impl Group {
     /// those of all members, for it may be in such a group too.
     fn announce_again(&mut self, now: Moment) {
         for member in &mut self.members {
-            member
-                .rounds
-                .repeat(now, member.settings.announcements.delay);
+            member.rounds.repeat(now, &member.settings.announcements);
         }
     }
 
@@ -226,9 +224,8 @@ impl Group {
                     if member.timer.is_some_and(|timer| timer <= now) {
                         // After a standstill others may have announced the addresses.
                         if member.is_given_up(now) {
-                            member
-                                .rounds
-                                .repeat(now, member.settings.announcements.delay);
+                            let settings = &member.settings.announcements;
+                            member.rounds.begin_again(now, settings);
                         }
                         member.answers = 0;
                         member.advertise(now, out);

@@ -21,6 +21,7 @@ use super::types::State;
 use crate::moment::Moment;
 use crate::vrrp::VrrpEvent;
 
+use announce::Announcer;
 use places::Places;
 
 pub use super::timers::{master_down_interval, skew_time};
@@ -36,8 +37,7 @@ pub struct Router {
     foreign: BTreeMap<String, Drops>,
     actions: VecDeque<Action>,
     next_id: u32,
-    /// Which group is to announce next, so that all have their turn.
-    turn: usize,
+    announcer: Announcer,
     is_stopped: bool,
     wall_clock: WallClock,
 }
@@ -54,7 +54,7 @@ impl Router {
             foreign: BTreeMap::new(),
             actions: VecDeque::new(),
             next_id: 0,
-            turn: 0,
+            announcer: Announcer::new(),
             is_stopped: false,
             wall_clock: WallClock::default(),
         };
@@ -86,26 +86,28 @@ impl Router {
                     group.look(&self.interfaces, now, &mut self.actions);
                 }
                 self.find_places();
+                self.take_in_all_rounds();
             }
             Input::AddressesDone { instance, failed } => {
                 if let Some((group, member)) = self.places.of_instance(instance) {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
-                    if done.announce && member.state == State::Master {
-                        member
-                            .rounds
-                            .begin(now, member.settings.announcements.delay);
+                    if !done.came.is_empty() && member.state == State::Master {
+                        let settings = &member.settings.announcements;
+                        member.rounds.begin(done.came, now, settings);
                     }
                     for change in done.told {
                         member.tell(change, &mut self.actions);
                     }
                     member.tend_addresses(&self.interfaces, now, &mut self.actions);
+                    self.take_in_rounds(group);
                 }
             }
             Input::Stop => {
                 for group in &mut self.groups {
                     group.stop(now, &mut self.actions);
                 }
+                self.end_announcing();
                 self.is_stopped = true;
             }
         }
@@ -139,13 +141,17 @@ impl Router {
             self.drop_foreign(interface, kind, datagram.source, now, detail);
             return;
         };
-        let group = &mut self.groups[group];
+        let place = group;
+        let group = &mut self.groups[place];
         let member = &mut group.members[at];
         let is_own = self.interfaces.is_own(&member.settings, datagram.source)
             || member.sends_from(datagram.source);
         member.has_heard |= !is_own;
         match hear::check(&datagram, &member.settings, is_own) {
-            Ok(heard) => group.hear(at, heard, now, &mut self.actions),
+            Ok(heard) => {
+                group.hear(at, heard, now, &mut self.actions);
+                self.take_in_rounds(place);
+            }
             Err(kind) => {
                 let detail = || hear::explain(kind, &datagram, &member.settings);
                 if let Some(change) = member.drops.note(kind, datagram.source, now, detail) {
@@ -191,7 +197,7 @@ impl Router {
         for group in &mut self.groups {
             group.on_time(&self.interfaces, now, &mut self.actions);
         }
-        self.end_rounds(now);
+        self.take_in_all_rounds();
         for (name, drops) in &mut self.foreign {
             for change in drops.due(now) {
                 let subject = spokesman(&self.groups, name);
@@ -204,6 +210,12 @@ impl Router {
     /// When [`on_time`](Self::on_time) is to be called next, if nothing happens before.
     /// In the past while there are announcements to be handed out.
     pub fn wake(&self) -> Option<Moment> {
+        let announcements = self.announcement_wake();
+        self.timers_wake().into_iter().chain(announcements).min()
+    }
+
+    /// The same, but for announcements: there is something to be decided then.
+    pub fn timers_wake(&self) -> Option<Moment> {
         if self.is_stopped {
             return None;
         }

@@ -17,8 +17,12 @@ impl Router {
     /// Takes over settings, at the start and at a reload.
     pub(super) fn configure(&mut self, settings: RouterSettings, memory: &Memory, now: Moment) {
         let RouterSettings {
-            instances, groups, ..
+            instances,
+            groups,
+            pacing,
+            ..
         } = settings;
+        let announcements = self.waiting_announcements();
         let is_reload = !self.groups.is_empty();
         let all = instances.iter().flat_map(|settings| &settings.addresses);
         self.interfaces.set_virtual_addresses(all.clone());
@@ -89,7 +93,7 @@ impl Router {
             group.look(&self.interfaces, now, &mut self.actions);
         }
         self.find_places();
-        self.turn = 0;
+        self.adopt_pacing(&pacing, announcements);
     }
 
     /// Hands over what is configured no longer, or not under the same identity.
@@ -187,6 +191,8 @@ impl Instance {
     /// Goes on with other settings. What these lack has been removed.
     fn adopt(&mut self, settings: InstanceSettings, now: Moment, out: &mut VecDeque<Action>) {
         let old = std::mem::replace(&mut self.settings, settings);
+        let new = &self.settings.announcements;
+        self.rounds.adopt(&old.announcements, new, now);
         if self.state == State::Master {
             let new = difference(&self.settings.addresses, &old.addresses);
             if !new.is_empty() {
