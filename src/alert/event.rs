@@ -237,6 +237,8 @@ fn vrrp_importance(change: &Change) -> Importance {
         Change::OtherMaster { .. }
         | Change::AddressPutBack { .. }
         | Change::Dropped { .. }
+        | Change::ClockSkew { .. }
+        | Change::Unsigned { .. }
         | Change::Alone => Importance::Warning,
         _ => Importance::Info,
     }

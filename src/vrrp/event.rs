@@ -68,6 +68,16 @@ pub enum Change {
         /// What was in it and what would be right.
         detail: String,
     },
+    /// Adverts of a router count whose clock is off by more than half of `time_window`,
+    /// by this many seconds, negative where it is behind: when it is off by more than
+    /// all of it, they will not.
+    ClockSkew {
+        from: IpAddr,
+        seconds: i64,
+        window: i64,
+    },
+    /// Adverts of a router count though they are not signed.
+    Unsigned { from: IpAddr },
     /// Became master without ever having heard another router.
     Alone,
 }
@@ -127,6 +137,8 @@ impl Change {
             Change::AddressPutBack { .. } => "address-put-back",
             Change::AddressRefused { .. } => "address-refused",
             Change::Dropped { .. } => "adverts-dropped",
+            Change::ClockSkew { .. } => "clock-skew",
+            Change::Unsigned { .. } => "adverts-unsigned",
             Change::Alone => "alone",
         }
     }
@@ -241,6 +253,22 @@ impl fmt::Display for Change {
                 f,
                 "Dropped {count} packets, the last from {from} ({}): {detail}",
                 kind.name()
+            ),
+            Change::ClockSkew {
+                from,
+                seconds,
+                window,
+            } => write!(
+                f,
+                "The clock of {from} is {} s {} this host's; adverts count up to {window} s \
+                 (`time_window`): set the clocks of both by NTP",
+                seconds.abs(),
+                if *seconds < 0 { "behind" } else { "ahead of" },
+            ),
+            Change::Unsigned { from } => write!(
+                f,
+                "Adverts of {from} are not signed, and count because of the `mode` of \
+                 `auth_hmac`: set `enforce` when all routers sign"
             ),
             Change::Alone => f.write_str(
                 "No other router has been heard so far, which is as it should be for the first \

@@ -1,11 +1,22 @@
-//! What a router that is configured for it makes of a packet (RFC 3768 section 7.1).
+//! What a router that is configured for it makes of a packet (RFC 3768 section 7.1, RFC
+//! 9568 section 7.1).
+//!
+//! What is cheap is looked at first, and nothing is allocated for a packet that is
+//! dropped: there may be tens of thousands of them a second.
 
-use std::collections::BTreeSet;
+mod explain;
+
 use std::net::IpAddr;
 
-use super::packet::{Datagram, DropKind, Form, Message, PASSWORD, TTL};
-use super::settings::{Authentication, InstanceSettings};
-use super::types::{AdvertInterval, Priority, Version};
+use super::guard::{Guard, Remark};
+use super::packet::{
+    AUTHENTICATION_HEADER, Datagram, DropKind, Envelope, Form, PASSWORD, TTL, UNAUTHENTICATED, View,
+};
+use super::settings::{Authentication, Delivery, InstanceSettings};
+use super::types::{AdvertInterval, Priority};
+use crate::moment::Moment;
+
+pub use explain::explain;
 
 /// An advert that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,158 +27,145 @@ pub struct Heard {
     pub interval: AdvertInterval,
 }
 
-/// Looks at everything that the configuration has something to say about. `is_own`
-/// says whether the packet comes from this router itself.
+/// What a packet is judged by beside the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    pub now: Moment,
+    /// The packet comes from this router itself.
+    pub is_own: bool,
+    /// Whose advert counted last, unless this router has been master since:
+    /// `skip_check_adv_addr`.
+    pub last_master: Option<IpAddr>,
+}
+
+/// Looks at everything that the configuration has something to say about. Gives what
+/// the advert says, and what is remarkable about it.
 pub fn check(
     datagram: &Datagram<'_>,
     settings: &InstanceSettings,
-    is_own: bool,
-) -> Result<Heard, DropKind> {
-    if is_own {
+    guard: &mut Guard,
+    context: Context,
+) -> Result<(Heard, Option<Remark>), DropKind> {
+    if context.is_own {
         return Err(DropKind::OwnAddress);
     }
-    if datagram.ttl != TTL {
-        return Err(DropKind::Ttl);
+    check_way(datagram, settings)?;
+    let wants_header = matches!(settings.authentication, Authentication::Header(_));
+    if datagram.authentication.is_some() != wants_header {
+        return Err(DropKind::AuthenticationType);
     }
-    let message = Message::decode(
-        datagram.message,
-        settings.version,
-        datagram.source,
-        datagram.destination,
-    )?;
-    if let Form::V2 {
+    let envelope = envelope(datagram, settings);
+    let view = View::parse(datagram.message, settings.version, &envelope)?;
+    let remark = check_authentication(datagram, &view, settings, guard, context.now)?;
+    let interval = match view.form {
+        Form::V2 { interval, .. } => {
+            if u16::from(interval) * 100 != settings.advert_interval.centiseconds() {
+                return Err(DropKind::Interval);
+            }
+            settings.advert_interval
+        }
+        Form::V3 { interval } => interval,
+    };
+    // Also with the priority of the addresses' owner, whom RFC 3768 section 7.1 would
+    // have us believe whatever its addresses are: that is how another cluster with our
+    // VRID would take ours down. keepalived does not believe it either.
+    let is_known = settings.skip_check_adv_addr && context.last_master == Some(datagram.source);
+    if !is_known && !same_addresses(&view, settings) {
+        return Err(DropKind::Addresses);
+    }
+    let heard = Heard {
+        address: datagram.source,
+        priority: view.priority,
         interval,
-        authentication,
-    } = message.form
-    {
-        let (kind, wanted) = match settings.authentication {
-            Authentication::Pass(password) => (PASSWORD, Some(password.0)),
-            _ => (0, None),
+    };
+    Ok((heard, remark))
+}
+
+/// Where it comes from, and by how many routers.
+fn check_way(datagram: &Datagram<'_>, settings: &InstanceSettings) -> Result<(), DropKind> {
+    match &settings.delivery {
+        Delivery::Multicast { .. } if datagram.ttl != TTL => Err(DropKind::Ttl),
+        Delivery::Multicast { .. } => Ok(()),
+        Delivery::Unicast(unicast) => {
+            let peer = unicast
+                .peers
+                .iter()
+                .find(|peer| peer.address == datagram.source);
+            match peer {
+                Some(peer) if !peer.ttl.contains(&datagram.ttl) => Err(DropKind::Ttl),
+                None if unicast.check_source => Err(DropKind::Source),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn envelope(datagram: &Datagram<'_>, settings: &InstanceSettings) -> Envelope {
+    Envelope {
+        source: datagram.source,
+        destination: datagram.destination,
+        checksum: settings.checksum,
+    }
+}
+
+fn check_authentication(
+    datagram: &Datagram<'_>,
+    view: &View<'_>,
+    settings: &InstanceSettings,
+    guard: &mut Guard,
+    now: Moment,
+) -> Result<Option<Remark>, DropKind> {
+    let is_signed = view.trailer.is_some();
+    if is_signed && !matches!(settings.authentication, Authentication::Hmac(_)) {
+        return Err(DropKind::AuthenticationType);
+    }
+    if let Form::V2 { authentication, .. } = view.form {
+        let kind = match settings.authentication {
+            Authentication::None | Authentication::Hmac(_) => UNAUTHENTICATED,
+            Authentication::Pass(_) => PASSWORD,
+            Authentication::Header(_) => AUTHENTICATION_HEADER,
         };
         if authentication.kind != kind {
             return Err(DropKind::AuthenticationType);
         }
-        if wanted.is_some() && authentication.data != wanted {
+        if let Authentication::Pass(password) = &settings.authentication
+            && authentication.data != Some(password.0)
+        {
             return Err(DropKind::Password);
         }
-        if u16::from(interval) * 100 != settings.advert_interval.centiseconds() {
-            return Err(DropKind::Interval);
+    }
+    match (&settings.authentication, &datagram.authentication) {
+        (Authentication::Header(key), Some(header)) => {
+            let is_unicast = settings.group().is_none();
+            guard.check_header(header, datagram.source, *key, is_unicast)?;
+            Ok(None)
         }
+        (Authentication::Hmac(hmac), _) => {
+            guard.check_trailer(view, datagram.message, datagram.source, hmac, now)
+        }
+        _ => Ok(None),
     }
-    // Also with the priority of the addresses' owner, whom RFC 3768 section 7.1 would
-    // have us believe whatever its addresses are: that is how another cluster with our
-    // VRID would take ours down. keepalived does not believe it either.
-    if !same_addresses(&message, settings) {
-        return Err(DropKind::Addresses);
-    }
-    Ok(Heard {
-        address: datagram.source,
-        priority: message.priority,
-        interval: match message.form {
-            Form::V2 { .. } => settings.advert_interval,
-            Form::V3 { interval } => interval,
-        },
-    })
 }
 
 /// In whatever order.
-fn same_addresses(message: &Message, settings: &InstanceSettings) -> bool {
-    if message.addresses.iter().copied().eq(settings.advertised()) {
-        return true;
+fn same_addresses(view: &View<'_>, settings: &InstanceSettings) -> bool {
+    let theirs = view.addresses();
+    if theirs.len() != settings.advertised().count() {
+        return false;
     }
-    let theirs: BTreeSet<IpAddr> = message.addresses.iter().copied().collect();
-    let ours: BTreeSet<IpAddr> = settings.advertised().collect();
-    message.addresses.len() == settings.advertised().count() && theirs == ours
+    theirs.eq(settings.advertised()) || sorted(view.addresses()) == sorted(settings.advertised())
 }
 
-/// What was in the packet and what is to be done about it. Never the password.
-pub fn explain(kind: DropKind, datagram: &Datagram<'_>, settings: &InstanceSettings) -> String {
-    let vrid = settings.vrid;
-    let interface = &settings.interface;
-    let octet = |at: usize| datagram.message.get(at).copied().unwrap_or(0);
-    match kind {
-        DropKind::Length => format!(
-            "{} octets do not fit {} addresses: it is cut off, or no advert",
-            datagram.message.len(),
-            octet(3)
-        ),
-        DropKind::Header => "it has no IP header of VRRP's".to_owned(),
-        DropKind::Ttl => format!(
-            "its TTL is {} and not 255: it has passed a router, or is forged",
-            datagram.ttl
-        ),
-        DropKind::Version => format!(
-            "it is of version {}, and this instance of version {}: set `version` alike on all \
-             routers of VRID {vrid}",
-            octet(0) >> 4,
-            settings.version.number()
-        ),
-        DropKind::Type => format!("it is of type {}, and adverts of type 1", octet(0) & 0xf),
-        DropKind::Checksum => "its checksum is wrong: it was damaged on the way".to_owned(),
-        DropKind::AuthenticationType => format!(
-            "it has authentication type {}, and this instance {}: a second cluster uses VRID \
-             {vrid} on {interface}, or `auth_type` differs between the routers",
-            octet(4),
-            match settings.authentication {
-                Authentication::Pass(_) => "1 (PASS)",
-                _ => "none",
-            }
-        ),
-        DropKind::Password => format!(
-            "its password is another: a second cluster uses VRID {vrid} on {interface}, or \
-             `auth_pass` differs between the routers"
-        ),
-        DropKind::Addresses => format!(
-            "its addresses are {}, and this instance's {}: a second cluster uses VRID {vrid} on \
-             {interface}, or `virtual_ipaddress` differs between the routers",
-            list(
-                Message::decode(
-                    datagram.message,
-                    settings.version,
-                    datagram.source,
-                    datagram.destination
-                )
-                .map(|message| message.addresses)
-                .unwrap_or_default()
-            ),
-            list(settings.advertised().collect())
-        ),
-        DropKind::Interval => {
-            let theirs = match settings.version {
-                Version::V2 => u16::from(octet(5)) * 100,
-                Version::V3 => u16::from_be_bytes([octet(4), octet(5)]) & 0xfff,
-            };
-            format!(
-                "its interval is {} s, and this instance's {} s: set `advert_int` alike on all \
-                 routers of VRID {vrid}",
-                f64::from(theirs) / 100.0,
-                f64::from(settings.advert_interval.centiseconds()) / 100.0
-            )
-        }
-        DropKind::OwnAddress => format!(
-            "it comes from an address of this router's own: a loop in the network sends adverts \
-             back, or another host on {interface} has the same address"
-        ),
-        DropKind::UnknownVrid => format!(
-            "no instance on {interface} has VRID {}: it is another cluster's",
-            octet(1)
-        ),
+/// The first 255 addresses, which is as many as an advert can have, in their order as
+/// numbers, and zeroes for the rest.
+fn sorted(addresses: impl Iterator<Item = IpAddr>) -> [u128; 255] {
+    let mut numbers = [0; 255];
+    for (number, address) in numbers.iter_mut().zip(addresses) {
+        *number = match address {
+            IpAddr::V4(address) => address.to_bits().into(),
+            IpAddr::V6(address) => address.to_bits(),
+        };
     }
-}
-
-/// At most a few addresses, so that a line of the log stays one.
-fn list(addresses: Vec<IpAddr>) -> String {
-    const SHOWN: usize = 4;
-    if addresses.is_empty() {
-        return "none".to_owned();
-    }
-    let mut text: Vec<String> = addresses
-        .iter()
-        .take(SHOWN)
-        .map(IpAddr::to_string)
-        .collect();
-    if addresses.len() > SHOWN {
-        text.push(format!("… ({} in all)", addresses.len()));
-    }
-    text.join(" ")
+    numbers.sort_unstable();
+    numbers
 }

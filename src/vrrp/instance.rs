@@ -9,6 +9,7 @@ use super::addresses::Addresses;
 use super::announce::Rounds;
 use super::drops::Drops;
 use super::event::{Change, Subject, VrrpEvent, Why};
+use super::guard::Guard;
 use super::hear::Heard;
 use super::input::{Action, InstanceId};
 use super::link::{Interfaces, Port};
@@ -61,6 +62,7 @@ pub struct Instance {
     /// Virtual addresses that the host had for its only ones before anything was done:
     /// they are its own, and stay.
     pub kept: Vec<IpAddr>,
+    pub guard: Guard,
 }
 
 /// What an advert means to a backup.
@@ -90,6 +92,7 @@ impl Instance {
                 .as_ref()
                 .map(|memory| memory.kept.clone())
                 .unwrap_or_default(),
+            guard: Guard::new(remembered.as_ref().map(|memory| memory.guard.clone())),
             remembered,
             beginning: Why::Start,
             port: None,
@@ -374,14 +377,19 @@ impl Instance {
     }
 
     pub fn memory(&self) -> InstanceMemory {
+        let guard = self.guard.memory().clone();
         match &self.remembered {
-            Some(memory) => memory.clone(),
+            Some(memory) => InstanceMemory {
+                guard,
+                ..memory.clone()
+            },
             None => InstanceMemory {
                 state: self.state,
                 since: self.since,
                 why: self.why.clone(),
                 last_advert: self.last_advert,
                 kept: self.kept.clone(),
+                guard,
             },
         }
     }

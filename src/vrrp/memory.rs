@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::event::Why;
+use super::guard::GuardMemory;
 use super::packet::DropKind;
 use super::types::{Priority, State};
 use crate::moment::Moment;
@@ -30,6 +31,8 @@ pub struct InstanceMemory {
     pub last_advert: Option<Moment>,
     /// Virtual addresses that were the host's own before the first process began.
     pub kept: Vec<IpAddr>,
+    /// Numbers of adverts, which are to go on where they were.
+    pub guard: GuardMemory,
 }
 
 /// What is known of a sync group.
@@ -71,6 +74,8 @@ pub struct Counters {
     pub adverts_received: u64,
     /// Of these, with priority 0.
     pub releases_received: u64,
+    /// Of these, not signed, though `auth_hmac` is configured.
+    pub unsigned_received: u64,
     pub dropped: BTreeMap<DropKind, u64>,
     pub became_master: u64,
     /// Gratuitous ARP frames and neighbour advertisements handed out to be sent.

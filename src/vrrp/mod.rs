@@ -11,8 +11,9 @@
 //! * The state machine, from the outside in: [`router`] finds out who a packet or an
 //!   interface is for; `hear` whether a packet counts; `group` decides, for all members
 //!   of a sync group at once; `instance` does it.
-//! * What an instance is made of: `speak` (what it says), `link` (interfaces), `timers`, `addresses`,
-//!   `announce`, `arp` and `na`, `drops`.
+//! * What an instance is made of: `speak` (what it says), `guard` (that nothing counts
+//!   twice), `link` (interfaces), `timers`, `addresses`, `announce`, `arp` and `na`,
+//!   `drops`.
 
 mod addresses;
 mod announce;
@@ -20,6 +21,7 @@ mod arp;
 mod drops;
 pub mod event;
 mod group;
+mod guard;
 mod hear;
 pub mod input;
 mod instance;

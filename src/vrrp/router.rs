@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use super::drops::Drops;
 use super::event::Subject;
 use super::group::Group;
-use super::hear;
+use super::guard::Remark;
+use super::hear::{self, Context};
 use super::input::{Action, Input, InstanceId, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
@@ -79,7 +80,10 @@ impl Router {
         }
         match input {
             Input::Packet { interface, packet } => self.hear(interface, packet, now),
-            Input::WallClock(clock) => self.wall_clock = clock,
+            Input::WallClock(clock) => {
+                self.wall_clock = clock;
+                self.tell_wall_clock();
+            }
             Input::Interface { name, facts } => {
                 self.interfaces.set(name, facts);
                 for group in &mut self.groups {
@@ -129,8 +133,10 @@ impl Router {
         let Some((group, at)) = place else {
             let detail = || match datagram.message.get(1) {
                 Some(vrid) => format!(
-                    "no instance here has VRID {vrid}: it is another cluster's, or the files of \
-                     this one differ in `virtual_router_id`"
+                    "no instance here has VRID {vrid} and hears what is sent to {}: it is another \
+                     cluster's, or the files of this one differ in `virtual_router_id` or in \
+                     where adverts go",
+                    datagram.destination
                 ),
                 None => "it is too short to have a VRID".to_owned(),
             };
@@ -147,18 +153,37 @@ impl Router {
         let is_own = self.interfaces.is_own(&member.settings, datagram.source)
             || member.sends_from(datagram.source);
         member.has_heard |= !is_own;
-        match hear::check(&datagram, &member.settings, is_own) {
-            Ok(heard) => {
+        let context = Context {
+            now,
+            is_own,
+            last_master: member.master.map(|master| master.address),
+        };
+        match hear::check(&datagram, &member.settings, &mut member.guard, context) {
+            Ok((heard, remark)) => {
+                if remark == Some(Remark::Unsigned) {
+                    member.counters.unsigned_received += 1;
+                }
+                let told = remark.and_then(|remark| member.guard.tell(remark, heard.address, now));
+                if let Some(change) = told {
+                    member.tell(change, &mut self.actions);
+                }
                 group.hear(at, heard, now, &mut self.actions);
                 self.take_in_rounds(place);
             }
             Err(kind) => {
-                let detail = || hear::explain(kind, &datagram, &member.settings);
+                let detail =
+                    || hear::explain(kind, &datagram, &member.settings, &member.guard, now);
                 if let Some(change) = member.drops.note(kind, datagram.source, now, detail) {
                     member.tell(change, &mut self.actions);
                 }
             }
         }
+    }
+
+    /// Lets every instance know what the wall clock is.
+    fn tell_wall_clock(&mut self) {
+        let members = self.groups.iter_mut().flat_map(|group| &mut group.members);
+        members.for_each(|member| member.guard.set_wall_clock(self.wall_clock));
     }
 
     /// Counts a packet that belongs to no instance.

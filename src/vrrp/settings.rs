@@ -195,6 +195,14 @@ pub enum ChecksumForm {
     GroupInUnicast,
 }
 
+impl ChecksumForm {
+    pub const ALL: [ChecksumForm; 3] = [
+        ChecksumForm::PseudoHeader,
+        ChecksumForm::MessageOnly,
+        ChecksumForm::GroupInUnicast,
+    ];
+}
+
 /// How the receivers of adverts know that they are genuine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Authentication {

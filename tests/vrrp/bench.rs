@@ -9,9 +9,9 @@ use ipvsd::moment::Moment;
 use ipvsd::vrrp::event::{Change, Subject};
 use ipvsd::vrrp::input::{Action, Announcement, Content, Input, InterfaceFacts, Received};
 use ipvsd::vrrp::memory::{InstanceReport, Memory};
-use ipvsd::vrrp::packet::{Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
+use ipvsd::vrrp::packet::{Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
 use ipvsd::vrrp::settings::{
-    GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
+    ChecksumForm, GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
 };
 use ipvsd::vrrp::{AdvertInterval, InstanceId, Priority, Router, State, Version, Vrid};
 
@@ -146,8 +146,9 @@ impl Packet {
                 interval: self.interval,
                 authentication: self.authentication,
             },
+            trailer: None,
         };
-        let message = message.encode(self.source.into(), GROUP.into());
+        let message = message.encode(&envelope(self.source.into(), GROUP.into()));
         ip(self.source, GROUP, self.ttl, &message)
     }
 }
@@ -164,8 +165,18 @@ pub fn version_3(source: IpAddr, destination: IpAddr, priority: u8, interval: u1
         form: Form::V3 {
             interval: AdvertInterval::from_centiseconds(interval).unwrap(),
         },
+        trailer: None,
     };
-    message.encode(source, destination)
+    message.encode(&envelope(source, destination))
+}
+
+/// What checksums cover where nothing else is configured.
+pub fn envelope(source: IpAddr, destination: IpAddr) -> Envelope {
+    Envelope {
+        source,
+        destination,
+        checksum: ChecksumForm::default(),
+    }
 }
 
 /// A datagram as the kernel hands it to a raw socket.
@@ -332,11 +343,12 @@ impl Bench {
                     panic!("a datagram: {advert:?}");
                 };
                 assert_eq!(*ttl, TTL);
+                let envelope = envelope(advert.source, advert.destination);
                 let version = match octets[0] >> 4 {
                     2 => Version::V2,
                     _ => Version::V3,
                 };
-                let message = Message::decode(octets, version, advert.source, advert.destination);
+                let message = Message::decode(octets, version, &envelope);
                 let message = message.expect("it does not understand its own adverts");
                 Did::Sent(message.vrid.get() - 51, message.priority.0)
             }

@@ -184,7 +184,10 @@ publish = false
 [workspace]
 
 [dependencies]
+hmac = "0.13"
+md-5 = "0.11"
 serde = { version = "1", features = ["derive"] }
+sha2 = { version = "0.11", default-features = false }
 thiserror = "2"
 
 [profile.dev]

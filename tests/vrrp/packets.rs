@@ -8,7 +8,7 @@ use ipvsd::vrrp::settings::{Authentication, Password, VirtualAddress};
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Version, Vrid};
 use proptest::prelude::*;
 
-use crate::bench::{Bench, GROUP, Packet, address, instance};
+use crate::bench::{Bench, GROUP, Packet, address, envelope, instance};
 use crate::pcap;
 
 /// What keepalived has sent, and what this crate sends in its place, octet for octet.
@@ -22,8 +22,9 @@ fn same_as_keepalived(capture: &[u8], version: Version, priorities: &[u8]) -> Ve
             assert_eq!(datagram.source, IpAddr::from([10, 0, 0, 5]));
             assert_eq!(datagram.destination, IpAddr::from(GROUP));
             let (source, destination) = (datagram.source, datagram.destination);
-            let message = Message::decode(datagram.message, version, source, destination).unwrap();
-            assert_eq!(message.encode(source, destination), datagram.message);
+            let envelope = envelope(source, destination);
+            let message = Message::decode(datagram.message, version, &envelope).unwrap();
+            assert_eq!(message.encode(&envelope), datagram.message);
             message
         })
         .collect();
@@ -121,23 +122,18 @@ fn messages() -> impl Strategy<Value = Message> {
             priority: Priority(priority),
             addresses,
             form,
+            trailer: None,
         }
     })
-}
-
-fn version_of(message: &Message) -> Version {
-    match message.form {
-        Form::V2 { .. } => Version::V2,
-        Form::V3 { .. } => Version::V3,
-    }
 }
 
 proptest! {
     #[test]
     fn decoding_undoes_encoding(message in messages(), source: [u8; 4]) {
         let (source, destination) = (IpAddr::from(source), IpAddr::from(GROUP));
-        let octets = message.encode(source, destination);
-        let again = Message::decode(&octets, version_of(&message), source, destination);
+        let envelope = envelope(source, destination);
+        let octets = message.encode(&envelope);
+        let again = Message::decode(&octets, message.form.version(), &envelope);
         prop_assert_eq!(again, Ok(message));
     }
 
@@ -148,7 +144,7 @@ proptest! {
         }
         for version in [Version::V2, Version::V3] {
             let source = IpAddr::from([10, 0, 0, 1]);
-            let _ = Message::decode(&octets, version, source, GROUP.into());
+            let _ = Message::decode(&octets, version, &envelope(source, GROUP.into()));
         }
     }
 

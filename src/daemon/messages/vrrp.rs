@@ -1,5 +1,7 @@
 //! What core and the vrrp process say to each other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Told;
@@ -19,6 +21,8 @@ pub enum ToVrrp {
         settings: RouterSettings,
         /// `vrrp_no_swap`: nothing of the process may be put out of memory.
         no_swap: bool,
+        /// How late it has to be to say [`FromVrrp::Late`]; None is never.
+        late_from: Option<Duration>,
     },
     /// Say [`FromVrrp::Status`].
     Status { request: u64 },
@@ -35,6 +39,8 @@ pub struct VrrpStart {
     pub settings: RouterSettings,
     /// `vrrp_no_swap`: nothing of the process may be put out of memory.
     pub no_swap: bool,
+    /// How late it has to be to say [`FromVrrp::Late`]; None is never.
+    pub late_from: Option<Duration>,
     /// What the process before this one knew.
     pub memory: Memory,
     pub cause: Cause,
@@ -58,12 +64,29 @@ pub enum FromVrrp {
     /// When these instances last sent an advert as master; said when it has grown by a
     /// part of the master-down interval, not for each advert.
     Adverts(Vec<(String, Moment)>),
+    /// It did something this long after its time. Said at most once a second.
+    Late {
+        by: Duration,
+    },
     Status {
         request: u64,
         report: Box<Report>,
+        lateness: LoopLateness,
     },
     /// Handed over; every address is gone but for these.
     Stopped {
         left: Vec<String>,
     },
+}
+
+/// How late the vrrp process came to what was due, in its life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopLateness {
+    /// How often something was due.
+    pub measured: u64,
+    pub worst: Duration,
+    /// The worst of the latest minute.
+    pub recent: Duration,
+    /// How often by more than half of the shortest advert interval.
+    pub late: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::ipv4::PROTOCOL;
+use super::datagram::PROTOCOL;
 
 /// A sum of 16 bit words in the making.
 #[derive(Clone, Copy, Debug, Default)]

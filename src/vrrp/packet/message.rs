@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::DropKind;
 use super::checksum::Sum;
+use super::hmac::{self, Sequence, Signer, Trailer};
+use crate::family::Family;
+use crate::vrrp::settings::{ChecksumForm, Delivery, Key};
 use crate::vrrp::types::{AdvertInterval, Priority, Version, Vrid};
 
 /// The only type of message (RFC 3768 section 5.3.2).
@@ -12,8 +15,33 @@ const ADVERTISEMENT: u8 = 1;
 /// What stands before the addresses in both versions.
 const HEADER: usize = 8;
 
-/// Authentication type of a plain text password (RFC 2338 section 5.3.6).
+/// Authentication types of version 2 (RFC 2338 section 5.3.6): none; a plain text
+/// password; an authentication header of IP's.
+pub const UNAUTHENTICATED: u8 = 0;
 pub const PASSWORD: u8 = 1;
+pub const AUTHENTICATION_HEADER: u8 = 2;
+
+/// What belongs to a message's checksum beside its octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub checksum: ChecksumForm,
+}
+
+impl Envelope {
+    /// The form in which a message's checksum is right, if it is right in any.
+    pub fn form_of(&self, version: Version, message: &[u8]) -> Option<ChecksumForm> {
+        let is_right = |form: &ChecksumForm| {
+            let envelope = Envelope {
+                checksum: *form,
+                ..*self
+            };
+            checksum(version, message, &envelope) == 0
+        };
+        ChecksumForm::ALL.into_iter().find(is_right)
+    }
+}
 
 /// An advert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +51,19 @@ pub struct Message {
     /// All of one family; at most 255.
     pub addresses: Vec<IpAddr>,
     pub form: Form,
+    /// With `auth_hmac`.
+    pub trailer: Option<Trailer>,
+}
+
+/// An advert as it came in, which nothing has been allocated for.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub vrid: Vrid,
+    pub priority: Priority,
+    pub form: Form,
+    pub trailer: Option<Trailer>,
+    family: Family,
+    addresses: &'a [u8],
 }
 
 /// What the versions have each for itself.
@@ -38,28 +79,31 @@ pub enum Form {
     },
 }
 
+impl Form {
+    pub fn version(self) -> Version {
+        match self {
+            Form::V2 { .. } => Version::V2,
+            Form::V3 { .. } => Version::V3,
+        }
+    }
+}
+
 /// The two fields of version 2 that RFC 2338 knew more to say about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireAuthentication {
-    /// 0: none; [`PASSWORD`]; 2: an AH header, which is another protocol of IP.
+    /// [`UNAUTHENTICATED`], [`PASSWORD`] or [`AUTHENTICATION_HEADER`].
     pub kind: u8,
     /// Some routers leave it away where there is nothing to say in it.
     pub data: Option<[u8; 8]>,
 }
 
-impl Message {
-    /// The virtual router that it is meant for, without looking at anything else.
-    pub fn peek_vrid(message: &[u8]) -> Option<Vrid> {
-        Vrid::new(*message.get(1)?)
-    }
-
-    /// Takes a message apart. The addresses of its datagram belong to the checksum of
-    /// version 3.
-    pub fn decode(
-        message: &[u8],
+impl<'a> View<'a> {
+    /// Takes a message apart, if its checksum is right. Whether a trailer is, is
+    /// another question.
+    pub fn parse(
+        message: &'a [u8],
         version: Version,
-        source: IpAddr,
-        destination: IpAddr,
+        envelope: &Envelope,
     ) -> Result<Self, DropKind> {
         let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
             return Err(DropKind::Length);
@@ -72,35 +116,39 @@ impl Message {
             return Err(DropKind::Type);
         }
 
-        let octets = match source {
-            IpAddr::V4(_) => 4,
-            IpAddr::V6(_) => 16,
-        };
-        let Some((addresses, trailer)) = rest.split_at_checked(usize::from(count) * octets) else {
+        let family = Family::of(envelope.source);
+        let octets = usize::from(count) * usize::from(family.address_bits() / 8);
+        let Some((addresses, rest)) = rest.split_at_checked(octets) else {
             return Err(DropKind::Length);
         };
-        let data = match (version, trailer) {
-            (Version::V2, []) if fifth == 0 => None,
-            (Version::V2, trailer) => {
-                let data: [u8; 8] = trailer.try_into().map_err(|_| DropKind::Length)?;
-                Some(data)
-            }
-            (Version::V3, []) => None,
-            (Version::V3, _) => return Err(DropKind::Length),
+        let (data, trailer) = match version {
+            Version::V2 => match rest.split_first_chunk::<8>() {
+                None if fifth == UNAUTHENTICATED => (None, rest),
+                None => return Err(DropKind::Length),
+                Some((data, trailer)) => (Some(*data), trailer),
+            },
+            Version::V3 => (None, rest),
+        };
+        let trailer: Option<&[u8; hmac::LENGTH]> = match trailer {
+            [] => None,
+            trailer => Some(trailer.try_into().map_err(|_| DropKind::Length)?),
         };
 
-        if checksum(version, message, source, destination) != 0 {
-            return Err(DropKind::Checksum);
+        if checksum(version, message, envelope) != 0 {
+            return Err(match envelope.form_of(version, message) {
+                Some(_) => DropKind::ChecksumForm,
+                None => DropKind::Checksum,
+            });
         }
-        Ok(Message {
+        Ok(View {
             vrid: Vrid::new(vrid).ok_or(DropKind::UnknownVrid)?,
             priority: Priority(priority),
-            addresses: addresses.chunks_exact(octets).map(address).collect(),
             form: match version {
                 Version::V2 => Form::V2 {
                     interval: sixth,
                     authentication: WireAuthentication { kind: fifth, data },
                 },
+                // The first four bits are reserved.
                 Version::V3 => Form::V3 {
                     interval: AdvertInterval::from_centiseconds(
                         u16::from_be_bytes([fifth, sixth]) & 0xfff,
@@ -108,25 +156,77 @@ impl Message {
                     .ok_or(DropKind::Interval)?,
                 },
             },
+            trailer: trailer.map(Trailer::decode).transpose()?,
+            family,
+            addresses,
         })
     }
 
+    /// In their order.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + use<'a> {
+        let family = self.family;
+        let octets = usize::from(family.address_bits() / 8);
+        self.addresses
+            .chunks_exact(octets)
+            .map(move |octets| address(family, octets))
+    }
+}
+
+impl Message {
+    /// The virtual router that it is meant for, without looking at anything else.
+    pub fn peek_vrid(message: &[u8]) -> Option<Vrid> {
+        Vrid::new(*message.get(1)?)
+    }
+
+    /// Takes a message apart, as [`View::parse`] does.
+    pub fn decode(message: &[u8], version: Version, envelope: &Envelope) -> Result<Self, DropKind> {
+        let view = View::parse(message, version, envelope)?;
+        Ok(Message {
+            vrid: view.vrid,
+            priority: view.priority,
+            addresses: view.addresses().collect(),
+            form: view.form,
+            trailer: view.trailer,
+        })
+    }
+
+    /// Signs it with the key of this id, as from this address. To be called last: the
+    /// tag is one of all the rest.
+    pub fn sign(&mut self, source: IpAddr, id: u8, key: &Key, sequence: Sequence) {
+        let mut trailer = Trailer {
+            key: id,
+            sequence,
+            tag: [0; 16],
+        };
+        self.trailer = Some(trailer);
+        let signer = Signer {
+            version: self.form.version(),
+            vrid: self.vrid,
+            source,
+        };
+        trailer.tag = signer.tag(&self.without_checksum(), key);
+        self.trailer = Some(trailer);
+    }
+
     /// The octets on the wire.
-    pub fn encode(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
-        let (version, [fifth, sixth], data) = match self.form {
+    pub fn encode(&self, envelope: &Envelope) -> Vec<u8> {
+        let mut octets = self.without_checksum();
+        let sum = checksum(self.form.version(), &octets, envelope);
+        octets[6..HEADER].copy_from_slice(&sum.to_be_bytes());
+        octets
+    }
+
+    fn without_checksum(&self) -> Vec<u8> {
+        let ([fifth, sixth], data) = match self.form {
             Form::V2 {
                 interval,
                 authentication,
-            } => (
-                Version::V2,
-                [authentication.kind, interval],
-                authentication.data,
-            ),
-            Form::V3 { interval } => (Version::V3, interval.centiseconds().to_be_bytes(), None),
+            } => ([authentication.kind, interval], authentication.data),
+            Form::V3 { interval } => (interval.centiseconds().to_be_bytes(), None),
         };
         let count = u8::try_from(self.addresses.len()).unwrap_or(u8::MAX);
         let mut octets = vec![
-            version.number() << 4 | ADVERTISEMENT,
+            self.form.version().number() << 4 | ADVERTISEMENT,
             self.vrid.get(),
             self.priority.0,
             count,
@@ -142,29 +242,37 @@ impl Message {
             }
         }
         octets.extend(data.iter().flatten());
-        let sum = checksum(version, &octets, source, destination);
-        octets[6..HEADER].copy_from_slice(&sum.to_be_bytes());
+        if let Some(trailer) = &self.trailer {
+            trailer.encode(&mut octets);
+        }
         octets
     }
 }
 
-/// Version 2 covers the message alone (RFC 3768 section 5.3.8); version 3 the pseudo
-/// header too (RFC 5798 section 5.2.8), over IPv4 as keepalived sends it.
-fn checksum(version: Version, message: &[u8], source: IpAddr, destination: IpAddr) -> u16 {
-    let before = match version {
-        Version::V2 => Sum::default(),
-        Version::V3 => Sum::pseudo_header(source, destination, message.len()),
+/// Version 2 covers the message alone (RFC 3768 section 5.3.8). Version 3 covers the
+/// pseudo header too (RFC 5798 section 5.2.8): over IPv6 always, over IPv4 in one way or
+/// another.
+fn checksum(version: Version, message: &[u8], envelope: &Envelope) -> u16 {
+    let pseudo_header = |destination| {
+        let length = message.len();
+        Sum::pseudo_header(envelope.source, destination, length)
+    };
+    let form = match envelope.source {
+        IpAddr::V4(_) => envelope.checksum,
+        IpAddr::V6(_) => ChecksumForm::PseudoHeader,
+    };
+    let before = match (version, form) {
+        (Version::V2, _) | (Version::V3, ChecksumForm::MessageOnly) => Sum::default(),
+        (Version::V3, ChecksumForm::PseudoHeader) => pseudo_header(envelope.destination),
+        (Version::V3, ChecksumForm::GroupInUnicast) => pseudo_header(Delivery::group(Family::V4)),
     };
     before.add(message).finish()
 }
 
 /// An address of 4 or 16 octets.
-fn address(octets: &[u8]) -> IpAddr {
-    match <[u8; 16]>::try_from(octets) {
-        Ok(octets) => Ipv6Addr::from(octets).into(),
-        Err(_) => {
-            let octets = <[u8; 4]>::try_from(octets).unwrap_or_default();
-            Ipv4Addr::from(octets).into()
-        }
+fn address(family: Family, octets: &[u8]) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::from(<[u8; 4]>::try_from(octets).unwrap_or_default()).into(),
+        Family::V6 => Ipv6Addr::from(<[u8; 16]>::try_from(octets).unwrap_or_default()).into(),
     }
 }

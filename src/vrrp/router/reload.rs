@@ -88,6 +88,7 @@ impl Router {
             }
         }
 
+        self.tell_wall_clock();
         for group in &mut self.groups {
             group.agree(now, &mut self.actions);
             group.look(&self.interfaces, now, &mut self.actions);
