@@ -293,11 +293,12 @@ mod of_vrrp {
             },
         });
         assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
-        let refused = packets.send(&Announcement {
+        let refused = packets.send(&[Announcement {
             instance: InstanceId(1),
+            index: 0,
             interface: LOOPBACK,
             frame: vec![0xff; 42],
-        });
+        }]);
         assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
         alarm
             .set(Some(clock::now() + Duration::from_millis(1)))

@@ -12,23 +12,23 @@ use crate::vrrp::settings::{Pace, Pacing};
 /// Addresses that wait to be announced, each by its instance and its index in that
 /// one's settings.
 ///
-/// They wait in lanes: one for everything that may go out at once, and one for each
-/// interface or group of interfaces, and protocol, with a least time between two
-/// frames. In a lane every address has its first frame before any has its second, and
-/// instances take turns.
+/// They wait in lanes, by interface and protocol; interfaces of a `garp_group` share
+/// theirs. Every address has its first frame before any has its second, instances take
+/// turns, and a lane in which nothing moves is no obstacle to the others.
 #[derive(Debug)]
 pub struct Queue {
     waiting: BTreeMap<(InstanceId, usize), Waiting>,
-    /// The first one has no pace.
+    /// The first one is for interfaces that are not known.
     lanes: Vec<Lane>,
-    /// The lanes of an interface, for gratuitous ARP and for neighbour advertisements;
-    /// absent: the first lane for both.
+    /// The lanes of an interface, for gratuitous ARP and for neighbour advertisements.
     of_interface: HashMap<String, [usize; 2]>,
-    /// Lanes with a pace in which something waits, by when the next frame may go out.
-    paced: BTreeSet<(Moment, usize)>,
-    /// Lanes with a pace that frames have been handed out from and not
-    /// [gone out](Queue::gone_out).
-    handed_out: BTreeSet<usize>,
+    /// Lanes in which something waits that may go out at once, by its turn.
+    open: BTreeSet<(Turn, usize)>,
+    /// Those in which something waits for a time, by that.
+    timed: BTreeSet<(Moment, usize)>,
+    /// What has been handed out at the latest time, and when that was.
+    handed_out: Vec<HandedOut>,
+    handed_out_at: Moment,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +44,18 @@ struct Waiting {
 struct Turn {
     /// Frames that have been sent.
     round: u32,
-    /// The place among the others. An instance numbers its addresses from the one on
-    /// that had its turn last, so that one with few need not wait for one with many.
+    /// The place among the others in the lane. An instance numbers its addresses from
+    /// the one on that had its turn last, so that one with few need not wait for one
+    /// with many.
     place: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct HandedOut {
+    instance: InstanceId,
+    index: usize,
+    lane: usize,
+    turn: Turn,
 }
 
 #[derive(Debug, Default)]
@@ -56,8 +65,10 @@ struct Lane {
     queue: BTreeSet<(Turn, InstanceId, usize)>,
     /// The place of the one that had its turn last.
     latest: u64,
-    /// When the last frame went out, where there is a pace.
+    /// When the last frame went out.
     sent: Option<Moment>,
+    /// There was no room for a frame: not before then.
+    blocked: Option<Moment>,
 }
 
 /// An address that waits, out of the queue while other settings come.
@@ -76,6 +87,14 @@ impl Kept {
     }
 }
 
+impl Lane {
+    /// When the next frame may go out; None: at any time.
+    fn free(&self) -> Option<Moment> {
+        let paced = self.sent.filter(|_| !self.pace.is_zero());
+        paced.map(|sent| sent + self.pace).max(self.blocked)
+    }
+}
+
 impl Queue {
     /// An empty one. `before` is the one whose place it takes: it knows how long ago
     /// frames went out.
@@ -88,29 +107,24 @@ impl Queue {
             waiting: BTreeMap::new(),
             lanes: vec![Lane::default()],
             of_interface: HashMap::new(),
-            paced: BTreeSet::new(),
-            handed_out: BTreeSet::new(),
+            open: BTreeSet::new(),
+            timed: BTreeSet::new(),
+            handed_out: Vec::new(),
+            handed_out_at: Moment::default(),
         };
         for group in &pacing.groups {
-            queue.open_lanes(group.pace, &group.interfaces, before);
+            queue.make_lanes(group.pace, &group.interfaces, before);
         }
         for interface in interfaces {
             if !queue.of_interface.contains_key(interface) {
-                queue.open_lanes(pacing.each, &[interface.to_owned()], before);
+                queue.make_lanes(pacing.each, &[interface.to_owned()], before);
             }
         }
         queue
     }
 
-    fn open_lanes(&mut self, pace: Pace, interfaces: &[String], before: Option<&Queue>) {
-        let lanes = [Family::V4, Family::V6].map(|family| {
-            let pace = match family {
-                Family::V4 => pace.arp,
-                Family::V6 => pace.na,
-            };
-            if pace.is_zero() {
-                return 0;
-            }
+    fn make_lanes(&mut self, pace: Pace, interfaces: &[String], before: Option<&Queue>) {
+        let lanes = [(Family::V4, pace.arp), (Family::V6, pace.na)].map(|(family, pace)| {
             let sent = interfaces.iter().filter_map(|interface| {
                 let before = before?;
                 before.lanes[before.lane(interface, family)].sent
@@ -135,7 +149,7 @@ impl Queue {
         })
     }
 
-    /// So many frames for each of these addresses of an instance.
+    /// So many frames, at least 1, for each of these addresses of an instance.
     pub fn add<'a>(
         &mut self,
         instance: InstanceId,
@@ -146,45 +160,76 @@ impl Queue {
         let mut places: BTreeMap<usize, u64> = BTreeMap::new();
         for (index, interface, family) in addresses {
             let lane = self.lane(interface, family);
-            let latest = self.lanes[lane].latest;
-            let place = places.entry(lane).or_insert(latest);
+            let Lane { latest, queue, .. } = &self.lanes[lane];
+            let place = places.entry(lane).or_insert(*latest);
             *place += 1;
-            let place = *place;
-            let mut left = frames;
-            if let Some(waiting) = self.waiting.get_mut(&(instance, index)) {
-                match manner {
-                    Manner::More => waiting.left = waiting.left.saturating_add(frames),
-                    Manner::Again => waiting.left = waiting.left.max(frames),
-                    Manner::Urgent => left = left.max(waiting.left),
-                }
-                if manner != Manner::Urgent {
-                    continue;
-                }
-                self.remove(instance, index);
-            }
-            let round = match (manner, self.lanes[lane].queue.first()) {
+            let round = match (manner, queue.first()) {
                 (Manner::More | Manner::Again, Some((turn, ..))) => turn.round,
                 _ => 0,
             };
-            let turn = Turn { round, place };
-            self.insert(instance, index, Waiting { lane, turn, left });
+            let turn = Turn {
+                round,
+                place: *place,
+            };
+            let fresh = Waiting {
+                lane,
+                turn,
+                left: frames,
+            };
+            let waiting = match (self.remove(instance, index), manner) {
+                (None, _) => fresh,
+                (Some(waiting), Manner::Urgent) => Waiting {
+                    left: waiting.left.max(frames),
+                    ..fresh
+                },
+                (Some(waiting), Manner::More) => Waiting {
+                    left: waiting.left.saturating_add(frames),
+                    ..waiting
+                },
+                (Some(waiting), Manner::Again) => Waiting {
+                    left: waiting.left.max(frames),
+                    ..waiting
+                },
+            };
+            self.insert(instance, index, waiting);
         }
     }
 
     fn insert(&mut self, instance: InstanceId, index: usize, waiting: Waiting) {
         self.waiting.insert((instance, index), waiting);
-        let lane = &mut self.lanes[waiting.lane];
-        lane.queue.insert((waiting.turn, instance, index));
-        self.wait(waiting.lane);
+        self.change(waiting.lane, |lane| {
+            lane.queue.insert((waiting.turn, instance, index));
+        });
     }
 
-    fn remove(&mut self, instance: InstanceId, index: usize) {
-        if let Some(waiting) = self.waiting.remove(&(instance, index)) {
-            self.go(waiting.lane);
-            let lane = &mut self.lanes[waiting.lane];
+    fn remove(&mut self, instance: InstanceId, index: usize) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&(instance, index))?;
+        self.change(waiting.lane, |lane| {
             lane.queue.remove(&(waiting.turn, instance, index));
-            self.wait(waiting.lane);
+        });
+        Some(waiting)
+    }
+
+    /// The one way in which a lane changes: it stays where it belongs.
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut Lane)) {
+        let lane = &mut self.lanes[number];
+        let place = |lane: &Lane| Some((lane.free(), lane.queue.first()?.0));
+        let before = place(lane);
+        change(lane);
+        let after = place(lane);
+        if before == after {
+            return;
         }
+        match before {
+            Some((Some(free), _)) => self.timed.remove(&(free, number)),
+            Some((None, turn)) => self.open.remove(&(turn, number)),
+            None => false,
+        };
+        match after {
+            Some((Some(free), _)) => self.timed.insert((free, number)),
+            Some((None, turn)) => self.open.insert((turn, number)),
+            None => false,
+        };
     }
 
     /// Nothing that waits for an instance is sent.
@@ -203,59 +248,66 @@ impl Queue {
         now: Moment,
         mut frame: impl FnMut(InstanceId, usize) -> Option<T>,
     ) -> Option<T> {
+        if self.handed_out_at != now {
+            self.handed_out.clear();
+            self.handed_out_at = now;
+        }
         loop {
-            let lane = match self.paced.first() {
+            let lane = match self.timed.first() {
                 Some((free, lane)) if *free <= now => *lane,
-                _ => 0,
+                _ => self.open.first()?.1,
             };
-            let (mut turn, instance, index) = *self.lanes[lane].queue.first()?;
-            self.lanes[lane].latest = turn.place;
-            let left = self.waiting.get(&(instance, index))?.left;
-            self.remove(instance, index);
+            let (turn, instance, index) = *self.lanes[lane].queue.first()?;
+            let left = self.remove(instance, index)?.left;
             let Some(frame) = frame(instance, index) else {
                 continue;
             };
-            if lane != 0 {
-                self.went_out(lane, now);
-                self.handed_out.insert(lane);
-            }
-            if let Some(left) = left.checked_sub(1).filter(|left| *left > 0) {
-                turn.round = turn.round.saturating_add(1);
+            self.change(lane, |lane| {
+                lane.latest = turn.place;
+                lane.sent = Some(now);
+                lane.blocked = None;
+            });
+            self.handed_out.push(HandedOut {
+                instance,
+                index,
+                lane,
+                turn,
+            });
+            if left > 1 {
+                let round = turn.round.saturating_add(1);
+                let turn = Turn { round, ..turn };
+                let left = left - 1;
                 self.insert(instance, index, Waiting { lane, turn, left });
             }
             return Some(frame);
         }
     }
 
-    /// What has been handed out so far went out now, not when it was handed out.
+    /// What has been handed out at the latest time went out now, not then.
     pub fn gone_out(&mut self, now: Moment) {
-        for lane in std::mem::take(&mut self.handed_out) {
-            self.went_out(lane, now);
+        for handed_out in std::mem::take(&mut self.handed_out) {
+            self.change(handed_out.lane, |lane| lane.sent = Some(now));
         }
     }
 
-    fn went_out(&mut self, lane: usize, now: Moment) {
-        self.go(lane);
-        self.lanes[lane].sent = Some(now);
-        self.wait(lane);
-    }
-
-    /// A lane is about to change.
-    fn go(&mut self, lane: usize) {
-        self.paced.remove(&(self.lanes[lane].free(), lane));
-    }
-
-    /// A lane has changed.
-    fn wait(&mut self, lane: usize) {
-        if lane != 0 && !self.lanes[lane].queue.is_empty() {
-            self.paced.insert((self.lanes[lane].free(), lane));
-        }
+    /// There was no room for a frame that has been handed out at the latest time: it
+    /// waits again, in its old place, and its lane until then.
+    pub fn give_back(&mut self, instance: InstanceId, index: usize, until: Moment) {
+        let is_it = |out: &HandedOut| (out.instance, out.index) == (instance, index);
+        let Some(at) = self.handed_out.iter().rposition(is_it) else {
+            return;
+        };
+        let HandedOut { lane, turn, .. } = self.handed_out.remove(at);
+        let left = self.remove(instance, index).map_or(0, |rest| rest.left);
+        let left = left.saturating_add(1);
+        self.insert(instance, index, Waiting { lane, turn, left });
+        self.change(lane, |lane| lane.blocked = Some(until));
     }
 
     /// When the next frame may go out: in the past while one may go out at once.
     pub fn wake(&self) -> Option<Moment> {
-        if self.lanes[0].queue.is_empty() {
-            self.paced.first().map(|(free, _)| *free)
+        if self.open.is_empty() {
+            self.timed.first().map(|(free, _)| *free)
         } else {
             Some(Moment::default())
         }
@@ -285,12 +337,5 @@ impl Queue {
         };
         let left = kept.left;
         self.insert(kept.instance, kept.index, Waiting { lane, turn, left });
-    }
-}
-
-impl Lane {
-    /// When the next frame may go out.
-    fn free(&self) -> Moment {
-        self.sent.map_or(Moment::default(), |sent| sent + self.pace)
     }
 }

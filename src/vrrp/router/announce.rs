@@ -106,10 +106,23 @@ impl Router {
         })
     }
 
-    /// The frames that have been handed out so far have gone out only now: where there
-    /// is a least time between two of them, it begins anew.
+    /// The frames that have been handed out just now have gone out only by now: where
+    /// there is a least time between two of them, it begins anew.
     pub fn announced(&mut self, now: Moment) {
         self.announcer.queue.gone_out(now);
+    }
+
+    /// There was no room for a frame that has been handed out just now: it waits again,
+    /// and what waits behind it on its interface too, until `again`.
+    pub fn not_announced(&mut self, announcement: &Announcement, again: Moment) {
+        let &Announcement {
+            instance, index, ..
+        } = announcement;
+        if let Some((group, at)) = self.places.of_instance(instance) {
+            let counters = &mut self.groups[group].members[at].counters;
+            counters.announcements = counters.announcements.saturating_sub(1);
+            self.announcer.queue.give_back(instance, index, again);
+        }
     }
 
     /// When [`next_announcement`](Self::next_announcement) may have something: in the
@@ -205,6 +218,7 @@ fn announcement(member: &Instance, index: usize, interfaces: &Interfaces) -> Opt
     let (facts, hardware) = outlet(member, address, interfaces)?;
     Some(Announcement {
         instance: member.id,
+        index,
         interface: facts.index,
         frame: match address.address {
             IpAddr::V4(address) => arp::gratuitous(hardware, address),
