@@ -154,13 +154,6 @@ impl Router {
         }
     }
 
-    /// The same for all groups.
-    pub(super) fn take_in_all_rounds(&mut self) {
-        for group in 0..self.groups.len() {
-            self.take_in_rounds(group);
-        }
-    }
-
     /// Nothing is announced any more.
     pub(super) fn end_announcing(&mut self) {
         self.announcer = Announcer::new();
@@ -180,6 +173,8 @@ impl Router {
     /// that goes on to wait whose instance and address are still there.
     pub(super) fn adopt_pacing(&mut self, pacing: &Pacing, waiting: Vec<(VirtualAddress, Kept)>) {
         let members = || self.groups.iter().flat_map(|group| &group.members);
+        let by_id: HashMap<InstanceId, &Instance> =
+            members().map(|member| (member.id, member)).collect();
         let addresses = members().flat_map(|member| &member.settings.addresses);
         let interfaces = addresses.map(|address| address.interface.as_str());
         let before = &self.announcer.queue;
@@ -189,11 +184,11 @@ impl Router {
         };
         let mut index_of: HashMap<InstanceId, HashMap<&VirtualAddress, usize>> = HashMap::new();
         for (address, kept) in &waiting {
-            let Some((group, at)) = self.places.of_instance(kept.instance) else {
+            let Some(member) = by_id.get(&kept.instance) else {
                 continue;
             };
             let indices = index_of.entry(kept.instance).or_insert_with(|| {
-                let addresses = &self.groups[group].members[at].settings.addresses;
+                let addresses = &member.settings.addresses;
                 let numbered = addresses.iter().enumerate();
                 numbered.map(|(index, address)| (address, index)).collect()
             });
@@ -208,7 +203,6 @@ impl Router {
             announcer.set_alarm(member.id, member.rounds.wake());
         }
         self.announcer = announcer;
-        self.take_in_all_rounds();
     }
 }
 
