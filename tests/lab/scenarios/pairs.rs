@@ -2,9 +2,11 @@
 //! other must understand.
 
 mod bytes;
+mod frr;
 mod group;
 
 use self::bytes::adverts_are_the_same_bytes;
+use self::frr::{frr_takes_over_from_ipvsd, ipvsd_takes_over_from_frr};
 use self::group::{
     a_group_of_ipvsd_follows_one_of_keepalived, a_group_of_keepalived_follows_one_of_ipvsd,
 };
@@ -28,6 +30,8 @@ pub const ALL: &[Scenario] = scenarios!(pairs:
     a_group_of_keepalived_follows_one_of_ipvsd,
     a_group_of_ipvsd_follows_one_of_keepalived,
     adverts_are_the_same_bytes,
+    frr_takes_over_from_ipvsd,
+    ipvsd_takes_over_from_frr,
 );
 
 fn keepalived_takes_over_from_ipvsd(lab: &Lab) {
