@@ -162,15 +162,18 @@ async fn its_work(
 }
 
 mod of_vrrp {
+    use std::fs::File;
     use std::net::{IpAddr, Ipv4Addr};
+    use std::os::unix::fs::FileExt;
 
     use ipvsd::sys::alarm::Alarm;
-    use ipvsd::sys::clock;
     use ipvsd::sys::packet_socket::PacketSocket;
     use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands, Heard, Watch};
     use ipvsd::sys::vrrp_socket::{self, Inbox, Receiver, Sender};
+    use ipvsd::sys::{clock, scheduling};
     use ipvsd::vrrp::input::{Advert, Announcement, Content};
     use ipvsd::vrrp::{InstanceId, Priority};
+    use nix::sys::mman::{MlockAllFlags, mlockall};
 
     use super::*;
 
@@ -184,8 +187,16 @@ mod of_vrrp {
             .build()
             .unwrap();
         let time = log::timestamp(0.0);
+        let schedstat = File::open("/proc/thread-self/schedstat").unwrap();
         runtime.block_on(its_work());
         assert_eq!(log::timestamp(0.0), time);
+        // The time that it has waited for a processor, and its memory.
+        assert!(schedstat.read_at(&mut [0; 96], 0).unwrap() > 4);
+        scheduling::lock_memory(false).unwrap();
+        if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT) {
+            // Where the limit of this machine is too low for it.
+            assert_eq!(error, Errno::ENOMEM);
+        }
         std::panic::catch_unwind(|| panic!("on purpose")).unwrap_err();
 
         for (family, kind) in [

@@ -4,8 +4,11 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use nix::ifaddrs::getifaddrs;
 
 /// Where the files that live as long as the boot are kept.
 const RUN_DIR: &str = "/run/ipvsd";
@@ -46,6 +49,31 @@ pub fn run_dir() -> PathBuf {
         Ok(inode) if !in_initial_net_namespace() => run_dir.join(format!("netns-{inode}")),
         _ => run_dir,
     }
+}
+
+/// An address that an interface of this network namespace has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAddress {
+    pub address: IpAddr,
+    /// The name of the interface, or the address's label where it has one: `eth0:1`.
+    pub label: String,
+}
+
+/// All addresses that there are now (getifaddrs(3)).
+///
+/// # Errors
+/// Where the kernel does not tell.
+pub fn addresses() -> io::Result<Vec<HostAddress>> {
+    let all = getifaddrs()?.filter_map(|found| {
+        let address = found.address?;
+        let v4 = address.as_sockaddr_in().map(|it| it.ip().into());
+        let v6 = || address.as_sockaddr_in6().map(|it| it.ip().into());
+        Some(HostAddress {
+            address: v4.or_else(v6)?,
+            label: found.interface_name,
+        })
+    });
+    Ok(all.collect())
 }
 
 /// The process of a keepalived that runs in this network namespace, and so on the
@@ -141,6 +169,15 @@ mod tests {
         assert!(net_namespace().unwrap() > 0);
         assert!(!hostname().is_empty());
         assert!(run_dir().starts_with(RUN_DIR));
+    }
+
+    #[test]
+    fn loopback_has_its_addresses() {
+        let expected = HostAddress {
+            address: IpAddr::from([127, 0, 0, 1]),
+            label: "lo".into(),
+        };
+        assert!(addresses().unwrap().contains(&expected));
     }
 
     #[test]

@@ -10,5 +10,6 @@ pub mod pidfile;
 mod readiness;
 pub mod rtnetlink;
 pub mod sandbox;
+pub mod scheduling;
 pub mod systemd;
 pub mod vrrp_socket;

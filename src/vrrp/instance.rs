@@ -92,7 +92,7 @@ impl Instance {
                 .as_ref()
                 .map(|memory| memory.kept.clone())
                 .unwrap_or_default(),
-            guard: Guard::new(remembered.as_ref().map(|memory| memory.guard.clone())),
+            guard: Guard::new(remembered.as_ref().map(|memory| memory.numbers.clone())),
             remembered,
             beginning: Why::Start,
             port: None,
@@ -382,10 +382,10 @@ impl Instance {
     }
 
     pub fn memory(&self) -> InstanceMemory {
-        let guard = self.guard.memory().clone();
+        let numbers = self.guard.numbers().clone();
         match &self.remembered {
             Some(memory) => InstanceMemory {
-                guard,
+                numbers,
                 ..memory.clone()
             },
             None => InstanceMemory {
@@ -394,7 +394,7 @@ impl Instance {
                 why: self.why.clone(),
                 last_advert: self.last_advert,
                 kept: self.kept.clone(),
-                guard,
+                numbers,
             },
         }
     }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::event::Why;
-use super::guard::GuardMemory;
 use super::packet::DropKind;
+use super::packet::hmac::Sequence;
 use super::types::{Priority, State};
 use crate::moment::Moment;
 
@@ -31,8 +31,18 @@ pub struct InstanceMemory {
     pub last_advert: Option<Moment>,
     /// Virtual addresses that were the host's own before the first process began.
     pub kept: Vec<IpAddr>,
-    /// Numbers of adverts, which are to go on where they were.
-    pub guard: GuardMemory,
+    pub numbers: AdvertNumbers,
+}
+
+/// Numbers that adverts were sent and heard with, so that none counts twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvertNumbers {
+    /// AH: the latest number, of whoever's advert; 0 while there is none.
+    pub counter: u32,
+    /// `auth_hmac`: what was last signed.
+    pub signed: Option<Sequence>,
+    /// `auth_hmac`: what was last heard of each sender.
+    pub senders: BTreeMap<IpAddr, Sequence>,
 }
 
 /// What is known of a sync group.
@@ -78,7 +88,7 @@ pub struct Counters {
     pub unsigned_received: u64,
     pub dropped: BTreeMap<DropKind, u64>,
     pub became_master: u64,
-    /// Gratuitous ARP frames handed out to be sent.
+    /// Gratuitous ARP frames and neighbour advertisements handed out to be sent.
     pub announcements: u64,
 }
 

@@ -12,7 +12,8 @@
 //!   interface is for; `hear` whether a packet counts; `group` decides, for all members
 //!   of a sync group at once; `instance` does it.
 //! * What an instance is made of: `speak` (what it says), `guard` (that nothing counts
-//!   twice), `link` (interfaces), `timers`, `addresses`, `announce` and `arp`, `drops`.
+//!   twice), `link` (interfaces), `timers`, `addresses`, `announce`, `arp` and `na`,
+//!   `drops`.
 
 mod addresses;
 mod announce;
@@ -26,6 +27,7 @@ pub mod input;
 mod instance;
 mod link;
 pub mod memory;
+mod na;
 pub mod packet;
 pub mod router;
 pub mod settings;

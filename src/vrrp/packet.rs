@@ -11,6 +11,7 @@ mod message;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use checksum::Sum;
 pub use datagram::{Datagram, PROTOCOL, TTL};
 pub use message::{
     AUTHENTICATION_HEADER, Envelope, Form, Message, PASSWORD, UNAUTHENTICATED, View,

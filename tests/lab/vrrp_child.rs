@@ -86,6 +86,7 @@ impl VrrpChild {
                 ..RouterSettings::default()
             },
             no_swap: false,
+            late_from: None,
             memory,
             cause: Cause::Start,
         })));
@@ -110,6 +111,7 @@ impl VrrpChild {
                 ..RouterSettings::default()
             },
             no_swap: false,
+            late_from: None,
         });
         self.wait_for("it has reloaded", secs(20), |message| match message {
             FromVrrp::Ready { generation: ready } => (*ready == generation).then_some(()),
@@ -189,7 +191,9 @@ impl VrrpChild {
         self.next_request.set(asked + 1);
         self.say(ToVrrp::Status { request: asked });
         self.wait_for("a report", secs(10), |message| match message {
-            FromVrrp::Status { request, report } if *request == asked => Some((**report).clone()),
+            FromVrrp::Status {
+                request, report, ..
+            } if *request == asked => Some((**report).clone()),
             _ => None,
         })
     }
@@ -270,9 +274,11 @@ impl Messages {
         match &message {
             FromVrrp::Changed { memory, .. } => self.memory = memory.clone(),
             FromVrrp::Adverts(adverts) => {
-                for (name, at) in adverts {
-                    if let Some(known) = self.memory.instances.get_mut(name) {
-                        known.last_advert = Some(*at);
+                for advert in adverts {
+                    let instances = &mut self.memory.instances;
+                    if let Some(known) = instances.get_mut(&advert.instance) {
+                        known.last_advert = Some(advert.at);
+                        known.numbers = advert.numbers.clone();
                     }
                 }
             }

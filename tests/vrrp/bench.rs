@@ -9,7 +9,9 @@ use ipvsd::moment::Moment;
 use ipvsd::vrrp::event::{Change, Subject};
 use ipvsd::vrrp::input::{Action, Announcement, Content, Input, InterfaceFacts, Received};
 use ipvsd::vrrp::memory::{InstanceReport, Memory};
-use ipvsd::vrrp::packet::{Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
+use ipvsd::vrrp::packet::{
+    Datagram, Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication,
+};
 use ipvsd::vrrp::settings::{
     ChecksumForm, GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
 };
@@ -153,15 +155,6 @@ impl Packet {
     }
 }
 
-/// What checksums cover where nothing else is configured.
-pub fn envelope(source: IpAddr, destination: IpAddr) -> Envelope {
-    Envelope {
-        source,
-        destination,
-        checksum: ChecksumForm::default(),
-    }
-}
-
 /// An advert of version 3 from another router, with the address of [`instance`] 0.
 pub fn version_3(source: IpAddr, destination: IpAddr, priority: u8, interval: u16) -> Vec<u8> {
     let message = Message {
@@ -177,6 +170,15 @@ pub fn version_3(source: IpAddr, destination: IpAddr, priority: u8, interval: u1
         trailer: None,
     };
     message.encode(&envelope(source, destination))
+}
+
+/// What checksums cover where nothing else is configured.
+pub fn envelope(source: IpAddr, destination: IpAddr) -> Envelope {
+    Envelope {
+        source,
+        destination,
+        checksum: ChecksumForm::default(),
+    }
 }
 
 /// A datagram as the kernel hands it to a raw socket.
@@ -339,15 +341,19 @@ impl Bench {
     fn describe(&self, action: Action) -> Did {
         match action {
             Action::Send(advert) => {
-                let Content::Message { octets, ttl } = &advert.content else {
-                    panic!("a datagram: {advert:?}");
+                let (octets, ttl) = match &advert.content {
+                    Content::Message { octets, ttl } => (&octets[..], *ttl),
+                    Content::Datagram(octets) => {
+                        let datagram = Datagram::parse(Received::V4(octets)).unwrap();
+                        (datagram.message, datagram.ttl)
+                    }
                 };
-                assert_eq!(*ttl, TTL);
+                assert_eq!(ttl, TTL);
+                let envelope = envelope(advert.source, advert.destination);
                 let version = match octets[0] >> 4 {
                     2 => Version::V2,
                     _ => Version::V3,
                 };
-                let envelope = envelope(advert.source, advert.destination);
                 let message = Message::decode(octets, version, &envelope);
                 let message = message.expect("it does not understand its own adverts");
                 Did::Sent(message.vrid.get() - 51, message.priority.0)

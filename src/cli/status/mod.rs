@@ -87,6 +87,11 @@ fn plain(status: &Status) -> String {
             age(child.age),
             child.restarts
         );
+        if child.process == "vrrp"
+            && let Some(timing) = &status.vrrp_timing
+        {
+            vrrp::plain_timing(&mut text, timing);
+        }
     }
     for process in missing(status) {
         let _ = writeln!(

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::age;
 use crate::daemon::core::report::{
-    GroupStatus, InstanceStatus, MailQueueStatus, PacketsStatus, Status,
+    AddressStatus, GroupStatus, InstanceStatus, MailQueueStatus, PacketsStatus, Status,
+    TimingStatus,
 };
 
 /// The instances, the groups, and what is heard that belongs to none.
@@ -29,6 +30,61 @@ pub fn plain(text: &mut String, status: &Status) {
     }
 }
 
+/// How the vrrp process is scheduled, and how late it was.
+pub fn plain_timing(text: &mut String, timing: &TimingStatus) {
+    if let Some(scheduling) = &timing.scheduling {
+        let raised = match timing.raised_to {
+            Some(_) => " (for being late)",
+            None => "",
+        };
+        let policy = match scheduling.priority {
+            0 => scheduling.policy.clone(),
+            priority => format!("{} {priority}{raised}", scheduling.policy),
+        };
+        let memory = match scheduling.locked_memory {
+            0 => String::new(),
+            bytes => format!(", {} MB kept in memory", bytes >> 20),
+        };
+        let _ = writeln!(
+            text,
+            "  scheduled {policy}, nice {}, on processors {}{memory}",
+            scheduling.nice,
+            ranges(&scheduling.processors)
+        );
+    }
+    if let Some(lateness) = &timing.lateness {
+        let times = match lateness.late {
+            0 => "never".to_owned(),
+            1 => "once".to_owned(),
+            n => format!("{n} times"),
+        };
+        let _ = writeln!(
+            text,
+            "  at worst {} late, {} in the last minute, {times} by more than half an advert interval",
+            short(lateness.worst),
+            short(lateness.recent)
+        );
+    }
+}
+
+/// `0-3,7`, as in /proc and in taskset(1).
+fn ranges(numbers: &[u16]) -> String {
+    let ranges = numbers.chunk_by(|one, next| one.checked_add(1) == Some(*next));
+    let ranges = ranges.map(|range| match range {
+        [first, .., last] => format!("{first}-{last}"),
+        one => one.iter().map(u16::to_string).collect(),
+    });
+    ranges.collect::<Vec<_>>().join(",")
+}
+
+/// A short time in seconds, as people say it.
+fn short(seconds: f64) -> String {
+    match seconds < 1.0 {
+        true => format!("{:.1} ms", seconds * 1000.0),
+        false => format!("{seconds:.1} s"),
+    }
+}
+
 fn plain_instance(text: &mut String, instance: &InstanceStatus) {
     let InstanceStatus {
         name,
@@ -36,9 +92,14 @@ fn plain_instance(text: &mut String, instance: &InstanceStatus) {
         interface,
         vrid,
         version,
+        family,
         configured_priority,
         ..
     } = instance;
+    let family = match family.as_str() {
+        "ipv6" => "IPv6",
+        _ => "IPv4",
+    };
     let priority = match instance.priority {
         Some(priority) if priority != *configured_priority => {
             format!("priority {priority} (configured {configured_priority})")
@@ -47,12 +108,13 @@ fn plain_instance(text: &mut String, instance: &InstanceStatus) {
     };
     let _ = writeln!(
         text,
-        "VRRP {name} {state}  {interface} VRID {vrid} version {version}, {priority}{}",
+        "VRRP {name} {state}  {interface} VRID {vrid} version {version} {family}, {priority}{}",
         since(instance.age, &instance.why)
     );
     for address in &instance.addresses {
-        let _ = writeln!(text, "  {} on {}", address.address, address.interface);
+        plain_address(text, address);
     }
+    plain_delivery(text, instance);
     if let Some(master) = &instance.master {
         let _ = writeln!(
             text,
@@ -65,6 +127,42 @@ fn plain_instance(text: &mut String, instance: &InstanceStatus) {
     if let Some(packets) = &instance.packets {
         plain_packets(text, packets);
     }
+}
+
+fn plain_address(text: &mut String, address: &AddressStatus) {
+    let advertised = match address.advertised {
+        true => "",
+        false => " (in no advert)",
+    };
+    let here = match address.here {
+        Some(true) => ", here",
+        Some(false) => ", not here",
+        None => "",
+    };
+    let _ = writeln!(
+        text,
+        "  {} on {}{advertised}{here}",
+        address.address, address.interface
+    );
+}
+
+fn plain_delivery(text: &mut String, instance: &InstanceStatus) {
+    let destinations = match instance.destinations.is_empty() {
+        true => "nobody".to_owned(),
+        false => instance.destinations.join(", "),
+    };
+    let authentication = match instance.authentication.as_str() {
+        "none" => String::new(),
+        "pass" => ", with a password".to_owned(),
+        "ah" => ", with an authentication header".to_owned(),
+        "hmac" => ", signed".to_owned(),
+        other => format!(", {other}"),
+    };
+    let _ = writeln!(
+        text,
+        "  an advert every {} s by {} to {destinations}{authentication}",
+        instance.configured_interval, instance.delivery
+    );
 }
 
 fn plain_packets(text: &mut String, packets: &PacketsStatus) {
@@ -83,7 +181,7 @@ fn plain_packets(text: &mut String, packets: &PacketsStatus) {
     );
     let _ = writeln!(
         text,
-        "  master {} times, {} gratuitous ARPs",
+        "  master {} times, {} announcements of addresses",
         packets.became_master, packets.announcements_sent
     );
 }
@@ -127,7 +225,7 @@ pub fn plain_mail(text: &mut String, mail: &MailQueueStatus) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::core::report::{AddressStatus, MasterStatus};
+    use crate::daemon::core::report::{LatenessStatus, MasterStatus, SchedulingStatus};
 
     fn instance() -> InstanceStatus {
         InstanceStatus {
@@ -138,12 +236,19 @@ mod tests {
             interface: "eth0".into(),
             vrid: 51,
             version: 2,
+            family: "ipv4".into(),
+            delivery: "multicast".into(),
+            destinations: vec!["224.0.0.18".into()],
+            authentication: "pass".into(),
+            configured_interval: 1.0,
             configured_priority: 100,
             priority: Some(100),
             group: None,
             addresses: vec![AddressStatus {
                 address: "10.0.0.80/24".into(),
                 interface: "eth0".into(),
+                advertised: true,
+                here: Some(false),
             }],
             master: Some(MasterStatus {
                 address: "10.0.0.2".into(),
@@ -167,11 +272,12 @@ mod tests {
         plain_instance(&mut text, &instance());
         assert_eq!(
             text,
-            "VRRP VI_1 BACKUP  eth0 VRID 51 version 2, priority 100, for 75 s: start\n\
-             \x20 10.0.0.80/24 on eth0\n\
+            "VRRP VI_1 BACKUP  eth0 VRID 51 version 2 IPv4, priority 100, for 75 s: start\n\
+             \x20 10.0.0.80/24 on eth0, not here\n\
+             \x20 an advert every 1 s by multicast to 224.0.0.18, with a password\n\
              \x20 master 10.0.0.2 with priority 200, heard 0.4 s ago\n\
              \x20 adverts: 0 sent, 75 received (1 of a master that stopped), dropped: 3 password, 1 ttl\n\
-             \x20 master 0 times, 0 gratuitous ARPs\n"
+             \x20 master 0 times, 0 announcements of addresses\n"
         );
     }
 
@@ -186,9 +292,60 @@ mod tests {
             ..instance()
         };
         plain_instance(&mut text, &silent);
-        let expected =
-            "VRRP VI_1 BACKUP  eth0 VRID 51 version 2, priority 100\n  10.0.0.80/24 on eth0\n";
-        assert_eq!(text, expected);
+        assert_eq!(
+            text,
+            "VRRP VI_1 BACKUP  eth0 VRID 51 version 2 IPv4, priority 100\n\
+             \x20 10.0.0.80/24 on eth0, not here\n\
+             \x20 an advert every 1 s by multicast to 224.0.0.18, with a password\n"
+        );
+    }
+
+    #[test]
+    fn an_address_says_where_it_is_and_what_it_is_in() {
+        let of = |advertised, here| {
+            let mut text = String::new();
+            let address = AddressStatus {
+                address: "fd00::80/64".into(),
+                interface: "eth1".into(),
+                advertised,
+                here,
+            };
+            plain_address(&mut text, &address);
+            text
+        };
+        assert_eq!(of(true, Some(true)), "  fd00::80/64 on eth1, here\n");
+        assert_eq!(of(true, None), "  fd00::80/64 on eth1\n");
+        assert_eq!(
+            of(false, Some(false)),
+            "  fd00::80/64 on eth1 (in no advert), not here\n"
+        );
+    }
+
+    #[test]
+    fn the_timing_is_told_as_people_have_configured_it() {
+        let mut text = String::new();
+        let timing = TimingStatus {
+            lateness: Some(LatenessStatus {
+                measured: 100,
+                worst: 1.25,
+                recent: 0.0004,
+                late: 1,
+            }),
+            scheduling: Some(SchedulingStatus {
+                policy: "RR".into(),
+                priority: 3,
+                nice: -10,
+                processors: vec![0, 1, 2, 5, 7, 8],
+                locked_memory: 29 << 20,
+            }),
+            raised_to: Some(3),
+        };
+        plain_timing(&mut text, &timing);
+        assert_eq!(
+            text,
+            "  scheduled RR 3 (for being late), nice -10, on processors 0-2,5,7-8, 29 MB kept in memory\n\
+             \x20 at worst 1.2 s late, 0.4 ms in the last minute, once by more than half an advert interval\n"
+        );
     }
 
     #[test]

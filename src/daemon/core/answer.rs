@@ -1,9 +1,13 @@
 //! What is asked at the control socket, and the answers.
 
+use nix::unistd::Pid;
+
+use super::report::HostAddresses;
 use super::*;
 use crate::alert::mail::MailStatus;
 use crate::daemon::messages::front::ToFront;
-use crate::daemon::messages::vrrp::ToVrrp;
+use crate::daemon::messages::vrrp::{LoopLateness, ToVrrp};
+use crate::sys::scheduling::Present;
 use crate::vrrp::memory::Report;
 
 /// How long the children may take to say what they know before the status goes without.
@@ -21,7 +25,7 @@ pub(super) struct StatusAsked {
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub live: Option<Box<Live>>,
-    pub report: Option<Box<Report>>,
+    pub report: Option<(Box<Report>, LoopLateness)>,
     pub mail: Option<MailStatus>,
 }
 
@@ -29,7 +33,7 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(super) enum Part {
     Live(Box<Live>),
-    Report(Box<Report>),
+    Report(Box<Report>, LoopLateness),
     Mail(MailStatus),
 }
 
@@ -37,7 +41,7 @@ impl Parts {
     fn put(&mut self, part: Part) {
         match part {
             Part::Live(live) => self.live = Some(live),
-            Part::Report(report) => self.report = Some(report),
+            Part::Report(report, lateness) => self.report = Some((report, lateness)),
             Part::Mail(mail) => self.mail = Some(mail),
         }
     }
@@ -100,7 +104,7 @@ impl Core {
         // What a checker of an older generation says is about other servers.
         let live = parts.live.as_deref();
         let live = live.filter(|live| live.generation == self.generation);
-        let report = parts.report.as_deref();
+        let report = parts.report.as_ref().map(|(report, _)| &**report);
         let children = [
             self.checker.status(live.is_some(), now),
             self.vrrp.status(report.is_some(), now),
@@ -116,8 +120,17 @@ impl Core {
             },
             uptime: (now - self.started).as_secs_f64(),
             children: children.into_iter().flatten().collect(),
+            vrrp_timing: self.vrrp.working().map(|pid| {
+                let lateness = parts.report.as_ref().map(|(_, lateness)| lateness);
+                let present = Present::of(Pid::from_raw(pid.cast_signed())).ok();
+                report::timing(lateness, present, self.scheduling.raised_to())
+            }),
             instances: match self.serves(Subsystem::Vrrp) {
-                true => report::instances(&self.model, &self.vrrp_memory, report, now),
+                true => {
+                    let host = host::addresses().ok().map(HostAddresses::new);
+                    let (model, memory) = (&self.model, &self.vrrp_memory);
+                    report::instances(model, memory, report, host.as_ref(), now)
+                }
                 false => Vec::new(),
             },
             groups: match self.serves(Subsystem::Vrrp) {

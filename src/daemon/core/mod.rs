@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | any child | `child`, its place `slot`, `life` |
 //! | the kinds of children: when they are needed, what is said to them and by them | `checker`, `vrrp`, `front` |
+//! | how they are scheduled | `scheduling` |
 //! | configurations | `reload`, `taken` |
 //! | what happens | `journal`, and from there `notify` and `outbox` |
 //! | what is written down | `record`, `keep` |
@@ -26,6 +27,7 @@ mod outbox;
 mod record;
 mod reload;
 pub mod report;
+mod scheduling;
 pub mod signals;
 mod slot;
 mod stop;
@@ -55,6 +57,7 @@ use self::outbox::Outbox;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
 use self::report::{Configuration, Status};
+use self::scheduling::VrrpScheduling;
 use self::slot::Slot;
 use self::stop::End;
 use self::taken::Taken;
@@ -177,6 +180,7 @@ struct Core {
     routers_in_force: Routers,
     /// The vrrp process was told to end because no instance is left.
     vrrp_dismissed: bool,
+    scheduling: VrrpScheduling,
     front: Slot<Front>,
     /// The front process was told to end because nothing is mailed any more.
     front_dismissed: bool,
@@ -276,6 +280,7 @@ impl Core {
             vrrp_memory: Default::default(),
             routers_in_force: Routers::default(),
             vrrp_dismissed: false,
+            scheduling: VrrpScheduling::new(),
             front: Slot::new(in_run_dir("ipvsd_front.pid")),
             front_dismissed: false,
             outbox: Outbox::default(),

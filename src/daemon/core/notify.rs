@@ -5,9 +5,11 @@
 //! was killed, so that what a script leaves behind fits the latest state. Those of
 //! different objects run side by side, and nothing waits for any of them.
 
-use std::collections::VecDeque;
-use std::collections::hash_map::{Entry, HashMap};
+mod queues;
 
+use std::collections::HashMap;
+
+use self::queues::{Push, Queues};
 use super::*;
 use crate::config::model::{Notify, ScriptId};
 use crate::daemon::scripts::Leavings;
@@ -153,45 +155,63 @@ impl Notifier {
 impl Core {
     /// Runs the scripts that are configured for what has happened.
     pub(super) fn notify(&mut self, event: &VrrpEvent) {
+        let subject = &event.subject;
         let (notified, priority) = match &event.change {
             Change::Entered { to, priority, .. } => (Notified::State(*to), *priority),
             Change::Stopped { priority, .. } => match self.ending {
                 Some(_) => (Notified::Stopped, *priority),
                 None => (Notified::Removed, *priority),
             },
+            // It comes once a minute at most, however many adverts there are, and so
+            // does the script. keepalived runs it for each of them.
+            Change::OtherMaster { .. } => {
+                return self.run_scripts(subject, "MASTER_RX_LOWER_PRI", |notify| {
+                    let script = notify.master_rx_lower_pri;
+                    script
+                        .map(|script| (script, Vec::new()))
+                        .into_iter()
+                        .collect()
+                });
+            }
             _ => return,
         };
         if notified == Notified::State(State::Init) {
             return;
         }
         // A process that goes on where the one before it was has changed nothing.
-        let before = self
-            .notifier
-            .notified
-            .insert(event.subject.clone(), notified);
-        if before == Some(notified) {
-            return;
+        let before = self.notifier.notified.insert(subject.clone(), notified);
+        if before != Some(notified) {
+            self.run_scripts(subject, notified.word(), |notify| {
+                jobs(notify, subject, notified, priority).collect()
+            });
         }
+    }
+
+    /// Runs those of an object's scripts that `choose` gives, with these arguments behind
+    /// their own.
+    fn run_scripts(
+        &mut self,
+        subject: &Subject,
+        what: &str,
+        choose: impl FnOnce(&Notify) -> Vec<(ScriptId, Vec<String>)>,
+    ) {
         // What is no longer configured still stops by what was.
         let found = self
             .taken
             .values()
             .rev()
-            .find_map(|taken| Some((taken, scripts_of(&taken.model, &event.subject)?)));
+            .find_map(|taken| Some((taken, scripts_of(&taken.model, subject)?)));
         let Some((taken, notify)) = found else { return };
-        let label = format!("{} ({})", event.subject.name(), notified.word());
-        let jobs = jobs(notify, &event.subject, notified, priority);
-        let jobs: Vec<Job> = jobs
-            .map(|(script, arguments)| Job {
+        let label = format!("{} ({what})", subject.name());
+        for (script, arguments) in choose(notify) {
+            let job = Job {
                 runner: taken.runner.clone(),
                 script,
                 arguments,
                 limit: taken.model.global.notify_timeout,
                 label: label.clone(),
-            })
-            .collect();
-        for job in jobs {
-            self.notifier.run(&event.subject, job);
+            };
+            self.notifier.run(subject, job);
         }
     }
 }
@@ -247,100 +267,9 @@ fn scripts_of<'a>(model: &'a Model, subject: &Subject) -> Option<&'a Notify> {
     }
 }
 
-/// One queue an object; of each, one job runs at a time.
-struct Queues<K, J> {
-    /// What waits. An object is in it while a job of it runs.
-    waiting: HashMap<K, VecDeque<J>>,
-}
-
-/// What becomes of a job.
-#[derive(Debug, PartialEq, Eq)]
-enum Push<J> {
-    /// It is to be started now.
-    Start(J),
-    Waits,
-    /// It waits, and this one, which has waited longest, never runs.
-    InPlaceOf(J),
-}
-
-impl<K, J> Default for Queues<K, J> {
-    fn default() -> Self {
-        Queues {
-            waiting: HashMap::new(),
-        }
-    }
-}
-
-impl<K: Eq + std::hash::Hash, J> Queues<K, J> {
-    /// A new job, of which at most `most` wait.
-    fn push(&mut self, key: K, job: J, most: usize) -> Push<J> {
-        let queue = match self.waiting.entry(key) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(VecDeque::new());
-                return Push::Start(job);
-            }
-            Entry::Occupied(occupied) => occupied.into_mut(),
-        };
-        queue.push_back(job);
-        match queue.len() > most {
-            true => queue.pop_front().map_or(Push::Waits, Push::InPlaceOf),
-            false => Push::Waits,
-        }
-    }
-
-    /// The job of this object that ran has ended: the next to be started, if one waits.
-    fn ended(&mut self, key: &K) -> Option<J> {
-        let next = self.waiting.get_mut(key)?.pop_front();
-        if next.is_none() {
-            self.waiting.remove(key);
-        }
-        next
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Forgets all that run and wait; those that wait, by object.
-    fn clear(&mut self) -> impl Iterator<Item = (K, VecDeque<J>)> {
-        self.waiting.drain()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_object_has_its_jobs_one_after_the_other_and_others_do_not_wait_for_it() {
-        let mut queues = Queues::default();
-        assert_eq!(queues.push("a", 1, 9), Push::Start(1));
-        assert_eq!(queues.push("a", 2, 9), Push::Waits);
-        assert_eq!(queues.push("b", 3, 9), Push::Start(3));
-        assert_eq!(queues.push("a", 4, 9), Push::Waits);
-        assert_eq!(queues.ended(&"a"), Some(2));
-        assert_eq!(queues.push("a", 5, 9), Push::Waits);
-        assert_eq!(queues.ended(&"b"), None);
-        assert_eq!(queues.ended(&"a"), Some(4));
-        assert_eq!(queues.ended(&"a"), Some(5));
-        assert!(!queues.is_empty());
-        assert_eq!(queues.ended(&"a"), None);
-        assert!(queues.is_empty());
-        assert_eq!(queues.push("a", 6, 9), Push::Start(6));
-    }
-
-    #[test]
-    fn of_too_many_the_oldest_is_left_out_and_the_latest_runs_last() {
-        let mut queues = Queues::default();
-        assert_eq!(queues.push("a", 1, 2), Push::Start(1));
-        for job in [2, 3] {
-            assert_eq!(queues.push("a", job, 2), Push::Waits);
-        }
-        assert_eq!(queues.push("a", 4, 2), Push::InPlaceOf(2));
-        assert_eq!(queues.ended(&"a"), Some(3));
-        assert_eq!(queues.ended(&"a"), Some(4));
-        assert_eq!(queues.ended(&"a"), None);
-    }
 
     #[test]
     fn each_state_has_its_script_and_all_have_notify() {

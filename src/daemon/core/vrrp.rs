@@ -70,10 +70,12 @@ impl Core {
             true => wanted.clone(),
             false => before.clone(),
         };
+        self.schedule_new_vrrp(pid, begin.no_swap);
         self.vrrp.send(&ToVrrp::Start(Box::new(VrrpStart {
             generation: begin.generation,
             settings: begin.settings.clone(),
             no_swap: begin.no_swap,
+            late_from: self.late_from(),
             memory: self.vrrp_memory.clone(),
             cause,
         })));
@@ -89,10 +91,12 @@ impl Core {
             settings,
             no_swap,
         } = routers;
+        self.reschedule_vrrp(no_swap);
         self.vrrp.send(&ToVrrp::Reload {
             generation,
             settings,
             no_swap,
+            late_from: self.late_from(),
         });
     }
 
@@ -143,6 +147,7 @@ impl Core {
     fn on_vrrp_message(&mut self, message: FromVrrp) {
         match message {
             FromVrrp::Alive => {}
+            FromVrrp::Late { by } => self.on_vrrp_late(by),
             FromVrrp::Failed(why) => self.vrrp.gave_up(why),
             FromVrrp::Ready { generation } => self.on_vrrp_ready(generation),
             FromVrrp::Changed { memory, told } => {
@@ -150,14 +155,20 @@ impl Core {
                 self.tell_all(told);
             }
             FromVrrp::Adverts(sent) => {
-                for (name, at) in sent {
-                    if let Some(instance) = self.vrrp_memory.instances.get_mut(&name) {
-                        instance.last_advert = Some(at);
+                for advert in sent {
+                    let instances = &mut self.vrrp_memory.instances;
+                    if let Some(instance) = instances.get_mut(&advert.instance) {
+                        instance.last_advert = Some(advert.at);
+                        instance.numbers = advert.numbers;
                     }
                 }
             }
-            FromVrrp::Status { request, report } => {
-                self.on_part_of_status(request, Part::Report(report));
+            FromVrrp::Status {
+                request,
+                report,
+                lateness,
+            } => {
+                self.on_part_of_status(request, Part::Report(report, lateness));
             }
             FromVrrp::Stopped { left } => {
                 for address in left {
@@ -178,6 +189,7 @@ impl Core {
             return;
         }
         self.routers_in_force = self.routers();
+        self.settle_vrrp_scheduling();
         self.forget_old_configurations();
         if let Some(arriving) = &mut self.arriving
             && arriving.generation == generation

@@ -1,11 +1,13 @@
 //! What core and the vrrp process say to each other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Told;
 use crate::alert::Cause;
 use crate::moment::Moment;
-use crate::vrrp::memory::{Memory, Report};
+use crate::vrrp::memory::{AdvertNumbers, Memory, Report};
 use crate::vrrp::settings::RouterSettings;
 
 /// From core to the vrrp process.
@@ -19,6 +21,8 @@ pub enum ToVrrp {
         settings: RouterSettings,
         /// `vrrp_no_swap`: nothing of the process may be put out of memory.
         no_swap: bool,
+        /// How late it has to be to say [`FromVrrp::Late`]; None is never.
+        late_from: Option<Duration>,
     },
     /// Say [`FromVrrp::Status`].
     Status { request: u64 },
@@ -35,6 +39,8 @@ pub struct VrrpStart {
     pub settings: RouterSettings,
     /// `vrrp_no_swap`: nothing of the process may be put out of memory.
     pub no_swap: bool,
+    /// How late it has to be to say [`FromVrrp::Late`]; None is never.
+    pub late_from: Option<Duration>,
     /// What the process before this one knew.
     pub memory: Memory,
     pub cause: Cause,
@@ -57,13 +63,39 @@ pub enum FromVrrp {
     },
     /// When these instances last sent an advert as master; said when it has grown by a
     /// part of the master-down interval, not for each advert.
-    Adverts(Vec<(String, Moment)>),
+    Adverts(Vec<SentAdvert>),
+    /// It did something this long after its time. Said at most once a second.
+    Late {
+        by: Duration,
+    },
     Status {
         request: u64,
         report: Box<Report>,
+        lateness: LoopLateness,
     },
     /// Handed over; every address is gone but for these.
     Stopped {
         left: Vec<String>,
     },
+}
+
+/// How late the vrrp process came to what was due, in its life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopLateness {
+    /// How often something was due.
+    pub measured: u64,
+    pub worst: Duration,
+    /// The worst of the latest minute.
+    pub recent: Duration,
+    /// How often by more than half of the shortest advert interval.
+    pub late: u64,
+}
+
+/// An instance's latest advert as master.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SentAdvert {
+    pub instance: String,
+    pub at: Moment,
+    /// What it was sent with, so that the next process goes on with greater numbers.
+    pub numbers: AdvertNumbers,
 }

@@ -1,8 +1,8 @@
 //! What core says, and what it is told.
 
-use super::{Core, VrrpProcess};
+use super::{Core, VrrpProcess, shortest_interval};
 use crate::alert::Cause;
-use crate::daemon::messages::vrrp::{FromVrrp, ToVrrp};
+use crate::daemon::messages::vrrp::{FromVrrp, SentAdvert, ToVrrp};
 use crate::moment::Moment;
 use crate::sys::clock;
 use crate::vrrp::router::master_down_interval;
@@ -19,14 +19,23 @@ impl VrrpProcess {
             ToVrrp::Start(_) => tracing::error!("core starts a vrrp process that runs already"),
             ToVrrp::Status { request } => {
                 let report = Box::new(self.router.report());
-                core.send(&FromVrrp::Status { request, report });
+                let lateness = self.lateness.known(clock::now());
+                core.send(&FromVrrp::Status {
+                    request,
+                    report,
+                    lateness,
+                });
             }
             ToVrrp::Reload {
                 generation,
                 settings,
-                no_swap: _,
+                no_swap,
+                late_from,
             } => {
                 self.generation = generation;
+                self.keep_in_memory(no_swap);
+                let shortest = shortest_interval(&settings);
+                self.lateness.configure(shortest, late_from);
                 self.listeners.want(&settings.instances, &self.worker);
                 self.router.reload(settings, clock::now());
                 self.tell_of_all_interfaces();
@@ -70,6 +79,9 @@ impl VrrpProcess {
                 told: std::mem::take(&mut self.told),
             });
         }
+        if let Some(by) = self.late.take() {
+            core.send(&FromVrrp::Late { by });
+        }
         // After what has come of it: then nothing more comes of the one before, and
         // nothing of it is left behind, whatever happens to this process.
         if self.kernel.is_in_step()
@@ -81,14 +93,13 @@ impl VrrpProcess {
         }
         if !self.new_adverts.is_empty() {
             let adverts = std::mem::take(&mut self.new_adverts);
-            let name = |id| {
-                self.router
-                    .settings(id)
-                    .map(|settings| settings.name.clone())
-            };
-            let adverts = adverts
-                .into_iter()
-                .filter_map(|(id, at)| Some((name(id)?, at)));
+            let adverts = adverts.into_iter().filter_map(|(id, at)| {
+                Some(SentAdvert {
+                    instance: self.router.settings(id)?.name.clone(),
+                    at,
+                    numbers: self.router.numbers(id)?.clone(),
+                })
+            });
             core.send(&FromVrrp::Adverts(adverts.collect()));
         }
     }

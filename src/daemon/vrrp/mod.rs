@@ -15,6 +15,7 @@ mod core;
 mod end;
 mod interfaces;
 mod kernel;
+mod lateness;
 mod listeners;
 mod outbox;
 mod worker;
@@ -23,9 +24,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use self::addresses::Operations;
 use self::kernel::Kernel;
+use self::lateness::{Lateness, Meter};
 use self::listeners::Listeners;
 use self::outbox::{Outbox, is_release};
 use self::worker::{Report, Worker};
@@ -39,8 +42,9 @@ use crate::sys::alarm::Alarm;
 use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
-use crate::sys::{clock, sandbox};
+use crate::sys::{clock, sandbox, scheduling};
 use crate::vrrp::input::Received;
+use crate::vrrp::settings::RouterSettings;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
 type Core = Connection<FromVrrp, ToVrrp>;
@@ -89,6 +93,12 @@ struct VrrpProcess {
     unready: Option<u64>,
     /// There are frames to be sent at once.
     announcing: bool,
+    lateness: Lateness,
+    meter: Meter,
+    /// Core is to know that something was done this late.
+    late: Option<Duration>,
+    /// Its memory is kept out of swap space.
+    no_swap: bool,
 }
 
 /// How it ends.
@@ -113,6 +123,7 @@ impl VrrpProcess {
         let snapshot = commands
             .dump()
             .map_err(cannot("read links and addresses"))?;
+        let meter = Meter::open();
         let alarm = Alarm::new().map_err(cannot("make a timer"))?;
         let confined = sandbox::confine_vrrp(|| Worker::start(commands));
         let (confinement, worker) = confined.map_err(cannot("give up its rights"))?;
@@ -137,12 +148,13 @@ impl VrrpProcess {
         let VrrpStart {
             generation,
             settings,
-            // Core has made sure that it can be.
-            no_swap: _,
+            no_swap,
+            late_from,
             memory,
             cause,
         } = *start;
         let mut listeners = Listeners::default();
+        let shortest = shortest_interval(&settings);
         listeners.want(&settings.instances, &worker);
         let mut process = VrrpProcess {
             generation,
@@ -164,7 +176,12 @@ impl VrrpProcess {
             new_adverts: BTreeMap::new(),
             unready: None,
             announcing: false,
+            lateness: Lateness::new(shortest, late_from),
+            meter,
+            late: None,
+            no_swap: false,
         };
+        process.keep_in_memory(no_swap);
         process.tell_of_all_interfaces();
         Ok(Some(process))
     }
@@ -212,6 +229,11 @@ impl VrrpProcess {
     fn turn(&mut self) -> Result<(), String> {
         // Taken first: what came in before it is taken in before the time is told.
         let now = clock::now();
+        let found = self.lateness.begin(now, || self.meter.usage());
+        if let Some(told) = found.told {
+            tracing::warn!("{told}");
+        }
+        self.late = self.late.or(found.for_core);
         self.take_in_kernel(now)
             .map_err(|error| format!("netlink fails: {error}"))?;
         let is_due = self.router.wake().is_some_and(|wake| wake <= now);
@@ -230,6 +252,8 @@ impl VrrpProcess {
             self.note_advert(instance, now);
         }
         self.announcing = self.outbox.announce(&mut self.router, now);
+        self.lateness.end(self.router.wake(), now);
+        self.meter.breathe(now);
         Ok(())
     }
 
@@ -267,6 +291,19 @@ impl VrrpProcess {
         }
     }
 
+    /// Keeps its memory out of swap space, or no longer.
+    fn keep_in_memory(&mut self, no_swap: bool) {
+        if self.no_swap == no_swap {
+            return;
+        }
+        match scheduling::lock_memory(no_swap) {
+            Ok(is_done) => self.no_swap = no_swap && is_done,
+            Err(error) => tracing::warn!(
+                "vrrp_no_swap: the vrrp process cannot keep its memory out of swap space: {error}"
+            ),
+        }
+    }
+
     fn wake(&self) -> Option<Moment> {
         let wakes = [
             self.router.wake(),
@@ -276,4 +313,12 @@ impl VrrpProcess {
         ];
         wakes.into_iter().flatten().min()
     }
+}
+
+/// The shortest advert interval that is configured.
+fn shortest_interval(settings: &RouterSettings) -> Option<Duration> {
+    let instances = settings.instances.iter();
+    instances
+        .map(|instance| instance.advert_interval.as_duration())
+        .min()
 }

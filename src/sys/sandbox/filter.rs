@@ -97,7 +97,15 @@ pub fn checker() -> Result<BpfProgram, BackendError> {
 /// The filter of the vrrp process, in the same manner.
 pub fn vrrp() -> Result<BpfProgram, BackendError> {
     let mut rules = Rules::new()?;
-    for call in [libc::SYS_recvmmsg, libc::SYS_timerfd_settime] {
+    for call in [
+        libc::SYS_recvmmsg,
+        libc::SYS_timerfd_settime,
+        // The kernel's count of the time that it waits for a processor.
+        libc::SYS_pread64,
+        // `vrrp_no_swap`.
+        libc::SYS_mlockall,
+        libc::SYS_munlockall,
+    ] {
         rules.allow(call, Vec::new())?;
     }
     // Adverts by an interface that has come later, and netlink anew where an answer

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::Router;
 use crate::moment::Moment;
-use crate::vrrp::arp;
-use crate::vrrp::input::Announcement;
+use crate::vrrp::input::{Announcement, InterfaceFacts};
 use crate::vrrp::instance::Instance;
 use crate::vrrp::link::Interfaces;
 use crate::vrrp::settings::VirtualAddress;
+use crate::vrrp::{arp, na};
 
 impl Router {
     /// The next frame to be sent once there is no action left: announcements wait for
@@ -47,15 +47,15 @@ impl Router {
     }
 }
 
-/// The interface's index and hardware address, where the address can be announced now.
-fn outlet(
+/// Where an address can be announced now, and how.
+fn outlet<'a>(
     member: &Instance,
     address: &VirtualAddress,
-    interfaces: &Interfaces,
-) -> Option<(u32, [u8; 6])> {
+    interfaces: &'a Interfaces,
+) -> Option<(&'a InterfaceFacts, [u8; 6])> {
     let facts = interfaces.facts(&address.interface)?;
-    (member.addresses.holds(address) && facts.is_up && address.address.is_ipv4())
-        .then_some((facts.index, facts.hardware_address?))
+    let is_there = member.addresses.holds(address) && facts.is_up;
+    is_there.then_some((facts, facts.hardware_address?))
 }
 
 fn announce(member: &mut Instance, interfaces: &Interfaces, now: Moment) -> Option<Announcement> {
@@ -67,14 +67,14 @@ fn announce(member: &mut Instance, interfaces: &Interfaces, now: Moment) -> Opti
     });
     let announcement = found.and_then(|index| {
         let address = &addresses[index];
-        let (interface, hardware) = outlet(member, address, interfaces)?;
-        let IpAddr::V4(address) = address.address else {
-            return None;
-        };
+        let (facts, hardware) = outlet(member, address, interfaces)?;
         Some(Announcement {
             instance: member.id,
-            interface,
-            frame: arp::gratuitous(hardware, address),
+            interface: facts.index,
+            frame: match address.address {
+                IpAddr::V4(address) => arp::gratuitous(hardware, address),
+                IpAddr::V6(address) => na::unsolicited(hardware, address, facts.is_router),
+            },
         })
     });
     member.rounds = rounds;

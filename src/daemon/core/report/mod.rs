@@ -1,6 +1,7 @@
 //! The status: what core knows, with what only the children can tell where they
 //! answer.
 
+mod timing;
 mod vrrp;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,9 +18,10 @@ use crate::lvs::{DestinationKey, Protocol, ServiceKey};
 use crate::moment::Moment;
 use crate::sys::ipvs::Counters;
 
+pub use self::timing::{LatenessStatus, SchedulingStatus, TimingStatus, timing};
 pub use self::vrrp::{
-    AddressStatus, GroupStatus, InstanceStatus, MailQueueStatus, MasterStatus, PacketsStatus,
-    foreign_packets, groups, instances, mail,
+    AddressStatus, GroupStatus, HostAddresses, InstanceStatus, MailQueueStatus, MasterStatus,
+    PacketsStatus, foreign_packets, groups, instances, mail,
 };
 
 /// What `ipvsd status --json` prints. Times are in seconds.
@@ -30,6 +32,8 @@ pub struct Status {
     pub configuration: Configuration,
     pub uptime: f64,
     pub children: Vec<ChildStatus>,
+    /// Of the vrrp process; None where none runs.
+    pub vrrp_timing: Option<TimingStatus>,
     pub instances: Vec<InstanceStatus>,
     pub groups: Vec<GroupStatus>,
     /// VRRP packets that belong to no instance, by interface and by kind.

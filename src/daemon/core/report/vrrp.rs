@@ -1,14 +1,18 @@
 //! Instances, sync groups and mail in the status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::alert::mail::MailStatus;
 use crate::config::model::{Model, VrrpInstance};
 use crate::daemon::core::outbox::Outbox;
+use crate::family::Family;
 use crate::moment::Moment;
+use crate::sys::host::HostAddress;
 use crate::vrrp::memory::{Counters, GroupReport, InstanceReport, Memory, Report};
+use crate::vrrp::settings::{Authentication, Delivery, VirtualAddress};
 
 /// An instance. What only the vrrp process knows is None where it does not answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,13 +26,23 @@ pub struct InstanceStatus {
     pub interface: String,
     pub vrid: u8,
     pub version: u8,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// `multicast` or `unicast`.
+    pub delivery: String,
+    /// Where adverts go: the group, or the peers.
+    pub destinations: Vec<String>,
+    /// `none`, `pass`, `ah` or `hmac`. Never a key.
+    pub authentication: String,
+    /// What the file says.
+    pub configured_interval: f64,
     /// What the file says.
     pub configured_priority: u8,
     /// The one in its adverts.
     pub priority: Option<u8>,
     /// The sync group that it is in.
     pub group: Option<String>,
-    /// In its adverts' order.
+    /// In its adverts' order; behind these, those that are in no advert.
     pub addresses: Vec<AddressStatus>,
     /// The master that is heard; None while it is master itself.
     pub master: Option<MasterStatus>,
@@ -41,6 +55,11 @@ pub struct AddressStatus {
     /// With the bits of its mask: `10.0.0.80/24`.
     pub address: String,
     pub interface: String,
+    /// Whether it stands in adverts: not that of `virtual_ipaddress_excluded`.
+    pub advertised: bool,
+    /// Whether this host has it now, on that interface; None where the kernel does not
+    /// tell.
+    pub here: Option<bool>,
 }
 
 /// Another router that is master.
@@ -60,7 +79,7 @@ pub struct PacketsStatus {
     /// Of these, with priority 0.
     pub releases_received: u64,
     pub became_master: u64,
-    /// Gratuitous ARP frames.
+    /// Gratuitous ARP and unsolicited neighbour advertisements.
     pub announcements_sent: u64,
     /// By the kind of what was wrong.
     pub dropped: BTreeMap<String, u64>,
@@ -86,12 +105,38 @@ pub struct MailQueueStatus {
     pub trouble: Option<String>,
 }
 
+/// All addresses of this host, each with the name of its interface and with its label.
+pub struct HostAddresses(HashSet<(IpAddr, String)>);
+
+impl HostAddresses {
+    pub fn new(addresses: Vec<HostAddress>) -> Self {
+        let mut all = HashSet::new();
+        for HostAddress { address, label } in addresses {
+            // No interface has a colon in its name.
+            if let Some((interface, _)) = label.split_once(':') {
+                all.insert((address, interface.to_owned()));
+            }
+            all.insert((address, label));
+        }
+        HostAddresses(all)
+    }
+
+    /// Whether an address is on the interface that it is to be put on, with whatever
+    /// mask: then this host answers for it.
+    fn has(&self, address: &VirtualAddress) -> bool {
+        let labels = address.label.iter().chain([&address.interface]);
+        let has = |label: &String| self.0.contains(&(address.address, label.clone()));
+        labels.into_iter().any(has)
+    }
+}
+
 /// The instances of the status, from the model, what core knows, and what the vrrp
 /// process tells.
 pub fn instances(
     model: &Model,
     memory: &Memory,
     report: Option<&Report>,
+    host: Option<&HostAddresses>,
     now: Moment,
 ) -> Vec<InstanceStatus> {
     let groups = &model.vrrp_sync_groups;
@@ -114,7 +159,10 @@ pub fn instances(
                 .map(|it| (it.state, it.since, &it.why)),
             now,
         );
-        instance_status(instance, known, group_of(name), reported, now)
+        InstanceStatus {
+            group: group_of(name),
+            ..instance_status(instance, known, reported, host, now)
+        }
     });
     statuses.collect()
 }
@@ -149,15 +197,26 @@ impl Known {
 fn instance_status(
     instance: &VrrpInstance,
     known: Known,
-    group: Option<String>,
     reported: Option<&InstanceReport>,
+    host: Option<&HostAddresses>,
     now: Moment,
 ) -> InstanceStatus {
     let settings = &instance.settings;
-    let addresses = settings.addresses.iter().map(|address| AddressStatus {
+    let advertised = settings.advertised().count();
+    let addresses = settings.addresses.iter().enumerate();
+    let addresses = addresses.map(|(at, address)| AddressStatus {
         address: address.to_string(),
         interface: address.interface.clone(),
+        advertised: at < advertised,
+        here: host.map(|host| host.has(address)),
     });
+    let (delivery, destinations) = match &settings.delivery {
+        Delivery::Multicast { group } => ("multicast", vec![group.to_string()]),
+        Delivery::Unicast(unicast) => {
+            let peers = unicast.peers.iter().map(|peer| peer.address.to_string());
+            ("unicast", peers.collect())
+        }
+    };
     let master = reported.and_then(|reported| reported.master);
     InstanceStatus {
         name: settings.name.clone(),
@@ -167,9 +226,22 @@ fn instance_status(
         interface: settings.interface.clone(),
         vrid: settings.vrid.get(),
         version: settings.version.number(),
+        family: match settings.family {
+            Family::V4 => "ipv4".to_owned(),
+            Family::V6 => "ipv6".to_owned(),
+        },
+        delivery: delivery.to_owned(),
+        destinations,
+        authentication: match settings.authentication {
+            Authentication::None => "none".to_owned(),
+            Authentication::Pass(_) => "pass".to_owned(),
+            Authentication::Header(_) => "ah".to_owned(),
+            Authentication::Hmac(_) => "hmac".to_owned(),
+        },
+        configured_interval: settings.advert_interval.as_duration().as_secs_f64(),
         configured_priority: settings.priority.0,
         priority: reported.map(|reported| reported.priority.0),
-        group,
+        group: None,
         addresses: addresses.collect(),
         master: master.map(|master| MasterStatus {
             address: master.address.to_string(),
