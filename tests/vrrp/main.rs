@@ -6,6 +6,7 @@ mod bench;
 mod captured;
 mod drops;
 mod faults;
+mod forged;
 mod groups;
 mod mutations;
 mod packets;
