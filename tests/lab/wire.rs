@@ -55,6 +55,23 @@ pub struct Heard {
     pub header: Vec<u8>,
 }
 
+/// A packet of VRRP, alone or in an authentication header, over whichever IP; read
+/// without any judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    pub at: Duration,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// Type of service, or traffic class.
+    pub class: u8,
+    /// TTL, or hop limit.
+    pub ttl: u8,
+    /// 112, or 51.
+    pub protocol: u8,
+    /// The VRRP part, long enough to have a priority.
+    pub message: Vec<u8>,
+}
+
 /// A gratuitous ARP frame or an unsolicited neighbour advertisement: the sender speaks
 /// of its own address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +181,11 @@ impl Traffic {
         self.frames.iter().filter_map(heard).collect()
     }
 
+    /// The VRRP packets of both families.
+    pub fn packets(&self) -> Vec<Packet> {
+        self.frames.iter().filter_map(packet).collect()
+    }
+
     pub fn announcements(&self) -> Vec<Announced> {
         self.frames.iter().filter_map(announced).collect()
     }
@@ -214,6 +236,41 @@ impl Traffic {
         }
         file
     }
+}
+
+fn packet(frame: &Frame) -> Option<Packet> {
+    let (class, ttl, protocol, source, destination, rest);
+    if let Some(packet) = payload(&frame.bytes, ETHERTYPE_IPV4) {
+        let header = usize::from(packet.first()? & 0x0f) * 4;
+        let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
+        (class, ttl, protocol) = (*packet.get(1)?, *packet.get(8)?, *packet.get(9)?);
+        source = v4(packet, 12)?;
+        destination = v4(packet, 16)?;
+        rest = packet.get(header..total)?;
+    } else {
+        let packet = payload(&frame.bytes, ETHERTYPE_IPV6)?;
+        let length = usize::from(u16::from_be_bytes([*packet.get(4)?, *packet.get(5)?]));
+        class = packet.first()? << 4 | packet.get(1)? >> 4;
+        (protocol, ttl) = (*packet.get(6)?, *packet.get(7)?);
+        source = v6(packet, 8)?;
+        destination = v6(packet, 24)?;
+        rest = packet.get(40..40 + length)?;
+    }
+    let message = match protocol {
+        PROTOCOL_VRRP => rest,
+        // Its length in units of 4 octets, less 2 (RFC 2402 section 2.2).
+        PROTOCOL_AH => rest.get((usize::from(*rest.get(1)?) + 2) * 4..)?,
+        _ => return None,
+    };
+    (message.len() > 2).then(|| Packet {
+        at: frame.at,
+        source,
+        destination,
+        class,
+        ttl,
+        protocol,
+        message: message.to_vec(),
+    })
 }
 
 fn heard(frame: &Frame) -> Option<Heard> {

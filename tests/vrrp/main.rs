@@ -8,6 +8,7 @@ mod delays;
 mod drops;
 mod faults;
 mod foreign;
+mod forged;
 mod groups;
 mod intervals;
 mod mutations;
