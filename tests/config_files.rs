@@ -159,7 +159,8 @@ fn very_many_faults() {
     let loaded = enormous(format!(
         "vrrp_instance a {{\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {{\n{addresses}}}\n}}\n"
     ));
-    assert_eq!(loaded.diagnostics.errors(), 1);
+    let told = &loaded.diagnostics;
+    assert_eq!((told.errors(), told.warnings()), (0, 1));
     let secrets = "auth_pass a b c\n".repeat(100_000);
     enormous(format!(
         "vrrp_instance a {{\nauthentication {{\n{secrets}}}\n}}\n"
@@ -193,10 +194,11 @@ fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
         String::from_utf8(out).expect("text")
     };
     let told = check(Format::Text(Style::Plain));
-    let warning = "warning: script `/nonexistent/check`: there is no such file\n";
+    let warning = "warning[script-absent]: script `/nonexistent/check`: there is no such file\n";
     assert!(told.contains(warning), "{told}");
     let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
     let problem = &told["script_problems"][0];
+    assert_eq!(problem["code"], "script-absent");
     assert_eq!(problem["problem"], "absent");
     assert_eq!(problem["script"], "/nonexistent/check");
 }
@@ -225,11 +227,11 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
         warnings,
         [
             format!(
-                "warning: {file}:2: interface nosuch0 does not exist on this host: \
+                "warning[interface-absent]: {file}:2: interface nosuch0 does not exist on this host: \
                  the instance VI_1 waits in FAULT until it appears"
             ),
             format!(
-                "warning: {file}:6: interface nosuch1 does not exist on this host: \
+                "warning[interface-absent]: {file}:6: interface nosuch1 does not exist on this host: \
                  the instance VI_1 cannot put its addresses on it until it appears"
             ),
         ]
@@ -243,6 +245,7 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
         (&"nosuch0".into(), &2.into())
     );
     assert_eq!(absent[1]["is_own"], false);
+    assert_eq!(absent[1]["code"], "interface-absent");
     assert_eq!(told["vrrp_instances"], 1);
 }
 

@@ -58,10 +58,10 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
             for problem in &script_problems {
-                writeln!(out, "warning: {problem}")?;
+                writeln!(out, "warning[{}]: {problem}", problem.problem.code())?;
             }
             for absent in &absent_interfaces {
-                writeln!(out, "warning: {absent}")?;
+                writeln!(out, "warning[{}]: {absent}", AbsentInterface::CODE)?;
             }
             writeln!(
                 out,
@@ -74,8 +74,20 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                 file: &file,
                 fine: loaded.model.is_some(),
                 findings: diagnostics.json(),
-                script_problems,
-                absent_interfaces,
+                script_problems: script_problems
+                    .into_iter()
+                    .map(|problem| Coded {
+                        code: problem.problem.code(),
+                        of: problem,
+                    })
+                    .collect(),
+                absent_interfaces: absent_interfaces
+                    .into_iter()
+                    .map(|absent| Coded {
+                        code: AbsentInterface::CODE,
+                        of: absent,
+                    })
+                    .collect(),
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -95,10 +107,18 @@ struct Report<'a> {
     fine: bool,
     #[serde(flatten)]
     findings: Json<'a>,
-    script_problems: Vec<ScriptProblem>,
-    absent_interfaces: Vec<AbsentInterface>,
+    script_problems: Vec<Coded<ScriptProblem>>,
+    absent_interfaces: Vec<Coded<AbsentInterface>>,
     #[serde(flatten)]
     counts: Option<Counts>,
+}
+
+/// A finding about this machine with its code.
+#[derive(Serialize)]
+struct Coded<T> {
+    code: &'static str,
+    #[serde(flatten)]
+    of: T,
 }
 
 /// How much a configuration has.

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod bench;
+mod captured;
 mod drops;
 mod faults;
 mod groups;

@@ -86,8 +86,13 @@ impl Copy {
             }
             let mut text = read(&root.join(&path));
             if file == Path::new("main.rs") {
-                // These want more crates, or would begin again from here.
-                let left_out = ["mod mutations;", "mod packets;", "mod pcap;"];
+                // These want more crates or files, or would begin again from here.
+                let left_out = [
+                    "mod captured;",
+                    "mod mutations;",
+                    "mod packets;",
+                    "mod pcap;",
+                ];
                 text = text
                     .lines()
                     .filter(|line| !left_out.contains(line))

@@ -296,7 +296,8 @@ fn a_lower_master_is_answered_and_the_addresses_announced_again() {
             Did::Sent(0, 100),
             told(Change::OtherMaster {
                 address: LOWER.into(),
-                priority: Priority(99)
+                priority: Priority(99),
+                is_answered: true,
             }),
         ]
     );

@@ -253,14 +253,14 @@ impl<'a> Lower<'a, '_> {
             .replace_with(name);
     }
 
-    fn out_of_range(&mut self, word: Word, range: &str) {
+    pub(super) fn out_of_range(&mut self, word: Word, range: &str) {
         let text = shown(self.text(word));
         let span = word.span();
         self.report(Code::OutOfRange, format!("`{text}` is out of range"))
             .at(span, format!("possible is {range}"));
     }
 
-    fn not_a_number(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
+    pub(super) fn not_a_number(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
         let text = shown(self.text(word));
         let span = word.span();
         let trailing = self.text(word).ends_with([';', ',']);

@@ -40,17 +40,11 @@ impl VrrpProcess {
                 Report::Listening {
                     interface,
                     index,
-                    destination,
+                    channel,
                     result,
                 } => {
-                    self.listeners.on_opened(
-                        &interface,
-                        index,
-                        destination,
-                        result,
-                        now,
-                        &self.worker,
-                    );
+                    self.listeners
+                        .on_opened(&interface, index, channel, result, now, &self.worker);
                     self.untold.insert(interface);
                 }
             }
@@ -108,8 +102,7 @@ impl VrrpProcess {
             let facts = self.kernel.facts(&name);
             match &facts {
                 Some(facts) => {
-                    let (index, worker) = (facts.index, &self.worker);
-                    if !self.listeners.attend(&name, index, now, worker) {
+                    if !self.listeners.attend(&name, facts, now, &self.worker) {
                         self.untold.insert(name);
                         continue;
                     }

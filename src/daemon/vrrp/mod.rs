@@ -18,6 +18,7 @@ mod kernel;
 mod lateness;
 mod listeners;
 mod outbox;
+mod wall_clock;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,6 +32,7 @@ use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
 use self::listeners::Listeners;
 use self::outbox::{Outbox, is_release};
+use self::wall_clock::WallClockWatch;
 use self::worker::{Report, Worker};
 use super::child;
 use super::ipc::Connection;
@@ -43,7 +45,6 @@ use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
 use crate::sys::{clock, sandbox, scheduling};
-use crate::vrrp::input::Received;
 use crate::vrrp::settings::RouterSettings;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
@@ -81,6 +82,7 @@ struct VrrpProcess {
     /// When it was last told of any, and whether there is something new for it.
     interfaces_told: Option<Moment>,
     interfaces_wait: bool,
+    wall_clock: WallClockWatch,
     /// What came back from the worker before all that was told had been read.
     reports: Vec<Report>,
     /// For core.
@@ -156,6 +158,8 @@ impl VrrpProcess {
         let mut listeners = Listeners::default();
         let shortest = shortest_interval(&settings);
         listeners.want(&settings.instances, &worker);
+        let mut wall_clock = WallClockWatch::default();
+        wall_clock.want(&settings.instances);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
@@ -170,6 +174,7 @@ impl VrrpProcess {
             untold: BTreeSet::new(),
             interfaces_told: None,
             interfaces_wait: false,
+            wall_clock,
             reports: Vec::new(),
             told: Vec::new(),
             adverts: HashMap::new(),
@@ -234,12 +239,14 @@ impl VrrpProcess {
             tracing::warn!("{told}");
         }
         self.late = self.late.or(found.for_core);
+        if let Some(clock) = self.wall_clock.look() {
+            self.router.handle(Input::WallClock(clock), now);
+        }
         self.take_in_kernel(now)
             .map_err(|error| format!("netlink fails: {error}"))?;
         let is_due = self.router.wake().is_some_and(|wake| wake <= now);
         let router = &mut self.router;
-        self.listeners.read(is_due, |interface, datagram| {
-            let packet = Received::V4(datagram);
+        self.listeners.read(is_due, |interface, packet| {
             let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });

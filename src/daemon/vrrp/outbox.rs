@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::moment::Moment;
@@ -23,8 +24,9 @@ const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 pub struct Outbox {
     sender: Sender,
     packets: PacketSocket,
-    /// Adverts for which there was no room. A later one takes an earlier one's place.
-    unsent: BTreeMap<InstanceId, Advert>,
+    /// Adverts for which there was no room, by whom they go to. A later one takes an
+    /// earlier one's place.
+    unsent: BTreeMap<(InstanceId, IpAddr), Advert>,
     /// Frames for which there was no room.
     held: VecDeque<Announcement>,
     /// When to try these again.
@@ -47,12 +49,13 @@ impl Outbox {
 
     /// Sends an advert. True if it has gone out.
     pub fn send(&mut self, advert: Advert, now: Moment) -> bool {
-        self.unsent.remove(&advert.instance);
+        let key = (advert.instance, advert.destination);
+        self.unsent.remove(&key);
         match self.sender.send(&advert) {
             Ok(()) => true,
             Err(error) if is_congestion(&error) => {
                 self.again = Some(now + PAUSE);
-                self.unsent.insert(advert.instance, advert);
+                self.unsent.insert(key, advert);
                 false
             }
             Err(error) => {
@@ -71,7 +74,7 @@ impl Outbox {
         self.again = None;
         let unsent = std::mem::take(&mut self.unsent);
         let mut sent = Vec::new();
-        for (instance, advert) in unsent {
+        for ((instance, _), advert) in unsent {
             let is_release = is_release(&advert);
             if self.send(advert, now) && !is_release {
                 sent.push(instance);
@@ -84,7 +87,7 @@ impl Outbox {
     /// word that it stops.
     pub fn forget(&mut self, instance: InstanceId) {
         self.unsent
-            .retain(|of, advert| *of != instance || is_release(advert));
+            .retain(|(of, _), advert| *of != instance || is_release(advert));
         self.held.retain(|held| held.instance != instance);
     }
 

@@ -4,7 +4,7 @@ use rtnetlink::packet_core::{
     DefaultNla, Emitable, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE,
     NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
 use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecUnspec, LinkAttribute, LinkExtentMask, LinkMessage,
 };
@@ -12,6 +12,10 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Address;
 use super::decode::IPV4_DEVCONF_PROMOTE_SECONDARIES;
+use crate::family::Family;
+
+/// INFINITY_LIFE_TIME of the kernel's addresses.
+const FOREVER: u32 = u32::MAX;
 
 /// RTM_NEWADDR. One that is there already becomes permanent, and that is all.
 pub(super) fn add_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
@@ -28,6 +32,13 @@ pub(super) fn add_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
         // In use at once: it has been another director's until a moment ago, and
         // nobody else's.
         attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        if address.prefix == Family::V6.address_bits() {
+            // Nothing of the host's own is sent from it unless somebody says so.
+            let mut lifetime = CacheInfo::default();
+            lifetime.ifa_preferred = 0;
+            lifetime.ifa_valid = FOREVER;
+            attributes.push(AddressAttribute::CacheInfo(lifetime));
+        }
     }
     let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
     push(RouteNetlinkMessage::NewAddress(message), flags, seq, into);

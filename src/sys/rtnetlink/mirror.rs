@@ -1,6 +1,7 @@
 //! What is known of the kernel's links and addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::{Address, Link, Notice};
 use crate::vrrp::InterfaceFacts;
@@ -9,7 +10,7 @@ use crate::vrrp::InterfaceFacts;
 #[derive(Debug, Default)]
 pub struct Mirror {
     links: BTreeMap<u32, Link>,
-    /// By interface, in the kernel's order.
+    /// By interface, in the order of [`put_address`].
     addresses: BTreeMap<u32, Vec<Address>>,
     /// Names of interfaces that are not what they were.
     changed: BTreeSet<String>,
@@ -44,6 +45,12 @@ impl Mirror {
                     addresses.retain(|known| !known.is_same(&address));
                 }
             }
+            Notice::Forwarding { interface, on } => {
+                self.touch(interface);
+                if let Some(link) = self.links.get_mut(&interface) {
+                    link.forwards_ipv6 = on;
+                }
+            }
         }
     }
 
@@ -58,7 +65,11 @@ impl Mirror {
             .map(|link| (link.index, link))
             .collect();
         self.addresses.clear();
-        for address in snapshot.addresses {
+        let (v4, v6): (Vec<_>, Vec<_>) = snapshot
+            .addresses
+            .into_iter()
+            .partition(|address| address.address.is_ipv4());
+        for address in v4.into_iter().chain(v6.into_iter().rev()) {
             let addresses = self.addresses.entry(address.interface).or_default();
             addresses.push(address);
         }
@@ -77,20 +88,23 @@ impl Mirror {
     /// What there is to know of an interface; None where there is none of this name.
     pub fn facts(&self, name: &str) -> Option<InterfaceFacts> {
         let link = self.link(name)?;
-        let addresses = self.addresses.get(&link.index).into_iter().flatten();
+        let addresses = self.addresses(link.index);
+        let unusable = addresses.iter().filter(|address| address.is_unusable);
         Some(InterfaceFacts {
             index: link.index,
             is_up: link.is_up,
             hardware_address: link.hardware_address,
             addresses: addresses
+                .iter()
                 .map(|address| (address.address, address.prefix))
                 .collect(),
-            unusable: Vec::new(),
-            is_router: false,
+            unusable: unusable.map(|address| address.address).collect(),
+            is_router: link.forwards_ipv6,
         })
     }
 
-    /// The addresses of an interface, in the kernel's order.
+    /// The addresses of an interface: those of IPv4 in the kernel's order, then those of
+    /// IPv6 in its order turned round.
     pub fn addresses(&self, interface: u32) -> &[Address] {
         self.addresses
             .get(&interface)
@@ -147,9 +161,11 @@ impl Mirror {
     }
 }
 
-/// The kernel does not tell where in the list an address has been put. It puts a
-/// secondary one at the end, and another one behind the last of the others whose scope
-/// is as narrow or narrower.
+/// The kernel does not tell where in the list an address has been put. Of IPv4 it puts
+/// a secondary one at the end, and another one behind the last of the others whose scope
+/// is as narrow or narrower. Its list of IPv6 begins with the widest scope and the
+/// newest address; here it stands the other way round, so that the first one for the
+/// link is the one that the kernel takes for its own too, and stays so when others come.
 fn put_address(addresses: &mut Vec<Address>, address: Address) {
     let known = addresses.iter().position(|known| known.is_same(&address));
     if let Some(at) = known {
@@ -160,14 +176,16 @@ fn put_address(addresses: &mut Vec<Address>, address: Address) {
         // Promoted.
         addresses.remove(at);
     }
-    let at = match address.is_secondary || address.address.is_ipv6() {
-        true => addresses.len(),
-        false => addresses
-            .iter()
-            .rposition(|known| {
-                known.address.is_ipv4() && !known.is_secondary && address.scope <= known.scope
-            })
-            .map_or(0, |last| last + 1),
+    let behind = |stays_before: &dyn Fn(&Address) -> bool| {
+        let last = addresses.iter().rposition(stays_before);
+        last.map_or(0, |last| last + 1)
+    };
+    let at = match address.address {
+        IpAddr::V4(_) if address.is_secondary => behind(&|known| known.address.is_ipv4()),
+        IpAddr::V4(_) => behind(&|known| {
+            known.address.is_ipv4() && !known.is_secondary && address.scope <= known.scope
+        }),
+        IpAddr::V6(_) => behind(&|known| known.address.is_ipv4() || address.scope <= known.scope),
     };
     addresses.insert(at, address);
 }
@@ -194,6 +212,7 @@ mod tests {
             is_up: true,
             hardware_address: Some([2, 0, 0, 0, 0, index as u8]),
             promotes_secondaries: Some(false),
+            forwards_ipv6: false,
         })
     }
 
@@ -209,6 +228,7 @@ mod tests {
             scope,
             label: None,
             is_secondary,
+            is_unusable: false,
         }
     }
 
@@ -244,6 +264,69 @@ mod tests {
             listed(&mirror),
             ["10.0.0.2/24", "10.1.0.1/24", "10.0.0.3/24"]
         );
+    }
+
+    #[test]
+    fn the_oldest_address_of_the_link_is_the_first_one_of_ipv6() {
+        // As the kernel lists them after having been given them in the order 1 to 5.
+        let snapshot = |addresses: &[Address]| {
+            let mut mirror = Mirror::default();
+            let Notice::Link(link) = link(2, "eth0") else {
+                unreachable!()
+            };
+            mirror.replace(Snapshot {
+                links: vec![link],
+                addresses: addresses.to_vec(),
+            });
+            listed(&mirror)
+        };
+        let [one, two, three, four, five] = [
+            address("fe80::1/64", 253, false),
+            address("fd00::2/64", 0, false),
+            address("10.0.0.3/24", 0, false),
+            address("fd00::4/64", 0, false),
+            address("fe80::5/64", 253, false),
+        ];
+        let listed_then = listed(&mirror(&[
+            one.clone(),
+            two.clone(),
+            three.clone(),
+            four.clone(),
+            five.clone(),
+        ]));
+        let in_order = [
+            "10.0.0.3/24",
+            "fe80::1/64",
+            "fe80::5/64",
+            "fd00::2/64",
+            "fd00::4/64",
+        ];
+        assert_eq!(listed_then, in_order);
+        assert_eq!(snapshot(&[three, four, two, five, one]), in_order);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_from_is_said_until_it_can() {
+        let mut asked = address("fe80::1/64", 253, false);
+        asked.is_unusable = true;
+        let mut mirror = mirror(std::slice::from_ref(&asked));
+        assert_eq!(mirror.facts("eth0").unwrap().unusable, [asked.address]);
+        mirror.take_changed();
+        asked.is_unusable = false;
+        mirror.apply(Notice::Address(asked));
+        assert_eq!(mirror.take_changed(), BTreeSet::from(["eth0".into()]));
+        assert!(mirror.facts("eth0").unwrap().unusable.is_empty());
+    }
+
+    #[test]
+    fn a_router_says_so() {
+        let mut mirror = mirror(&[]);
+        assert!(!mirror.facts("eth0").unwrap().is_router);
+        let forwarding = |on| Notice::Forwarding { interface: 2, on };
+        mirror.apply(forwarding(true));
+        assert!(mirror.facts("eth0").unwrap().is_router);
+        mirror.apply(forwarding(false));
+        assert!(!mirror.facts("eth0").unwrap().is_router);
     }
 
     #[test]

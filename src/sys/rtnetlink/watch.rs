@@ -47,6 +47,7 @@ impl Watch {
             MulticastGroup::Link,
             MulticastGroup::Ipv4Ifaddr,
             MulticastGroup::Ipv6Ifaddr,
+            MulticastGroup::Ipv6Netconf,
         ];
         let groups = groups.map(|group| 1 << (group as u32 - 1));
         socket.bind(&SocketAddr::new(0, groups.into_iter().sum()))?;

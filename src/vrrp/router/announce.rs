@@ -14,16 +14,20 @@ impl Router {
     /// The next frame to be sent once there is no action left: announcements wait for
     /// adverts, never the other way round. None while nothing is due.
     pub fn next_announcement(&mut self, now: Moment) -> Option<Announcement> {
-        let groups = self.groups.len();
-        for _ in 0..groups {
-            let group = &mut self.groups[self.turn % groups];
-            for member in &mut group.members {
+        for _ in 0..self.agenda.due(now).count() {
+            // All have their turn, one after the other.
+            let due = self.agenda.due(now);
+            let group = due.min_by_key(|group| (*group < self.turn, *group))?;
+            for member in &mut self.groups[group].members {
                 if let Some(announcement) = announce(member, &self.interfaces, now) {
                     member.counters.announcements += 1;
+                    self.turn = group;
+                    self.touch(group);
                     return Some(announcement);
                 }
             }
-            self.turn = (self.turn + 1) % groups;
+            self.turn = group + 1;
+            self.touch(group);
         }
         None
     }
@@ -31,15 +35,17 @@ impl Router {
     /// Whether announcements are due that [`next_announcement`](Self::next_announcement)
     /// would hand out now.
     pub fn has_announcements(&self, now: Moment) -> bool {
-        self.groups
-            .iter()
-            .flat_map(|group| &group.members)
-            .any(|member| is_due(member, &self.interfaces, now))
+        let mut members = self
+            .agenda
+            .due(now)
+            .filter_map(|group| self.groups.get(group))
+            .flat_map(|group| &group.members);
+        members.any(|member| is_due(member, &self.interfaces, now))
     }
 
-    /// Rounds that have nobody to announce come to their end.
-    pub(super) fn end_rounds(&mut self, now: Moment) {
-        for member in self.groups.iter_mut().flat_map(|group| &mut group.members) {
+    /// Rounds of a group that have nobody to announce come to their end.
+    pub(super) fn end_rounds(&mut self, group: usize, now: Moment) {
+        for member in &mut self.groups[group].members {
             if !is_due(member, &self.interfaces, now) {
                 member.rounds.drop_current();
             }
