@@ -39,6 +39,44 @@ pub struct Frame {
     pub bytes: Vec<u8>,
 }
 
+impl Frame {
+    /// The VRRP packet in it, if there is one that is long enough to have a priority.
+    pub fn advert(&self) -> Option<Heard> {
+        let (from, to, protocol, header) = match payload(&self.bytes, ETHERTYPE_IPV4) {
+            Some(packet) => {
+                let header = usize::from(packet.first()? & 0x0f) * 4;
+                let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
+                let packet = packet.get(..total)?;
+                let protocol = *packet.get(9)?;
+                (v4(packet, 12)?, v4(packet, 16)?, protocol, (packet, header))
+            }
+            None => {
+                let packet = payload(&self.bytes, ETHERTYPE_IPV6)?;
+                let protocol = *packet.get(6)?;
+                let header = (packet, IPV6_HEADER);
+                (v6(packet, 8)?, v6(packet, 24)?, protocol, header)
+            }
+        };
+        let (packet, mut length) = header;
+        match protocol {
+            PROTOCOL_VRRP => {}
+            PROTOCOL_AH => length += AH_LENGTH,
+            _ => return None,
+        }
+        let message = packet.get(length..)?;
+        Some(Heard {
+            at: self.at,
+            from,
+            to,
+            version: message.first()? >> 4,
+            vrid: *message.get(1)?,
+            priority: *message.get(2)?,
+            message: message.to_vec(),
+            header: packet[..length].to_vec(),
+        })
+    }
+}
+
 /// A VRRP packet (RFC 3768 section 5.1, RFC 9568 section 5.1), in an authentication
 /// header or not, read without any judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +199,7 @@ impl Traffic {
 
     /// The VRRP packets that are long enough to have a priority.
     pub fn adverts(&self) -> Vec<Heard> {
-        self.frames.iter().filter_map(heard).collect()
+        self.frames.iter().filter_map(Frame::advert).collect()
     }
 
     pub fn announcements(&self) -> Vec<Announced> {
@@ -214,41 +252,6 @@ impl Traffic {
         }
         file
     }
-}
-
-fn heard(frame: &Frame) -> Option<Heard> {
-    let (from, to, protocol, header) = match payload(&frame.bytes, ETHERTYPE_IPV4) {
-        Some(packet) => {
-            let header = usize::from(packet.first()? & 0x0f) * 4;
-            let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
-            let packet = packet.get(..total)?;
-            let protocol = *packet.get(9)?;
-            (v4(packet, 12)?, v4(packet, 16)?, protocol, (packet, header))
-        }
-        None => {
-            let packet = payload(&frame.bytes, ETHERTYPE_IPV6)?;
-            let protocol = *packet.get(6)?;
-            let header = (packet, IPV6_HEADER);
-            (v6(packet, 8)?, v6(packet, 24)?, protocol, header)
-        }
-    };
-    let (packet, mut length) = header;
-    match protocol {
-        PROTOCOL_VRRP => {}
-        PROTOCOL_AH => length += AH_LENGTH,
-        _ => return None,
-    }
-    let message = packet.get(length..)?;
-    Some(Heard {
-        at: frame.at,
-        from,
-        to,
-        version: message.first()? >> 4,
-        vrid: *message.get(1)?,
-        priority: *message.get(2)?,
-        message: message.to_vec(),
-        header: packet[..length].to_vec(),
-    })
 }
 
 fn announced(frame: &Frame) -> Option<Announced> {

@@ -209,12 +209,21 @@ fn go_and_return(lab: &Lab, programs: [Program; 2]) {
     both.assert_no_complaints(&one);
     both.assert_no_complaints(&two);
     for (cable, director) in cables.into_iter().zip([director1, director2]) {
-        let traffic = cable.stop();
+        let mut traffic = cable.stop();
         let sent = traffic.clone().sent_by(director, "eth0").adverts();
         for kind in &both.kinds {
             let of = sent.iter().filter(|advert| advert.vrid == kind.vrid);
             assert!(of.count() >= 3, "{} of {}", kind.name, director.name());
         }
+        // To tshark a checksum of version 3 covers a pseudo header with where it goes.
+        traffic.frames.retain(|frame| {
+            let odd = |vrid| {
+                both.kinds
+                    .iter()
+                    .any(|it| it.vrid == vrid && it.has_odd_checksum())
+            };
+            !frame.advert().is_some_and(|advert| odd(advert.vrid))
+        });
         traffic.assert_well_formed(lab, director.name());
     }
 }

@@ -138,6 +138,10 @@ impl Kind {
         self.lines.contains("HMAC") && !self.lines.contains("receive-only")
     }
 
+    pub fn has_odd_checksum(&self) -> bool {
+        self.lines.contains("checksum")
+    }
+
     pub fn has_ah(&self) -> bool {
         self.lines.contains("auth_type AH")
     }
