@@ -221,7 +221,7 @@ impl Router {
 
     /// Lets every instance know what the wall clock is.
     fn tell_wall_clock(&mut self) {
-        let members = self.groups.iter_mut().flat_map(|group| &mut group.members);
+        let members = self.groups.iter_mut().flat_map(Group::all_mut);
         members.for_each(|member| member.guard.set_wall_clock(self.wall_clock));
     }
 

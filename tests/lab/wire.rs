@@ -19,9 +19,6 @@ const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 const PROTOCOL_VRRP: u8 = 112;
 const PROTOCOL_AH: u8 = 51;
 const PROTOCOL_ICMPV6: u8 = 58;
-/// Of an authentication header with a check value of 96 bits (RFC 2402 section 2,
-/// RFC 2403).
-const AH_LENGTH: usize = 24;
 const IPV6_HEADER: usize = 40;
 /// RFC 4861 section 4.4.
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
@@ -42,37 +39,41 @@ pub struct Frame {
 impl Frame {
     /// The VRRP packet in it, if there is one that is long enough to have a priority.
     pub fn advert(&self) -> Option<Heard> {
-        let (from, to, protocol, header) = match payload(&self.bytes, ETHERTYPE_IPV4) {
-            Some(packet) => {
-                let header = usize::from(packet.first()? & 0x0f) * 4;
-                let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
-                let packet = packet.get(..total)?;
-                let protocol = *packet.get(9)?;
-                (v4(packet, 12)?, v4(packet, 16)?, protocol, (packet, header))
-            }
-            None => {
-                let packet = payload(&self.bytes, ETHERTYPE_IPV6)?;
-                let protocol = *packet.get(6)?;
-                let header = (packet, IPV6_HEADER);
-                (v6(packet, 8)?, v6(packet, 24)?, protocol, header)
-            }
-        };
-        let (packet, mut length) = header;
+        let (packet, mut header, class, ttl, protocol, source, destination);
+        if let Some(v4_packet) = payload(&self.bytes, ETHERTYPE_IPV4) {
+            let total = u16::from_be_bytes([*v4_packet.get(2)?, *v4_packet.get(3)?]);
+            packet = v4_packet.get(..total.into())?;
+            header = usize::from(packet.first()? & 0x0f) * 4;
+            (class, ttl, protocol) = (*packet.get(1)?, *packet.get(8)?, *packet.get(9)?);
+            (source, destination) = (v4(packet, 12)?, v4(packet, 16)?);
+        } else {
+            let v6_packet = payload(&self.bytes, ETHERTYPE_IPV6)?;
+            let length = u16::from_be_bytes([*v6_packet.get(4)?, *v6_packet.get(5)?]);
+            packet = v6_packet.get(..IPV6_HEADER + usize::from(length))?;
+            header = IPV6_HEADER;
+            class = packet[0] << 4 | packet[1] >> 4;
+            (protocol, ttl) = (packet[6], packet[7]);
+            (source, destination) = (v6(packet, 8)?, v6(packet, 24)?);
+        }
         match protocol {
             PROTOCOL_VRRP => {}
-            PROTOCOL_AH => length += AH_LENGTH,
+            // Its length in units of 4 octets, less 2 (RFC 2402 section 2.2).
+            PROTOCOL_AH => header += (usize::from(*packet.get(header + 1)?) + 2) * 4,
             _ => return None,
         }
-        let message = packet.get(length..)?;
+        let message = packet.get(header..)?;
         Some(Heard {
             at: self.at,
-            from,
-            to,
+            source,
+            destination,
+            class,
+            ttl,
+            protocol,
             version: message.first()? >> 4,
             vrid: *message.get(1)?,
             priority: *message.get(2)?,
             message: message.to_vec(),
-            header: packet[..length].to_vec(),
+            header: packet[..header].to_vec(),
         })
     }
 }
@@ -82,8 +83,14 @@ impl Frame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     pub at: Duration,
-    pub from: IpAddr,
-    pub to: IpAddr,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// Type of service, or traffic class.
+    pub class: u8,
+    /// TTL, or hop limit.
+    pub ttl: u8,
+    /// 112, or 51.
+    pub protocol: u8,
     pub version: u8,
     pub vrid: u8,
     pub priority: u8,

@@ -143,7 +143,7 @@ impl<'a> Both<'a> {
             let heard = traffic.adverts();
             let of = heard
                 .iter()
-                .filter(|it| it.from.to_string().starts_with(host));
+                .filter(|it| it.source.to_string().starts_with(host));
             let forms: BTreeSet<_> = of.map(|it| (it.vrid, it.version)).collect();
             let wanted = [(51, 3), (52, 2)];
             let wanted = if host == "fe80::" {
