@@ -24,10 +24,11 @@ const IPV6_HEADER: usize = 40;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
 /// What tshark is to show. It warns of an address that two hosts have had, too, which
-/// is what failover is about; so of its warnings only those on VRRP count.
-const FAULTS: &str = "_ws.malformed || vrrp.checksum.status == Bad || ip.checksum.status == Bad \
-                      || icmpv6.checksum.status == Bad \
-                      || ((vrrp || ah || icmpv6) && _ws.expert.severity >= 0x00600000)";
+/// is what failover is about; so of its warnings only those on VRRP count. A host where
+/// nothing listens any more sends back a piece of what it got: that has been seen whole.
+const FAULTS: &str = "!icmp && (_ws.malformed || vrrp.checksum.status == Bad \
+                      || ip.checksum.status == Bad || icmpv6.checksum.status == Bad \
+                      || ((vrrp || ah || icmpv6) && _ws.expert.severity >= 0x00600000))";
 
 #[derive(Clone, Debug)]
 pub struct Frame {
