@@ -211,9 +211,8 @@ impl Group {
             }
             // After a standstill others may have announced the addresses.
             if member.is_given_up(now) {
-                member
-                    .rounds
-                    .repeat(now, member.settings.announcements.delay);
+                let settings = &member.settings.announcements;
+                member.rounds.begin_again(now, settings);
             }
             member.answers = 0;
             member.advertise(now, out);

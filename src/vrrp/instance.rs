@@ -337,15 +337,10 @@ impl Instance {
     }
 
     pub fn wake(&self) -> Option<Moment> {
-        [
-            self.timer,
-            self.rounds.wake(),
-            self.addresses.wake(),
-            self.drops.wake(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.timer, self.addresses.wake(), self.drops.wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub fn memory(&self) -> InstanceMemory {

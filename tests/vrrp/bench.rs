@@ -214,6 +214,8 @@ pub fn settings(instances: Vec<InstanceSettings>, groups: Vec<GroupSettings>) ->
 pub struct Bench {
     pub router: Router,
     pub now: Moment,
+    /// The announcements that [`drain`](Bench::drain) has seen go out.
+    pub announced: Vec<(Moment, Announcement)>,
     /// What the router has been told of its interfaces, by link.
     links: BTreeMap<u8, Option<InterfaceFacts>>,
 }
@@ -248,6 +250,7 @@ impl Bench {
         Bench {
             router: Router::new(settings(instances, groups), memory, now),
             now,
+            announced: Vec::new(),
             links: BTreeMap::new(),
         }
     }
@@ -290,8 +293,9 @@ impl Bench {
                     _ => {}
                 }
             }
-            if self.router.next_announcement(self.now).is_none() {
-                return did;
+            match self.router.next_announcement(self.now) {
+                Some(announcement) => self.announced.push((self.now, announcement)),
+                None => return did,
             }
         }
     }
