@@ -54,8 +54,8 @@ enum Kind {
 /// What a done operation leads to.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// Addresses have come that are to be announced.
-    pub announce: bool,
+    /// Addresses have come, and are to be announced.
+    pub came: HashSet<VirtualAddress>,
     pub told: Vec<Change>,
 }
 
@@ -115,8 +115,8 @@ impl Addresses {
                     if kind == Kind::PutBack {
                         put_back.push(address.clone());
                     }
+                    result.came.insert(address.clone());
                     self.held.insert(address);
-                    result.announce = true;
                 }
             }
         }

@@ -211,9 +211,8 @@ impl Group {
             }
             // After a standstill others may have announced the addresses.
             if member.is_given_up(now) {
-                member
-                    .rounds
-                    .repeat(now, member.settings.announcements.delay);
+                let settings = &member.settings.announcements;
+                member.rounds.begin_again(now, settings);
             }
             member.answers = 0;
             member.advertise(now, out);
@@ -292,8 +291,8 @@ impl Group {
         for member in self.members.iter_mut().filter(others) {
             match to {
                 State::Master => {
-                    member.forget_interval(out);
                     member.advertise(now, out);
+                    member.forget_interval(out);
                 }
                 State::Backup if member.ready => member.timer = None,
                 State::Backup => {

@@ -16,7 +16,7 @@ use super::hear::{self, Context};
 use super::input::{Action, Input, InstanceId, InterfaceFacts, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
-use super::memory::{Memory, Report};
+use super::memory::{AdvertNumbers, Memory, Report};
 use super::packet::{Datagram, DropKind, Message};
 use super::settings::{InstanceSettings, RouterSettings};
 use super::types::State;
@@ -24,6 +24,7 @@ use crate::moment::Moment;
 use crate::vrrp::VrrpEvent;
 
 use agenda::Agenda;
+use announce::Announcer;
 use foreign::Foreign;
 use places::Places;
 
@@ -45,8 +46,7 @@ pub struct Router {
     begins: Moment,
     actions: VecDeque<Action>,
     next_id: u32,
-    /// Which group is to announce next, so that all have their turn.
-    turn: usize,
+    announcer: Announcer,
     is_stopped: bool,
     wall_clock: WallClock,
 }
@@ -70,7 +70,7 @@ impl Router {
             }),
             actions: VecDeque::new(),
             next_id: 0,
-            turn: 0,
+            announcer: Announcer::new(),
             is_stopped: false,
             wall_clock: WallClock::default(),
         };
@@ -104,10 +104,9 @@ impl Router {
                 if let Some((group, member)) = self.places.of_instance(instance) {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
-                    if done.announce && member.state == State::Master {
-                        member
-                            .rounds
-                            .begin(now, member.settings.announcements.delay);
+                    if !done.came.is_empty() && member.state == State::Master {
+                        let settings = &member.settings.announcements;
+                        member.rounds.begin(done.came, now, settings);
                     }
                     for change in done.told {
                         member.tell(change, &mut self.actions);
@@ -120,6 +119,7 @@ impl Router {
                 for group in &mut self.groups {
                     group.stop(now, &mut self.actions);
                 }
+                self.end_announcing();
                 self.is_stopped = true;
             }
         }
@@ -191,8 +191,10 @@ impl Router {
         self.touch(place);
     }
 
-    /// Notes when a group wants to be woken, after anything that may have changed it.
+    /// Notes when a group wants to be woken, and what it wants announced, after anything
+    /// that may have changed it.
     fn touch(&mut self, group: usize) {
+        self.take_in_rounds(group);
         let wake = self.groups.get(group).and_then(|it| it.wake(self.begins));
         self.agenda.set(group, wake);
     }
@@ -263,7 +265,6 @@ impl Router {
         for group in due {
             let it = &mut self.groups[group];
             it.on_time(&self.interfaces, self.begins, now, &mut self.actions);
-            self.end_rounds(group, now);
             self.touch(group);
         }
         for (name, foreign) in &mut self.foreign {
@@ -278,6 +279,12 @@ impl Router {
     /// When [`on_time`](Self::on_time) is to be called next, if nothing happens before.
     /// In the past while there are announcements to be handed out.
     pub fn wake(&self) -> Option<Moment> {
+        let announcements = self.announcement_wake();
+        self.timers_wake().into_iter().chain(announcements).min()
+    }
+
+    /// The same, but for announcements: there is something to be decided then.
+    pub fn timers_wake(&self) -> Option<Moment> {
         if self.is_stopped {
             return None;
         }
@@ -294,6 +301,12 @@ impl Router {
     pub fn settings(&self, instance: InstanceId) -> Option<&InstanceSettings> {
         let (group, member) = self.places.of_instance(instance)?;
         Some(&self.groups.get(group)?.members.get(member)?.settings)
+    }
+
+    /// The numbers of an instance's adverts, which the next process would have to know.
+    pub fn numbers(&self, instance: InstanceId) -> Option<&AdvertNumbers> {
+        let (group, member) = self.places.of_instance(instance)?;
+        Some(self.groups.get(group)?.members.get(member)?.guard.numbers())
     }
 
     /// What the next process would have to know.

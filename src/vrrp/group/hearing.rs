@@ -1,6 +1,6 @@
 //! What a group makes of other routers' adverts.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::{Group, Parting};
 use crate::moment::Moment;
@@ -80,9 +80,7 @@ impl Group {
     /// those of all members, for it may be in such a group too.
     fn announce_again(&mut self, now: Moment) {
         for member in &mut self.members {
-            member
-                .rounds
-                .repeat(now, member.settings.announcements.delay);
+            member.rounds.repeat(now, &member.settings.announcements);
         }
     }
 
@@ -90,13 +88,14 @@ impl Group {
     /// address: what masters have on it is made known there.
     pub fn announce_on(&mut self, interface: &str, now: Moment) {
         for member in &mut self.members {
-            let mut addresses = member.settings.addresses.iter();
-            if member.state == State::Master
-                && addresses.any(|address| address.interface == interface)
-            {
-                member
-                    .rounds
-                    .begin(now, member.settings.announcements.delay);
+            let settings = &member.settings;
+            let all = settings.addresses.iter();
+            let there: HashSet<_> = all
+                .filter(|address| address.interface == interface)
+                .cloned()
+                .collect();
+            if member.state == State::Master && !there.is_empty() {
+                member.rounds.begin(there, now, &settings.announcements);
             }
         }
     }

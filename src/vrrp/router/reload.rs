@@ -31,8 +31,10 @@ impl Router {
             instances,
             groups,
             log_unknown_vrids,
+            pacing,
             ..
         } = settings;
+        let announcements = self.waiting_announcements();
         self.log_unknown_vrids = log_unknown_vrids;
         self.know_interfaces(&instances);
 
@@ -121,8 +123,8 @@ impl Router {
             group.look(&self.interfaces, self.begins, now, &mut self.actions);
             group.tell_names(now, &mut self.actions);
         }
+        self.adopt_pacing(&pacing, announcements);
         self.find_places();
-        self.turn = 0;
     }
 
     /// Which interfaces and addresses have to do with instances from now on.
@@ -341,6 +343,8 @@ impl Instance {
         let interval = self.master_interval();
         let old = std::mem::replace(&mut self.settings, settings);
         self.go_on_with_interval(interval);
+        let new = &self.settings.announcements;
+        self.rounds.adopt(&old.announcements, new, now);
         self.look(interfaces);
         match self.state {
             State::Master => {
