@@ -291,8 +291,8 @@ impl Group {
         for member in self.members.iter_mut().filter(others) {
             match to {
                 State::Master => {
-                    member.forget_interval(out);
                     member.advertise(now, out);
+                    member.forget_interval(out);
                 }
                 State::Backup if member.ready => member.timer = None,
                 State::Backup => {

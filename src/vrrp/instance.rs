@@ -130,7 +130,7 @@ impl Instance {
             why: memory.why.clone(),
         };
         self.last_advert = memory.last_advert;
-        self.guard = Guard::new(Some(memory.guard.clone()));
+        self.guard = Guard::new(Some(memory.numbers.clone()));
         self.kept.clone_from(&memory.kept);
         let learned = memory.learned_interval;
         self.learned = learned.filter(|_| self.settings.version == Version::V3);
@@ -351,7 +351,7 @@ impl Instance {
             last_advert: self.last_advert,
             kept: self.kept.clone(),
             learned_interval: self.learned,
-            guard: self.guard.memory().clone(),
+            numbers: self.guard.numbers().clone(),
         }
     }
 

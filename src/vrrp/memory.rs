@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::event::Why;
-use super::guard::GuardMemory;
 use super::packet::DropKind;
+use super::packet::hmac::Sequence;
 use super::types::{AdvertInterval, Priority, State};
 use crate::moment::Moment;
 
@@ -36,10 +36,20 @@ pub struct InstanceMemory {
     pub last_advert: Option<Moment>,
     /// Virtual addresses that were the host's own before the first process began.
     pub kept: Vec<IpAddr>,
-    /// Numbers of adverts, which are to go on where they were.
-    pub guard: GuardMemory,
     /// The interval of the master that is heard, where it is not the configured one.
     pub learned_interval: Option<AdvertInterval>,
+    pub numbers: AdvertNumbers,
+}
+
+/// Numbers that adverts were sent and heard with, so that none counts twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvertNumbers {
+    /// AH: the latest number, of whoever's advert; 0 while there is none.
+    pub counter: u32,
+    /// `auth_hmac`: what was last signed.
+    pub signed: Option<Sequence>,
+    /// `auth_hmac`: what was last heard of each sender.
+    pub senders: BTreeMap<IpAddr, Sequence>,
 }
 
 /// What is known of a sync group.

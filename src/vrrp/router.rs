@@ -16,7 +16,7 @@ use super::hear::{self, Context};
 use super::input::{Action, Input, InstanceId, InterfaceFacts, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
-use super::memory::{Memory, Report};
+use super::memory::{AdvertNumbers, Memory, Report};
 use super::packet::{Datagram, DropKind, Message};
 use super::settings::{InstanceSettings, RouterSettings};
 use super::types::State;
@@ -223,7 +223,7 @@ impl Router {
 
     /// Lets every instance know what the wall clock is.
     fn tell_wall_clock(&mut self) {
-        let members = self.groups.iter_mut().flat_map(|group| &mut group.members);
+        let members = self.groups.iter_mut().flat_map(Group::all_mut);
         members.for_each(|member| member.guard.set_wall_clock(self.wall_clock));
     }
 
@@ -301,6 +301,12 @@ impl Router {
     pub fn settings(&self, instance: InstanceId) -> Option<&InstanceSettings> {
         let (group, member) = self.places.of_instance(instance)?;
         Some(&self.groups.get(group)?.members.get(member)?.settings)
+    }
+
+    /// The numbers of an instance's adverts, which the next process would have to know.
+    pub fn numbers(&self, instance: InstanceId) -> Option<&AdvertNumbers> {
+        let (group, member) = self.places.of_instance(instance)?;
+        Some(self.groups.get(group)?.members.get(member)?.guard.numbers())
     }
 
     /// What the next process would have to know.

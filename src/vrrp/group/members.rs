@@ -32,6 +32,11 @@ impl Group {
         self.members.iter().chain(&self.joining)
     }
 
+    /// The same, to be changed.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Instance> {
+        self.members.iter_mut().chain(&mut self.joining)
+    }
+
     /// Takes the group apart: all members, in no particular order.
     pub fn into_parts(mut self) -> (Option<SyncGroup>, Vec<Instance>) {
         self.members.append(&mut self.joining);

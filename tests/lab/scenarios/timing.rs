@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::cluster::{Family, Method, Plan};
 use crate::daemon::Daemon;
-use crate::lab::{Lab, millis, secs, wait_until};
+use crate::lab::{Lab, millis, poll, secs, wait_until};
 use crate::pair::{LONG, VIP};
 use crate::scenario::{Scenario, scenarios};
 use crate::vrrp::Instance;
@@ -20,6 +20,7 @@ pub const ALL: &[Scenario] = scenarios!(timing:
     the_wall_clock_has_no_say,
     each_word_shows_in_proc_and_goes_again,
     who_is_late_is_given_a_higher_priority,
+    the_log_says_who_had_the_processor,
 );
 
 /// Sets the clock of the whole guest.
@@ -210,42 +211,61 @@ fn each_word_shows_in_proc_and_goes_again(lab: &Lab) {
 fn who_is_late_is_given_a_higher_priority(lab: &Lab) {
     let cluster = Plan::new(Method::Dr, Family::V4).vrrp().build(lab);
     let director = cluster.director();
-    let conf = with_globals("max_auto_priority 2\nmin_auto_priority_delay 100000");
-    let ipvsd = director.start(&conf);
+    // Often enough that some advert is due whenever it is stopped for a moment, which
+    // core does not notice.
+    let conf = |words: &str| {
+        with_globals(&format!("vrrp_version 3\n{words}")).replace("advert_int 1", "advert_int 0.2")
+    };
+    let stall: Duration = millis(500);
+    let begun = lab.now();
+    let ipvsd = director.start(&conf("max_auto_priority 2\nmin_auto_priority_delay 100000"));
     ipvsd.wait_for_state("VI_1", "MASTER", LONG);
     let before = Seen::of(&ipvsd);
     assert_eq!(before.first, (0, 0));
     let pid = Pid::from_raw(before.pid);
-    // An advert is due while it is stopped; core looks after it a little later than that.
-    let stall: Duration = millis(1_150);
     for expected in [
-        "Set realtime priority 1 for the vrrp process",
-        "Set realtime priority 2 for the vrrp process",
+        "Set realtime priority 1: the vrrp process was late by 0.",
+        "Set realtime priority 2: the vrrp process was late by 0.",
         "as high as max_auto_priority 2 allows",
     ] {
-        let mark = ipvsd.log().mark();
-        kill(pid, Signal::SIGSTOP).unwrap();
-        std::thread::sleep(stall);
-        kill(pid, Signal::SIGCONT).unwrap();
-        ipvsd.wait_for_log_after(mark, expected, LONG);
+        // Core hears of it once a second.
+        wait_until(expected, LONG, || {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            std::thread::sleep(stall);
+            kill(pid, Signal::SIGCONT).unwrap();
+            poll(stall, || (ipvsd.log().count(expected) > 0).then_some(())).is_some()
+        });
     }
     let after = Seen::of(&ipvsd);
     assert_eq!((after.pid, after.first), (before.pid, (2, 2)));
     assert_eq!(after.realtime_limit, "1000000");
-    ipvsd.wait_for_log("VRRP was late", LONG);
+    ipvsd.wait_for_log("the process or the whole machine was stopped", LONG);
     let timing = &ipvsd.status_json()["vrrp_timing"];
     assert_eq!(timing["raised_to"], 2, "{timing:#}");
     let lateness = &timing["lateness"];
     assert!(lateness["worst"].as_f64() > Some(0.1), "{lateness}");
     assert!(lateness["recent"].as_f64() > Some(0.1), "{lateness}");
     assert!(lateness["measured"].as_u64() > Some(3), "{lateness}");
-    // Once at most in the minute that this has taken.
-    assert_eq!(ipvsd.log().count("VRRP was late"), 1);
+    let minutes = (lab.now() - begun).as_secs() as usize / 60;
+    assert!(ipvsd.log().count("VRRP was late") <= 1 + minutes);
     assert_eq!(ipvsd.log().count("Entering"), 2);
     assert!(director.holds(VIP));
 
     let mark = ipvsd.log().mark();
-    ipvsd.reload(&with_globals(""));
+    ipvsd.reload(&conf(""));
     ipvsd.wait_for_log_after(mark, "Reload complete", LONG);
     assert_eq!(Seen::of(&ipvsd), before);
+}
+
+fn the_log_says_who_had_the_processor(lab: &Lab) {
+    let cluster = Plan::new(Method::Dr, Family::V4).vrrp().build(lab);
+    let director = cluster.director();
+    let conf = with_globals("vrrp_version 3").replace("advert_int 1", "advert_int 0.2");
+    let ipvsd = director.start(&conf);
+    ipvsd.wait_for_state("VI_1", "MASTER", LONG);
+    // The guest has one processor. Who ends this comes before it.
+    director.sh("chrt -f 20 timeout 0.6 chrt -f 10 sh -c 'while :; do :; done' || test $? = 124");
+    let told = ipvsd.wait_for_log("VRRP was late", LONG);
+    assert!(told.contains("others had the processor for"), "{told}");
+    assert!(director.holds(VIP));
 }

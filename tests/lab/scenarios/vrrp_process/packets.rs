@@ -84,7 +84,7 @@ fn advert_times(child: &VrrpChild) -> Vec<Moment> {
     let mut times = Vec::new();
     child.wait_for("what it has said", LONG, |message| match message {
         FromVrrp::Adverts(adverts) => {
-            times.extend(adverts.iter().map(|(_, at)| *at));
+            times.extend(adverts.iter().map(|advert| advert.at));
             None
         }
         FromVrrp::Status { .. } if times.len() > 5 => Some(()),
