@@ -233,17 +233,17 @@ impl VrrpProcess {
     fn turn(&mut self) -> Result<(), String> {
         // Taken first: what came in before it is taken in before the time is told.
         let now = clock::now();
-        if let Some(clock) = self.wall_clock.look() {
-            self.router.handle(Input::WallClock(clock), now);
-        }
         let found = self.lateness.begin(now, || self.meter.usage());
         if let Some(told) = found.told {
             tracing::warn!("{told}");
         }
         self.late = self.late.or(found.for_core);
+        if let Some(clock) = self.wall_clock.look() {
+            self.router.handle(Input::WallClock(clock), now);
+        }
         self.take_in_kernel(now)
             .map_err(|error| format!("netlink fails: {error}"))?;
-        let is_due = self.router.wake().is_some_and(|wake| wake <= now);
+        let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
         let router = &mut self.router;
         self.listeners.read(is_due, |interface, packet| {
             let input = Input::Packet { interface, packet };
@@ -258,7 +258,7 @@ impl VrrpProcess {
             self.note_advert(instance, now);
         }
         self.announcing = self.outbox.announce(&mut self.router, now);
-        self.lateness.end(self.router.wake(), now);
+        self.lateness.end(self.router.timers_wake(), now);
         self.meter.breathe(now);
         Ok(())
     }
