@@ -170,7 +170,7 @@ mod of_vrrp {
     use ipvsd::sys::alarm::Alarm;
     use ipvsd::sys::packet_socket::PacketSocket;
     use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands, Heard, Watch};
-use ipvsd::sys::vrrp_socket::{self, Channel, Inbox, Receiver, Sender};
+    use ipvsd::sys::vrrp_socket::{self, Channel, Inbox, Receiver, Sender};
     use ipvsd::sys::{clock, scheduling};
     use ipvsd::vrrp::input::{Advert, Announcement, Content};
     use ipvsd::vrrp::settings::Delivery;

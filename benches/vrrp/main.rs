@@ -117,16 +117,22 @@ fn takeovers(lab: &Lab, report: &mut Report) {
 fn up_and_down(lab: &Lab, report: &mut Report) {
     let addresses = ADDRESSES[ADDRESSES.len() - 1];
     let mut results = programs(lab).map(|_| addresses::UpAndDown::default());
+    let mut bare = addresses::UpAndDown::default();
     for _ in 0..TURNS {
         for (program, result) in programs(lab).into_iter().zip(&mut results) {
             report.say(lab, &format!("{addresses} addresses up and down"), program);
             addresses::turn(lab, program, addresses, result);
         }
+        addresses::bare_loop(addresses, &mut bare);
     }
     let up = results.each_ref().map(|result| result.up.clone());
     report.row(&format!("{addresses} addresses up, ms"), up);
     let down = results.each_ref().map(|result| result.down.clone());
     report.row(&format!("{addresses} addresses down, ms"), down);
+    let (up, down) = (report::median(bare.up), report::median(bare.down));
+    report.note(&format!(
+        "A bare loop takes {up:.2} ms to bring {addresses} addresses up and {down:.2} ms to take them down."
+    ));
 }
 
 fn loads(lab: &Lab, report: &mut Report) {
