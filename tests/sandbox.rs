@@ -328,11 +328,12 @@ mod of_vrrp {
             let error = refused.unwrap_err();
             assert!(down.contains(&error.raw_os_error().unwrap()), "{error}");
         }
-        let refused = packets.send(&Announcement {
+        let refused = packets.send(&[Announcement {
             instance: InstanceId(1),
+            index: 0,
             interface: LOOPBACK,
             frame: vec![0xff; 42],
-        });
+        }]);
         assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
         alarm
             .set(Some(clock::now() + Duration::from_millis(1)))

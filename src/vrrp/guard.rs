@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::event::Change;
 use super::input::WallClock;
+use super::memory::AdvertNumbers;
 use super::packet::hmac::{Sequence, Signer};
 use super::packet::{DropKind, View, ah};
 use super::settings::{AntiReplay, Hmac, HmacMode, Password};
@@ -41,43 +40,32 @@ pub enum Remark {
     Unsigned,
 }
 
-/// What must outlive the process.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuardMemory {
-    /// AH: the latest number, of whoever's advert; 0 while there is none.
-    pub counter: u32,
-    /// `auth_hmac`: what was last signed.
-    pub signed: Option<Sequence>,
-    /// `auth_hmac`: what was last heard of each sender.
-    pub senders: BTreeMap<IpAddr, Sequence>,
-}
-
 #[derive(Debug, Default)]
 pub struct Guard {
     wall_clock: WallClock,
     /// Identification of the latest datagram that was built here.
     id: u16,
-    memory: GuardMemory,
+    numbers: AdvertNumbers,
     /// When what was last remarked.
     remarked: BTreeMap<(&'static str, IpAddr), Moment>,
 }
 
 impl Guard {
-    pub fn new(memory: Option<GuardMemory>) -> Self {
-        let mut memory = memory.unwrap_or_default();
-        if memory.counter != 0 {
-            memory.counter = memory.counter.checked_add(LEAP).unwrap_or(1);
+    pub fn new(remembered: Option<AdvertNumbers>) -> Self {
+        let mut numbers = remembered.unwrap_or_default();
+        if numbers.counter != 0 {
+            numbers.counter = numbers.counter.checked_add(LEAP).unwrap_or(1);
         }
         let leap = |Sequence(last)| Sequence(last.wrapping_add(LEAP.into()));
-        memory.signed = memory.signed.map(leap);
+        numbers.signed = numbers.signed.map(leap);
         Guard {
-            memory,
+            numbers,
             ..Guard::default()
         }
     }
 
-    pub fn memory(&self) -> &GuardMemory {
-        &self.memory
+    pub fn numbers(&self) -> &AdvertNumbers {
+        &self.numbers
     }
 
     /// The wall clock has been set.
@@ -103,12 +91,12 @@ impl Guard {
     /// replayed. Adverts of version 2 are seconds apart, so that their number does not
     /// overtake the clock.
     pub fn next_counter(&mut self, now: Moment) -> u32 {
-        let last = match self.memory.counter {
+        let last = match self.numbers.counter {
             0 => self.clock(now).seconds(),
             last => last,
         };
-        self.memory.counter = last.checked_add(1).unwrap_or(1);
-        self.memory.counter
+        self.numbers.counter = last.checked_add(1).unwrap_or(1);
+        self.numbers.counter
     }
 
     /// What the next adverts are signed with. It grows, whatever the clock does, but
@@ -116,7 +104,7 @@ impl Guard {
     /// width is followed, for nobody can have believed the time before.
     pub fn next_sequence(&mut self, anti_replay: AntiReplay, now: Moment) -> Sequence {
         let clock = self.clock(now);
-        let next = match self.memory.signed {
+        let next = match self.numbers.signed {
             Some(last) if !clock.is_later_than(last) => {
                 let is_set_back = match anti_replay {
                     AntiReplay::Time { window } => last.seconds_since(clock) > 2 * seconds(window),
@@ -126,7 +114,7 @@ impl Guard {
             }
             _ => clock,
         };
-        self.memory.signed = Some(next);
+        self.numbers.signed = Some(next);
         next
     }
 
@@ -147,12 +135,12 @@ impl Guard {
         if !header.is_genuine(key, is_unicast) {
             return Err(DropKind::Signature);
         }
-        let last = self.memory.counter;
+        let last = self.numbers.counter;
         let begins_again = last >= NEAR_END && header.sequence <= u32::MAX - NEAR_END;
         if header.sequence == 0 || header.sequence <= last && !begins_again {
             return Err(DropKind::Replayed);
         }
-        self.memory.counter = header.sequence;
+        self.numbers.counter = header.sequence;
         Ok(())
     }
 
@@ -178,7 +166,7 @@ impl Guard {
             .ok_or(DropKind::UnknownKey)?;
         let clock = self.clock(now);
         let ahead = trailer.sequence.seconds_since(clock);
-        let mut last = self.memory.senders.get(&source).copied();
+        let mut last = self.numbers.senders.get(&source).copied();
         let mut remark = None;
         if let AntiReplay::Time { window } = settings.anti_replay {
             let window = seconds(window);
@@ -208,7 +196,7 @@ impl Guard {
     }
 
     fn remember(&mut self, source: IpAddr, sequence: Sequence, clock: Sequence) {
-        let senders = &mut self.memory.senders;
+        let senders = &mut self.numbers.senders;
         if senders.len() >= SENDERS && !senders.contains_key(&source) {
             let oldest = senders
                 .iter()

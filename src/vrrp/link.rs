@@ -15,6 +15,8 @@ pub struct Interfaces {
     known: BTreeMap<String, Option<Interface>>,
     /// Every virtual address of every instance: none of them identifies this router.
     virtual_addresses: HashSet<IpAddr>,
+    /// Those of earlier settings: where they are, this process may have put them.
+    former: HashSet<IpAddr>,
 }
 
 /// One that is there.
@@ -40,7 +42,9 @@ impl Interfaces {
         &mut self,
         addresses: impl Iterator<Item = &'a VirtualAddress>,
     ) {
-        self.virtual_addresses = addresses.map(|address| address.address).collect();
+        let virtual_addresses = addresses.map(|address| address.address).collect();
+        let former = std::mem::replace(&mut self.virtual_addresses, virtual_addresses);
+        self.former.extend(former);
         for interface in self.known.values_mut().flatten() {
             interface.own = own(&interface.facts, &self.virtual_addresses);
         }
@@ -139,6 +143,7 @@ impl Interfaces {
         let is_own = |address: &&VirtualAddress| {
             let family = address.address.is_ipv4();
             address.interface == settings.interface
+                && !self.former.contains(&address.address)
                 && interface.all.contains(&(address.address, address.prefix))
                 && !interface.own.iter().any(|own| own.is_ipv4() == family)
         };

@@ -274,9 +274,11 @@ impl Messages {
         match &message {
             FromVrrp::Changed { memory, .. } => self.memory = memory.clone(),
             FromVrrp::Adverts(adverts) => {
-                for (name, at) in adverts {
-                    if let Some(known) = self.memory.instances.get_mut(name) {
-                        known.last_advert = Some(*at);
+                for advert in adverts {
+                    let instances = &mut self.memory.instances;
+                    if let Some(known) = instances.get_mut(&advert.instance) {
+                        known.last_advert = Some(advert.at);
+                        known.numbers = advert.numbers.clone();
                     }
                 }
             }

@@ -9,7 +9,9 @@ use ipvsd::moment::Moment;
 use ipvsd::vrrp::event::{Change, Subject};
 use ipvsd::vrrp::input::{Action, Announcement, Content, Input, InterfaceFacts, Received};
 use ipvsd::vrrp::memory::{InstanceReport, Memory};
-use ipvsd::vrrp::packet::{Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication};
+use ipvsd::vrrp::packet::{
+    Datagram, Envelope, Form, Message, PASSWORD, PROTOCOL, TTL, WireAuthentication,
+};
 use ipvsd::vrrp::settings::{
     ChecksumForm, GroupSettings, InstanceSettings, Password, RouterSettings, VirtualAddress,
 };
@@ -138,6 +140,11 @@ impl Packet {
     }
 
     pub fn datagram(&self) -> Vec<u8> {
+        self.datagram_to(GROUP)
+    }
+
+    /// The same to another destination.
+    pub fn datagram_to(&self, destination: Ipv4Addr) -> Vec<u8> {
         let message = Message {
             vrid: Vrid::new(self.vrid).unwrap(),
             priority: Priority(self.priority),
@@ -148,8 +155,8 @@ impl Packet {
             },
             trailer: None,
         };
-        let message = message.encode(&envelope(self.source.into(), GROUP.into()));
-        ip(self.source, GROUP, self.ttl, &message)
+        let message = message.encode(&envelope(self.source.into(), destination.into()));
+        ip(self.source, destination, self.ttl, &message)
     }
 }
 
@@ -214,6 +221,8 @@ pub fn settings(instances: Vec<InstanceSettings>, groups: Vec<GroupSettings>) ->
 pub struct Bench {
     pub router: Router,
     pub now: Moment,
+    /// The announcements that [`drain`](Bench::drain) has seen go out.
+    pub announced: Vec<(Moment, Announcement)>,
     /// What the router has been told of its interfaces, by link.
     links: BTreeMap<u8, Option<InterfaceFacts>>,
 }
@@ -248,6 +257,7 @@ impl Bench {
         Bench {
             router: Router::new(settings(instances, groups), memory, now),
             now,
+            announced: Vec::new(),
             links: BTreeMap::new(),
         }
     }
@@ -290,8 +300,9 @@ impl Bench {
                     _ => {}
                 }
             }
-            if self.router.next_announcement(self.now).is_none() {
-                return did;
+            match self.router.next_announcement(self.now) {
+                Some(announcement) => self.announced.push((self.now, announcement)),
+                None => return did,
             }
         }
     }
@@ -339,10 +350,14 @@ impl Bench {
     fn describe(&self, action: Action) -> Did {
         match action {
             Action::Send(advert) => {
-                let Content::Message { octets, ttl } = &advert.content else {
-                    panic!("a datagram: {advert:?}");
+                let (octets, ttl) = match &advert.content {
+                    Content::Message { octets, ttl } => (&octets[..], *ttl),
+                    Content::Datagram(octets) => {
+                        let datagram = Datagram::parse(Received::V4(octets)).unwrap();
+                        (datagram.message, datagram.ttl)
+                    }
                 };
-                assert_eq!(*ttl, TTL);
+                assert_eq!(ttl, TTL);
                 let envelope = envelope(advert.source, advert.destination);
                 let version = match octets[0] >> 4 {
                     2 => Version::V2,

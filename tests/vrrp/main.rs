@@ -3,13 +3,20 @@
 
 mod addresses;
 mod bench;
+mod captured;
+mod delays;
 mod drops;
 mod faults;
+mod foreign;
+mod forged;
 mod groups;
+mod intervals;
 mod mutations;
+mod options;
 mod packets;
 mod pcap;
 mod places;
+mod regrouping;
 mod reload;
 mod resume;
 mod simulation;

@@ -86,7 +86,13 @@ impl Lower<'_, '_> {
 
     /// `vrrp_rt_priority NUMBER`: what is beyond the limits is set to them.
     fn realtime(&mut self, word: Word) -> Option<u8> {
-        let number = self.signed(word, i64::from(i32::MIN), i64::from(i32::MAX))?;
+        if self.is_substituted(word) {
+            return None;
+        }
+        let Ok(number) = self.text(word).parse::<i64>() else {
+            self.not_a_number(word, "a whole number from 1 to 99");
+            return None;
+        };
         let used = number.clamp(*REALTIME.start(), *REALTIME.end());
         if used != number {
             let span = word.span();

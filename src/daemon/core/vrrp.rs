@@ -155,9 +155,11 @@ impl Core {
                 self.tell_all(told);
             }
             FromVrrp::Adverts(sent) => {
-                for (name, at) in sent {
-                    if let Some(instance) = self.vrrp_memory.instances.get_mut(&name) {
-                        instance.last_advert = Some(at);
+                for advert in sent {
+                    let instances = &mut self.vrrp_memory.instances;
+                    if let Some(instance) = instances.get_mut(&advert.instance) {
+                        instance.last_advert = Some(advert.at);
+                        instance.numbers = advert.numbers;
                     }
                 }
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Told;
 use crate::alert::Cause;
 use crate::moment::Moment;
-use crate::vrrp::memory::{Memory, Report};
+use crate::vrrp::memory::{AdvertNumbers, Memory, Report};
 use crate::vrrp::settings::RouterSettings;
 
 /// From core to the vrrp process.
@@ -63,7 +63,7 @@ pub enum FromVrrp {
     },
     /// When these instances last sent an advert as master; said when it has grown by a
     /// part of the master-down interval, not for each advert.
-    Adverts(Vec<(String, Moment)>),
+    Adverts(Vec<SentAdvert>),
     /// It did something this long after its time. Said at most once a second.
     Late {
         by: Duration,
@@ -89,4 +89,13 @@ pub struct LoopLateness {
     pub recent: Duration,
     /// How often by more than half of the shortest advert interval.
     pub late: u64,
+}
+
+/// An instance's latest advert as master.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SentAdvert {
+    pub instance: String,
+    pub at: Moment,
+    /// What it was sent with, so that the next process goes on with greater numbers.
+    pub numbers: AdvertNumbers,
 }

@@ -2,7 +2,7 @@
 
 use super::{Core, VrrpProcess, shortest_interval};
 use crate::alert::Cause;
-use crate::daemon::messages::vrrp::{FromVrrp, ToVrrp};
+use crate::daemon::messages::vrrp::{FromVrrp, SentAdvert, ToVrrp};
 use crate::moment::Moment;
 use crate::sys::clock;
 use crate::vrrp::router::master_down_interval;
@@ -97,14 +97,13 @@ impl VrrpProcess {
         }
         if !self.new_adverts.is_empty() {
             let adverts = std::mem::take(&mut self.new_adverts);
-            let name = |id| {
-                self.router
-                    .settings(id)
-                    .map(|settings| settings.name.clone())
-            };
-            let adverts = adverts
-                .into_iter()
-                .filter_map(|(id, at)| Some((name(id)?, at)));
+            let adverts = adverts.into_iter().filter_map(|(id, at)| {
+                Some(SentAdvert {
+                    instance: self.router.settings(id)?.name.clone(),
+                    at,
+                    numbers: self.router.numbers(id)?.clone(),
+                })
+            });
             core.send(&FromVrrp::Adverts(adverts.collect()));
         }
     }

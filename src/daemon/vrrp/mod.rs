@@ -244,7 +244,7 @@ impl VrrpProcess {
         }
         self.take_in_kernel(now)
             .map_err(|error| format!("netlink fails: {error}"))?;
-        let is_due = self.router.wake().is_some_and(|wake| wake <= now);
+        let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
         let router = &mut self.router;
         self.listeners.read(is_due, |interface, packet| {
             let input = Input::Packet { interface, packet };
@@ -259,7 +259,7 @@ impl VrrpProcess {
             self.note_advert(instance, now);
         }
         self.announcing = self.outbox.announce(&mut self.router, now);
-        self.lateness.end(self.router.wake(), now);
+        self.lateness.end(self.router.timers_wake(), now);
         self.meter.breathe(now);
         Ok(())
     }

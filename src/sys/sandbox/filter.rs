@@ -101,6 +101,7 @@ pub fn vrrp() -> Result<BpfProgram, BackendError> {
     let mut rules = Rules::new()?;
     for call in [
         libc::SYS_recvmmsg,
+        libc::SYS_sendmmsg,
         libc::SYS_timerfd_settime,
         // The kernel's count of the time that it waits for a processor.
         libc::SYS_pread64,

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::{Guard, GuardMemory, LEAP, NEAR_END, Remark, SENDERS};
+use super::{Guard, LEAP, NEAR_END, Remark, SENDERS};
 use crate::family::Family;
 use crate::moment::Moment;
 use crate::vrrp::event::Change;
 use crate::vrrp::input::{Received, WallClock};
+use crate::vrrp::memory::AdvertNumbers;
 use crate::vrrp::packet::ah::Seal;
 use crate::vrrp::packet::hmac::Sequence;
 use crate::vrrp::packet::{Datagram, DropKind, Envelope, Form, Message, View, WireAuthentication};
@@ -168,7 +169,7 @@ fn a_wrong_tag_teaches_nothing() {
     forged.sign(sender(1), 1, &settings.keys[&2], seconds(1_005));
     let verdict = judge(&mut guard, &settings, 1, &forged, at(0));
     assert_eq!(verdict, Err(DropKind::Signature));
-    assert!(guard.memory().senders.is_empty());
+    assert!(guard.numbers().senders.is_empty());
     forged.sign(sender(1), 3, &settings.keys[&2], seconds(1_005));
     let verdict = judge(&mut guard, &settings, 1, &forged, at(0));
     assert_eq!(verdict, Err(DropKind::UnknownKey));
@@ -208,11 +209,11 @@ fn the_memory_of_senders_has_an_end() {
         let sequence = seconds(1_000 + u64::from(host));
         assert_eq!(hear(&mut guard, &settings, host, sequence, at(0)), Ok(None));
     }
-    let memory = guard.memory();
-    assert_eq!(memory.senders.len(), SENDERS);
+    let numbers = guard.numbers();
+    assert_eq!(numbers.senders.len(), SENDERS);
     // Those heard last are known.
-    assert!(memory.senders.contains_key(&sender(255)));
-    assert!(!memory.senders.contains_key(&sender(0)));
+    assert!(numbers.senders.contains_key(&sender(255)));
+    assert!(!numbers.senders.contains_key(&sender(0)));
 }
 
 #[test]
@@ -302,12 +303,12 @@ fn who_has_heard_nobody_begins_where_no_earlier_process_has_been() {
 
 #[test]
 fn numbers_do_not_end() {
-    let memory = GuardMemory {
+    let numbers = AdvertNumbers {
         counter: u32::MAX - 1,
-        ..GuardMemory::default()
+        ..AdvertNumbers::default()
     };
     let mut guard = Guard {
-        memory,
+        numbers,
         ..Guard::default()
     };
     assert_eq!(guard.next_counter(at(0)), u32::MAX);
@@ -335,7 +336,7 @@ fn a_new_process_goes_on_behind_what_the_one_before_may_have_sent() {
     let settings = hmac(TIME, HmacMode::Enforce);
     hear(&mut before, &settings, 1, seconds(1_000), at(0)).unwrap();
 
-    let mut after = Guard::new(Some(before.memory().clone()));
+    let mut after = Guard::new(Some(before.numbers().clone()));
     // The clock has been set back meanwhile.
     after.set_wall_clock(WallClock(Duration::from_secs(990)));
     assert_eq!(after.next_counter(at(0)), 77 + LEAP + 1);

@@ -117,7 +117,7 @@ pub fn explain(
                 "its sequence number {} is not above {}, the last one: it is replayed, or its \
                  sender has begun again and has not yet heard another router",
                 header.sequence,
-                guard.memory().counter
+                guard.numbers().counter
             ),
             None => "its sequence is not later than that of its sender's last advert: it is \
                  replayed, or the sender's clock was set back"

@@ -1,9 +1,9 @@
 //! The trailer of `auth_hmac`: keepalived's, of no RFC.
 //!
-//! 28 octets behind the message, which IP's length and the message's checksum cover:
-//! the scheme, the key's id, two octets of zero, the sequence, and a tag of 16 octets.
-//! The tag is HMAC-SHA256, cut to its first half, of 20 octets about the sender, the
-//! message up to the tag with its checksum read as zero, and 16 octets of zero.
+//! 28 octets behind the message, which count in the datagram's length: the scheme, the
+//! key's id, two octets of zero, the sequence, and a tag of 16 octets. The tag is
+//! HMAC-SHA256, cut to its first half, of 20 octets about the sender, the message up to
+//! the tag with its checksum read as zero, and 16 octets of zero.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -32,14 +32,41 @@ pub struct Envelope {
 impl Envelope {
     /// The form in which a message's checksum is right, if it is right in any.
     pub fn form_of(&self, version: Version, message: &[u8]) -> Option<ChecksumForm> {
+        let layout = Layout::of(message, version, Family::of(self.source)).ok()?;
         let is_right = |form: &ChecksumForm| {
             let envelope = Envelope {
                 checksum: *form,
                 ..*self
             };
-            checksum(version, message, &envelope) == 0
+            envelope.sum(version, message, layout.trailer.is_some()) == 0
         };
         ChecksumForm::ALL.into_iter().find(is_right)
+    }
+
+    /// The checksum of a message; 0 of one that includes the right one.
+    ///
+    /// Version 2 covers the message alone (RFC 3768 section 5.3.8). Version 3 covers the
+    /// pseudo header too (RFC 5798 section 5.2.8): over IPv6 always, over IPv4 in one
+    /// way or another. A trailer is not covered over IPv4, where keepalived makes the
+    /// checksum, and is over IPv6, where the kernel does.
+    fn sum(&self, version: Version, message: &[u8], has_trailer: bool) -> u16 {
+        let (form, covered) = match self.source {
+            IpAddr::V4(_) if has_trailer => {
+                let length = message.len().saturating_sub(hmac::LENGTH);
+                (self.checksum, &message[..length])
+            }
+            IpAddr::V4(_) => (self.checksum, message),
+            IpAddr::V6(_) => (ChecksumForm::PseudoHeader, message),
+        };
+        let destination = match (version, form) {
+            (Version::V2, _) | (Version::V3, ChecksumForm::MessageOnly) => None,
+            (Version::V3, ChecksumForm::PseudoHeader) => Some(self.destination),
+            (Version::V3, ChecksumForm::GroupInUnicast) => Some(Delivery::group(Family::V4)),
+        };
+        let before = destination.map_or(Sum::default(), |destination| {
+            Sum::pseudo_header(self.source, destination, covered.len())
+        });
+        before.add(covered).finish()
     }
 }
 
@@ -105,41 +132,20 @@ impl<'a> View<'a> {
         version: Version,
         envelope: &Envelope,
     ) -> Result<Self, DropKind> {
-        let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
-            return Err(DropKind::Length);
-        };
-        let &[kind, vrid, priority, count, fifth, sixth, ..] = header;
-        if kind >> 4 != version.number() {
-            return Err(DropKind::Version);
-        }
-        if kind & 0xf != ADVERTISEMENT {
-            return Err(DropKind::Type);
-        }
-
         let family = Family::of(envelope.source);
-        let octets = usize::from(count) * usize::from(family.address_bits() / 8);
-        let Some((addresses, rest)) = rest.split_at_checked(octets) else {
-            return Err(DropKind::Length);
-        };
-        let (data, trailer) = match version {
-            Version::V2 => match rest.split_first_chunk::<8>() {
-                None if fifth == UNAUTHENTICATED => (None, rest),
-                None => return Err(DropKind::Length),
-                Some((data, trailer)) => (Some(*data), trailer),
-            },
-            Version::V3 => (None, rest),
-        };
-        let trailer: Option<&[u8; hmac::LENGTH]> = match trailer {
-            [] => None,
-            trailer => Some(trailer.try_into().map_err(|_| DropKind::Length)?),
-        };
-
-        if checksum(version, message, envelope) != 0 {
+        let Layout {
+            header,
+            addresses,
+            data,
+            trailer,
+        } = Layout::of(message, version, family)?;
+        if envelope.sum(version, message, trailer.is_some()) != 0 {
             return Err(match envelope.form_of(version, message) {
                 Some(_) => DropKind::ChecksumForm,
                 None => DropKind::Checksum,
             });
         }
+        let &[_, vrid, priority, _, fifth, sixth, ..] = header;
         Ok(View {
             vrid: Vrid::new(vrid).ok_or(DropKind::UnknownVrid)?,
             priority: Priority(priority),
@@ -211,7 +217,7 @@ impl Message {
     /// The octets on the wire.
     pub fn encode(&self, envelope: &Envelope) -> Vec<u8> {
         let mut octets = self.without_checksum();
-        let sum = checksum(self.form.version(), &octets, envelope);
+        let sum = envelope.sum(self.form.version(), &octets, self.trailer.is_some());
         octets[6..HEADER].copy_from_slice(&sum.to_be_bytes());
         octets
     }
@@ -249,24 +255,49 @@ impl Message {
     }
 }
 
-/// Version 2 covers the message alone (RFC 3768 section 5.3.8). Version 3 covers the
-/// pseudo header too (RFC 5798 section 5.2.8): over IPv6 always, over IPv4 in one way or
-/// another.
-fn checksum(version: Version, message: &[u8], envelope: &Envelope) -> u16 {
-    let pseudo_header = |destination| {
-        let length = message.len();
-        Sum::pseudo_header(envelope.source, destination, length)
-    };
-    let form = match envelope.source {
-        IpAddr::V4(_) => envelope.checksum,
-        IpAddr::V6(_) => ChecksumForm::PseudoHeader,
-    };
-    let before = match (version, form) {
-        (Version::V2, _) | (Version::V3, ChecksumForm::MessageOnly) => Sum::default(),
-        (Version::V3, ChecksumForm::PseudoHeader) => pseudo_header(envelope.destination),
-        (Version::V3, ChecksumForm::GroupInUnicast) => pseudo_header(Delivery::group(Family::V4)),
-    };
-    before.add(message).finish()
+/// Where the parts of a message are.
+struct Layout<'a> {
+    header: &'a [u8; HEADER],
+    addresses: &'a [u8],
+    /// Version 2.
+    data: Option<[u8; 8]>,
+    trailer: Option<&'a [u8; hmac::LENGTH]>,
+}
+
+impl<'a> Layout<'a> {
+    fn of(message: &'a [u8], version: Version, family: Family) -> Result<Self, DropKind> {
+        let Some((header, rest)) = message.split_first_chunk::<HEADER>() else {
+            return Err(DropKind::Length);
+        };
+        let &[kind, _, _, count, authentication, ..] = header;
+        if kind >> 4 != version.number() {
+            return Err(DropKind::Version);
+        }
+        if kind & 0xf != ADVERTISEMENT {
+            return Err(DropKind::Type);
+        }
+        let octets = usize::from(count) * usize::from(family.address_bits() / 8);
+        let Some((addresses, rest)) = rest.split_at_checked(octets) else {
+            return Err(DropKind::Length);
+        };
+        let (data, trailer) = match (version, rest.split_first_chunk::<8>()) {
+            (Version::V2, Some((data, trailer))) => (Some(*data), trailer),
+            (Version::V2, None) if authentication != UNAUTHENTICATED => {
+                return Err(DropKind::Length);
+            }
+            _ => (None, rest),
+        };
+        let trailer = match trailer {
+            [] => None,
+            trailer => Some(trailer.try_into().map_err(|_| DropKind::Length)?),
+        };
+        Ok(Layout {
+            header,
+            addresses,
+            data,
+            trailer,
+        })
+    }
 }
 
 /// An address of 4 or 16 octets.

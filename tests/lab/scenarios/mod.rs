@@ -15,6 +15,7 @@ mod processes;
 mod reload;
 mod seeds;
 mod serving;
+mod timing;
 mod vrrp_bad_input;
 mod vrrp_process;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         reload::ALL,
         seeds::ALL,
         serving::ALL,
+        timing::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
     ]

@@ -152,6 +152,16 @@ impl Lower<'_, '_> {
         };
         self.extra_words(id, rest);
         let seconds = self.number(*word, 0..=LONGEST_EXTRA)?;
+        if !all && seconds > 0 {
+            let span = self.span(id);
+            let keyword = self.ast.keyword(id);
+            let message = format!("`{keyword}` without `all` is for virtual MAC interfaces");
+            self.report(Code::NoEffect, message)
+                .at(span, "this has no effect: there are none yet")
+                .help(format!(
+                    "for other interfaces, write `{keyword} all {seconds}`"
+                ));
+        }
         Some(Extra {
             every: Duration::from_secs(seconds.into()),
             all,

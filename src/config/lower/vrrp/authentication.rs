@@ -52,7 +52,7 @@ impl Lower<'_, '_> {
                     let value = self.password(id);
                     self.say(&mut password, id, value);
                 }
-                _ => self.other(AUTHENTICATION, id),
+                _ => self.other_among_secrets(AUTHENTICATION, id),
             }
         }
         self.together(block, kind, password)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::peer::SaidPeer;
+use super::peer::{SaidPeer, SaidPeers};
 use super::settled::Context;
 use crate::config::diagnostic::Code;
 use crate::config::lower::timing::said;
@@ -177,7 +177,7 @@ impl Lower<'_, '_> {
     pub(super) fn delivered(
         &mut self,
         words: &DeliveryWords,
-        peers: Vec<SaidPeer>,
+        peers: SaidPeers,
         context: &Context,
         addresses: &[VirtualAddress],
     ) -> Delivered {
@@ -193,12 +193,13 @@ impl Lower<'_, '_> {
         }
         let own = said(words.unicast_source).or(said(words.multicast_source));
         let peers = self.sensible_peers(peers, family, own, addresses);
-        let is_unicast = !peers.is_empty() || self.without_peers(words);
+        let has_peers = !peers.list.is_empty() || peers.some_wrong;
+        let is_unicast = has_peers || self.without_peers(words);
         let delivery = match is_unicast {
             true => {
                 self.no_group_with_unicast(words);
                 self.unicast_though_strict(words, context);
-                Delivery::Unicast(self.unicast(words, &peers))
+                Delivery::Unicast(self.unicast(words, &peers.list))
             }
             false => {
                 if let Some(ttl) = words.ttl {

@@ -21,7 +21,7 @@ struct GroupWords {
     arp: Option<Said<Duration>>,
     na: Option<Said<Duration>>,
     interfaces: Vec<Word>,
-    /// Some name of an interface was wrong.
+    /// Some interface was wrong, which has been told.
     wrong: bool,
 }
 
@@ -107,7 +107,11 @@ impl<'s> Lower<'_, 's> {
         let mut wrong = words.wrong;
         for word in words.interfaces {
             match self.interface_name(word) {
-                Some(name) => interfaces.extend(self.in_no_other(name, word)),
+                Some(name) => {
+                    let own = self.in_no_other(name, word);
+                    wrong |= own.is_none();
+                    interfaces.extend(own);
+                }
                 None => wrong = true,
             }
         }

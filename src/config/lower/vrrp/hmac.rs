@@ -81,23 +81,10 @@ impl Lower<'_, '_> {
                     let value = word.and_then(|word| self.choice(word, "a mode", &choices));
                     self.say(&mut words.mode, id, value);
                 }
-                _ => self.other_of_hmac(id),
+                _ => self.other_among_secrets(AUTH_HMAC, id),
             }
         }
         Some(words)
-    }
-
-    /// A word that does not belong there; not shown where it may be a key.
-    fn other_of_hmac(&mut self, id: StatementId) {
-        let word = self.ast.words(id).first().copied();
-        match word.filter(|word| self.is_long_secret(*word)) {
-            Some(word) => {
-                let span = word.span();
-                self.report(Code::UnknownWord, "a key without its number")
-                    .at(span, "`key NUMBER` belongs before this, on the same line");
-            }
-            None => self.other(AUTH_HMAC, id),
-        }
     }
 
     /// `key NUMBER VALUE`. No message shows the value.
@@ -106,9 +93,10 @@ impl Lower<'_, '_> {
         let (number, value, extra) = match written {
             [number, value, extra @ ..] => (*number, *value, extra),
             [number] if self.text(*number).parse::<u8>().is_ok() => {
-                return self.missing_value(id, "32 to 64 octets");
+                return self.missing_value(id, "a value of 32 to 64 octets");
             }
-            _ => return self.missing_value(id, "a number from 1 to 255, and 32 to 64 octets"),
+            [_] => return self.missing_value(id, "a number before its value"),
+            [] => return self.missing_value(id, "a number and a value"),
         };
         self.extra_words(id, extra);
         let number = match self.text(number).parse::<u8>() {
@@ -230,7 +218,10 @@ impl Lower<'_, '_> {
         diagnostic.at(span, "adverts would be signed with this");
         match numbers.as_slice() {
             [] => diagnostic.help("add it: `key NUMBER VALUE`"),
-            _ => diagnostic.help(format!("there is {}", numbers.join(", "))),
+            _ => diagnostic.help(format!(
+                "the numbers of its keys are {}",
+                numbers.join(", ")
+            )),
         };
         None
     }

@@ -14,6 +14,14 @@ use crate::vrrp::settings::{Peer, VirtualAddress};
 /// The block of peers.
 const UNICAST_PEER: &str = "vrrp_instance/unicast_peer";
 
+/// The peers of an instance as it says them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SaidPeers {
+    pub(super) list: Vec<SaidPeer>,
+    /// More are said, and wrong, which has been told.
+    pub(super) some_wrong: bool,
+}
+
 /// A peer as a line says it.
 #[derive(Clone, Debug)]
 pub(super) struct SaidPeer {
@@ -25,9 +33,10 @@ pub(super) struct SaidPeer {
 
 impl Lower<'_, '_> {
     /// All peers of an instance, in the order of the file.
-    pub(super) fn peers(&mut self, blocks: &[StatementId]) -> Vec<SaidPeer> {
+    pub(super) fn peers(&mut self, blocks: &[StatementId]) -> SaidPeers {
         let ast = self.ast;
-        let mut peers = Vec::new();
+        let errors = self.diagnostics.errors();
+        let mut list = Vec::new();
         for block in blocks {
             if !self.has_block(*block) {
                 continue;
@@ -38,11 +47,14 @@ impl Lower<'_, '_> {
                 if is_word || ast.has_block(line) {
                     self.stray(UNICAST_PEER, line);
                 } else {
-                    peers.extend(self.peer(line));
+                    list.extend(self.peer(line));
                 }
             }
         }
-        peers
+        SaidPeers {
+            list,
+            some_wrong: self.diagnostics.errors() > errors,
+        }
     }
 
     /// `ADDRESS [min_ttl NUMBER] [max_ttl NUMBER]`.
@@ -109,18 +121,20 @@ impl Lower<'_, '_> {
     /// this director (`own`) itself.
     pub(super) fn sensible_peers(
         &mut self,
-        said: Vec<SaidPeer>,
+        said: SaidPeers,
         family: Family,
         own: Option<IpAddr>,
         addresses: &[VirtualAddress],
-    ) -> Vec<SaidPeer> {
+    ) -> SaidPeers {
+        let mut some_wrong = said.some_wrong;
         let mut seen: HashMap<IpAddr, Word> = HashMap::new();
         let mut peers = Vec::new();
-        for said in said {
+        for said in said.list {
             let (address, word) = (said.peer.address, said.word);
             let span = word.span();
             if Family::of(address) != family {
                 self.other_family(word, "peer", family);
+                some_wrong = true;
                 continue;
             }
             if own == Some(address) {
@@ -147,6 +161,9 @@ impl Lower<'_, '_> {
             }
             peers.push(said);
         }
-        peers
+        SaidPeers {
+            list: peers,
+            some_wrong,
+        }
     }
 }

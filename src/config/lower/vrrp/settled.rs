@@ -110,7 +110,7 @@ impl<'s> Lower<'_, 's> {
             || !self.is_whole()
             || !blocks.into_iter().all(|id| self.ast.has_block(*id))
         {
-            self.link_local_first(words, addresses, context);
+            self.link_local_first(addresses, context);
             return;
         }
         let span = self.keyword_span(block);
@@ -146,22 +146,14 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// RFC 9568 section 5.2.9: the first address over IPv6 is a link-local one.
-    fn link_local_first(
-        &mut self,
-        words: &InstanceWords<'_>,
-        addresses: &Addresses,
-        context: &Context,
-    ) {
+    fn link_local_first(&mut self, addresses: &Addresses, context: &Context) {
         let Some((IpAddr::V6(first), span)) = addresses.first else {
             return;
         };
         if context.family == Family::V4 || first.is_unicast_link_local() {
             return;
         }
-        let blocks = words
-            .addresses
-            .first()
-            .map(|block| self.keyword_span(*block));
+        let strict = context.strict.map(|strict| self.span(strict));
         let diagnostic = self.report(
             Code::Doubtful,
             "the first virtual address over IPv6 should be a link-local one",
@@ -169,8 +161,8 @@ impl<'s> Lower<'_, 's> {
         diagnostic
             .at(span, "taken as it is")
             .help("the RFCs ask for it: begin the list with an address of fe80::/64, alike on all directors");
-        if let (Some(_), Some(blocks)) = (context.strict, blocks) {
-            diagnostic.related(blocks, "strict mode asks for it, too");
+        if let Some(strict) = strict {
+            diagnostic.related(strict, "strict mode asks for it, too");
         }
     }
 

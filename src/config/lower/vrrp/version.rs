@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::delivery::DeliveryWords;
-use super::peer::SaidPeer;
+use super::peer::SaidPeers;
 use crate::config::diagnostic::Code;
 use crate::config::lower::{Lower, Said};
 use crate::config::syntax::{StatementId, Word};
@@ -41,9 +41,9 @@ impl Lower<'_, '_> {
         &mut self,
         of_addresses: Option<Family>,
         words: &DeliveryWords,
-        peers: &[SaidPeer],
+        peers: &SaidPeers,
     ) -> Family {
-        let first_peer = peers.first().map(|said| said.peer.address);
+        let first_peer = peers.list.first().map(|said| said.peer.address);
         let elsewhere = first_peer
             .or(words.unicast_source.map(|said| said.value))
             .or(words.multicast_source.map(|said| said.value))

@@ -1,6 +1,7 @@
 //! Adverts that nobody should take for one.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ipvsd::daemon::messages::vrrp::FromVrrp;
@@ -83,7 +84,7 @@ fn advert_times(child: &VrrpChild) -> Vec<Moment> {
     let mut times = Vec::new();
     child.wait_for("what it has said", LONG, |message| match message {
         FromVrrp::Adverts(adverts) => {
-            times.extend(adverts.iter().map(|(_, at)| *at));
+            times.extend(adverts.iter().map(|advert| advert.at));
             None
         }
         FromVrrp::Status { .. } if times.len() > 5 => Some(()),
@@ -237,7 +238,7 @@ pub fn a_full_queue_loses_nothing(lab: &Lab) {
         (announced.len() >= 50).then_some(announced)
     });
     for n in 1..=10 {
-        let of = |frame: &&Announced| frame.address.octets() == [10, 9, 0, n];
+        let of = |frame: &&Announced| frame.address == IpAddr::from([10, 9, 0, n]);
         assert_eq!(all.iter().filter(of).count(), 5, "10.9.0.{n}");
     }
     let adverts = wire.so_far().adverts();
