@@ -61,15 +61,32 @@ const LOADS: [Many; 2] = [
     },
 ];
 
+type Part = fn(&Lab, &mut Report);
+
+const PARTS: [(&str, Part); 3] = [
+    ("takeover", takeovers),
+    ("addresses", up_and_down),
+    ("instances", loads),
+];
+
+/// Whether the command line names this part; without a name, all of them.
+fn is_wanted(part: &str) -> bool {
+    let words = std::env::args().skip(1);
+    let names: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
+    names.is_empty() || names.iter().any(|name| name == part)
+}
+
 fn main() -> ExitCode {
     match std::env::var(enclosure::ROLE).as_deref() {
         Ok(enclosure::INSIDE) => {
             let lab = enclosure::furnish();
             place::switch(place::FRONT);
             let mut report = Report::default();
-            takeovers(&lab, &mut report);
-            up_and_down(&lab, &mut report);
-            loads(&lab, &mut report);
+            for (name, part) in PARTS {
+                if is_wanted(name) {
+                    part(&lab, &mut report);
+                }
+            }
             enclosure::show(&lab, &report.text());
             ExitCode::SUCCESS
         }
