@@ -117,13 +117,6 @@ impl<'a> Directors<'a> {
     }
 }
 
-/// Adds (`-A`) or deletes (`-D`) what keeps it from hearing adverts.
-fn deafen(director: &Director, what: &str) {
-    let lines = [("iptables", 112), ("iptables", 51), ("ip6tables", 112)]
-        .map(|(program, protocol)| format!("{program}-legacy {what} INPUT -p {protocol} -j DROP"));
-    director.sh(&lines.join("\n"));
-}
-
 fn held(director: &Director, wanted: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
     let lines = director.enter(crate::net::addresses);
     let addresses = lines.iter().filter_map(|line| {
@@ -186,25 +179,21 @@ fn go_and_return(lab: &Lab, programs: [Program; 2]) {
 
     both.assert_no_complaints(&one);
     both.assert_no_complaints(&two);
+    let mut frames = Vec::new();
     for (cable, director) in cables.into_iter().zip([director1, director2]) {
-        let traffic = cable.stop();
-        let sent = traffic.clone().sent_by(director, "eth0").adverts();
+        let sent = cable.stop().sent_by(director, "eth0");
+        let adverts = sent.adverts();
         for kind in &both.kinds {
-            let of = sent.iter().filter(|advert| advert.vrid == kind.vrid);
+            let of = adverts.iter().filter(|advert| advert.vrid == kind.vrid);
             assert!(of.count() >= 3, "{} of {}", kind.name, director.name());
         }
-        let (odd, even): (Vec<_>, Vec<_>) = traffic.frames.into_iter().partition(|frame| {
-            let odd = |vrid| {
-                both.kinds
-                    .iter()
-                    .any(|it| it.vrid == vrid && it.has_odd_checksum())
-            };
-            frame.advert().is_some_and(|advert| odd(advert.vrid))
-        });
-        Traffic { frames: even }.assert_well_formed(lab, director.name());
-        Traffic { frames: odd }
-            .assert_well_formed_but_checksums(lab, &format!("{}-odd", director.name()));
+        frames.extend(sent.frames);
     }
+    let odd = both.kinds.iter().filter(|kind| kind.has_odd_checksum());
+    let odd: Vec<u8> = odd.map(|kind| kind.vrid).collect();
+    Traffic { frames }
+        .without_repetitions()
+        .assert_well_formed_but_checksums_of(lab, "cables", &odd);
 }
 
 impl Directors<'_> {
@@ -222,13 +211,13 @@ impl Directors<'_> {
             .teach("eth0", &self.at(director2, |_| true));
         let mark = two.log().mark();
         if self.programs[1] == Program::Keepalived {
-            deafen(director2, "-A");
+            director2.deafen();
             director1.rejoin("eth0");
             // With AH the number of the one that took over is behind that of the first,
             // who does not believe it.
             let known = self.at(director1, |kind| !kind.has_ah());
             self.cluster.client.expect_known(&known, LONG);
-            deafen(director2, "-D");
+            director2.undeafen();
         } else {
             director1.rejoin("eth0");
             let known = self.at(director1, |_| true);
