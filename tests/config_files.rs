@@ -204,6 +204,55 @@ fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
 }
 
 #[test]
+fn a_source_that_is_absent_is_a_warning_of_this_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let instance = |number: u8, source: &str, words: &str| {
+        format!(
+            "vrrp_instance VI_{number} {{\n interface lo\n virtual_router_id {number}\n \
+             {source}\n {words}\n virtual_ipaddress {{\n 10.0.0.{number}\n }}\n}}\n"
+        )
+    };
+    let peer = "unicast_peer {\n 203.0.113.253\n }";
+    let text = [
+        instance(1, "mcast_src_ip 203.0.113.251", ""),
+        instance(2, "unicast_src_ip 203.0.113.252", peer),
+        instance(3, "unicast_src_ip 127.0.0.1", peer),
+        instance(4, "", ""),
+    ]
+    .concat();
+    fs::write(&path, text).expect("to write");
+    let check = |format| {
+        let mut out = Vec::new();
+        let outcome = run(&path, format, &mut out).expect("to print");
+        assert_eq!(outcome, CheckOutcome::Fine);
+        String::from_utf8(out).expect("text")
+    };
+    let file = path.display();
+    let told = check(Format::Text(Style::Plain));
+    let (first, second) = (
+        format!(
+            "warning[source-absent]: {file}:1: 203.0.113.251, where adverts of the instance VI_1 come \
+             from, is not on this host: they are sent from it all the same\n"
+        ),
+        format!(
+            "warning[source-absent]: {file}:10: 203.0.113.252, where adverts of the instance VI_2 come \
+             from, is not on this host: the instance waits in FAULT until it is\n"
+        ),
+    );
+    assert!(
+        told.starts_with(&format!("{first}{second}{file}: fine")),
+        "{told}"
+    );
+    let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
+    let absent = told["absent_sources"].as_array().expect("a list");
+    assert_eq!(absent.len(), 2);
+    assert_eq!(absent[1]["code"], "source-absent");
+    assert_eq!(absent[1]["address"], "203.0.113.252");
+    assert_eq!(absent[1]["is_unicast"], true);
+}
+
+#[test]
 fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ipvsd.conf");

@@ -10,6 +10,7 @@ use crate::config::model::Model;
 use crate::config::{self, Diagnostics};
 use crate::daemon::interfaces::{self, AbsentInterface};
 use crate::daemon::scripts::{self, ScriptProblem};
+use crate::daemon::sources::{self, AbsentSource};
 
 /// What a check comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     let script_problems = script_problems.unwrap_or_default();
     let absent_interfaces = loaded.model.as_ref().map(interfaces::absent);
     let absent_interfaces = absent_interfaces.unwrap_or_default();
+    let absent_sources = loaded.model.as_ref().map(sources::absent);
+    let absent_sources = absent_sources.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
@@ -62,6 +65,9 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
             }
             for absent in &absent_interfaces {
                 writeln!(out, "warning[{}]: {absent}", AbsentInterface::CODE)?;
+            }
+            for absent in &absent_sources {
+                writeln!(out, "warning[{}]: {absent}", AbsentSource::CODE)?;
             }
             writeln!(
                 out,
@@ -88,6 +94,13 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                         of: absent,
                     })
                     .collect(),
+                absent_sources: absent_sources
+                    .into_iter()
+                    .map(|absent| Coded {
+                        code: AbsentSource::CODE,
+                        of: absent,
+                    })
+                    .collect(),
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -109,6 +122,7 @@ struct Report<'a> {
     findings: Json<'a>,
     script_problems: Vec<Coded<ScriptProblem>>,
     absent_interfaces: Vec<Coded<AbsentInterface>>,
+    absent_sources: Vec<Coded<AbsentSource>>,
     #[serde(flatten)]
     counts: Option<Counts>,
 }

@@ -19,18 +19,16 @@ const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 const PROTOCOL_VRRP: u8 = 112;
 const PROTOCOL_AH: u8 = 51;
 const PROTOCOL_ICMPV6: u8 = 58;
-/// Of an authentication header with a check value of 96 bits (RFC 2402 section 2,
-/// RFC 2403).
-const AH_LENGTH: usize = 24;
 const IPV6_HEADER: usize = 40;
 /// RFC 4861 section 4.4.
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
 /// What tshark is to show. It warns of an address that two hosts have had, too, which
-/// is what failover is about; so of its warnings only those on VRRP count.
-const FAULTS: &str = "_ws.malformed || vrrp.checksum.status == Bad || ip.checksum.status == Bad \
-                      || icmpv6.checksum.status == Bad \
-                      || ((vrrp || ah || icmpv6) && _ws.expert.severity >= 0x00600000)";
+/// is what failover is about; so of its warnings only those on VRRP count. A host where
+/// nothing listens any more sends back a piece of what it got: that has been seen whole.
+const FAULTS: &str = "!icmp && (_ws.malformed || vrrp.checksum.status == Bad \
+                      || ip.checksum.status == Bad || icmpv6.checksum.status == Bad \
+                      || ((vrrp || ah || icmpv6) && _ws.expert.severity >= 0x00600000))";
 
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -39,26 +37,52 @@ pub struct Frame {
     pub bytes: Vec<u8>,
 }
 
+impl Frame {
+    /// The VRRP packet in it, if there is one that is long enough to have a priority.
+    pub fn advert(&self) -> Option<Heard> {
+        let (packet, mut header, class, ttl, protocol, source, destination);
+        if let Some(v4_packet) = payload(&self.bytes, ETHERTYPE_IPV4) {
+            let total = u16::from_be_bytes([*v4_packet.get(2)?, *v4_packet.get(3)?]);
+            packet = v4_packet.get(..total.into())?;
+            header = usize::from(packet.first()? & 0x0f) * 4;
+            (class, ttl, protocol) = (*packet.get(1)?, *packet.get(8)?, *packet.get(9)?);
+            (source, destination) = (v4(packet, 12)?, v4(packet, 16)?);
+        } else {
+            let v6_packet = payload(&self.bytes, ETHERTYPE_IPV6)?;
+            let length = u16::from_be_bytes([*v6_packet.get(4)?, *v6_packet.get(5)?]);
+            packet = v6_packet.get(..IPV6_HEADER + usize::from(length))?;
+            header = IPV6_HEADER;
+            class = packet[0] << 4 | packet[1] >> 4;
+            (protocol, ttl) = (packet[6], packet[7]);
+            (source, destination) = (v6(packet, 8)?, v6(packet, 24)?);
+        }
+        match protocol {
+            PROTOCOL_VRRP => {}
+            // Its length in units of 4 octets, less 2 (RFC 2402 section 2.2).
+            PROTOCOL_AH => header += (usize::from(*packet.get(header + 1)?) + 2) * 4,
+            _ => return None,
+        }
+        let message = packet.get(header..)?;
+        Some(Heard {
+            at: self.at,
+            source,
+            destination,
+            class,
+            ttl,
+            protocol,
+            version: message.first()? >> 4,
+            vrid: *message.get(1)?,
+            priority: *message.get(2)?,
+            message: message.to_vec(),
+            header: packet[..header].to_vec(),
+        })
+    }
+}
+
 /// A VRRP packet (RFC 3768 section 5.1, RFC 9568 section 5.1), in an authentication
 /// header or not, read without any judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    pub at: Duration,
-    pub from: IpAddr,
-    pub to: IpAddr,
-    pub version: u8,
-    pub vrid: u8,
-    pub priority: u8,
-    /// The VRRP part, without the IP header.
-    pub message: Vec<u8>,
-    /// The IP header, and the authentication header where there is one.
-    pub header: Vec<u8>,
-}
-
-/// A packet of VRRP, alone or in an authentication header, over whichever IP; read
-/// without any judgement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packet {
     pub at: Duration,
     pub source: IpAddr,
     pub destination: IpAddr,
@@ -68,8 +92,13 @@ pub struct Packet {
     pub ttl: u8,
     /// 112, or 51.
     pub protocol: u8,
-    /// The VRRP part, long enough to have a priority.
+    pub version: u8,
+    pub vrid: u8,
+    pub priority: u8,
+    /// The VRRP part, without the IP header.
     pub message: Vec<u8>,
+    /// The IP header, and the authentication header where there is one.
+    pub header: Vec<u8>,
 }
 
 /// A gratuitous ARP frame or an unsolicited neighbour advertisement: the sender speaks
@@ -178,12 +207,7 @@ impl Traffic {
 
     /// The VRRP packets that are long enough to have a priority.
     pub fn adverts(&self) -> Vec<Heard> {
-        self.frames.iter().filter_map(heard).collect()
-    }
-
-    /// The VRRP packets of both families.
-    pub fn packets(&self) -> Vec<Packet> {
-        self.frames.iter().filter_map(packet).collect()
+        self.frames.iter().filter_map(Frame::advert).collect()
     }
 
     pub fn announcements(&self) -> Vec<Announced> {
@@ -236,76 +260,6 @@ impl Traffic {
         }
         file
     }
-}
-
-fn packet(frame: &Frame) -> Option<Packet> {
-    let (class, ttl, protocol, source, destination, rest);
-    if let Some(packet) = payload(&frame.bytes, ETHERTYPE_IPV4) {
-        let header = usize::from(packet.first()? & 0x0f) * 4;
-        let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
-        (class, ttl, protocol) = (*packet.get(1)?, *packet.get(8)?, *packet.get(9)?);
-        source = v4(packet, 12)?;
-        destination = v4(packet, 16)?;
-        rest = packet.get(header..total)?;
-    } else {
-        let packet = payload(&frame.bytes, ETHERTYPE_IPV6)?;
-        let length = usize::from(u16::from_be_bytes([*packet.get(4)?, *packet.get(5)?]));
-        class = packet.first()? << 4 | packet.get(1)? >> 4;
-        (protocol, ttl) = (*packet.get(6)?, *packet.get(7)?);
-        source = v6(packet, 8)?;
-        destination = v6(packet, 24)?;
-        rest = packet.get(40..40 + length)?;
-    }
-    let message = match protocol {
-        PROTOCOL_VRRP => rest,
-        // Its length in units of 4 octets, less 2 (RFC 2402 section 2.2).
-        PROTOCOL_AH => rest.get((usize::from(*rest.get(1)?) + 2) * 4..)?,
-        _ => return None,
-    };
-    (message.len() > 2).then(|| Packet {
-        at: frame.at,
-        source,
-        destination,
-        class,
-        ttl,
-        protocol,
-        message: message.to_vec(),
-    })
-}
-
-fn heard(frame: &Frame) -> Option<Heard> {
-    let (from, to, protocol, header) = match payload(&frame.bytes, ETHERTYPE_IPV4) {
-        Some(packet) => {
-            let header = usize::from(packet.first()? & 0x0f) * 4;
-            let total = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
-            let packet = packet.get(..total)?;
-            let protocol = *packet.get(9)?;
-            (v4(packet, 12)?, v4(packet, 16)?, protocol, (packet, header))
-        }
-        None => {
-            let packet = payload(&frame.bytes, ETHERTYPE_IPV6)?;
-            let protocol = *packet.get(6)?;
-            let header = (packet, IPV6_HEADER);
-            (v6(packet, 8)?, v6(packet, 24)?, protocol, header)
-        }
-    };
-    let (packet, mut length) = header;
-    match protocol {
-        PROTOCOL_VRRP => {}
-        PROTOCOL_AH => length += AH_LENGTH,
-        _ => return None,
-    }
-    let message = packet.get(length..)?;
-    Some(Heard {
-        at: frame.at,
-        from,
-        to,
-        version: message.first()? >> 4,
-        vrid: *message.get(1)?,
-        priority: *message.get(2)?,
-        message: message.to_vec(),
-        header: packet[..length].to_vec(),
-    })
 }
 
 fn announced(frame: &Frame) -> Option<Announced> {

@@ -163,12 +163,11 @@ impl Core {
         if self.scheduling.is_at_end || by < auto.from {
             return;
         }
-        // As keepalived words it.
-        let late = format!("A thread timer expired {:.6} seconds ago", by.as_secs_f64());
+        let late = format!("the vrrp process was late by {:.3} s", by.as_secs_f64());
         let Some(next) = next_priority(self.scheduling.given.realtime, auto) else {
             self.scheduling.is_at_end = true;
             tracing::warn!(
-                "{late}: the vrrp process is as high as max_auto_priority {} allows",
+                "{late}, and is as high as max_auto_priority {} allows",
                 auto.most
             );
             return;
@@ -179,13 +178,14 @@ impl Core {
         let refused = self.scheduling.give(pid, wanted);
         if refused.is_empty() {
             self.scheduling.raised = Some(next);
-            tracing::warn!("{late}: Set realtime priority {next} for the vrrp process");
+            // As keepalived words it.
+            tracing::warn!("Set realtime priority {next}: {late}");
             return;
         }
         self.scheduling.is_at_end = true;
         self.scheduling.given = before;
         for refusal in refused {
-            tracing::warn!("{late}: max_auto_priority: {refusal}");
+            tracing::warn!("max_auto_priority: {late}, and {refusal}");
         }
     }
 }

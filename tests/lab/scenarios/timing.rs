@@ -224,8 +224,8 @@ fn who_is_late_is_given_a_higher_priority(lab: &Lab) {
     assert_eq!(before.first, (0, 0));
     let pid = Pid::from_raw(before.pid);
     for expected in [
-        "Set realtime priority 1 for the vrrp process",
-        "Set realtime priority 2 for the vrrp process",
+        "Set realtime priority 1: the vrrp process was late by 0.",
+        "Set realtime priority 2: the vrrp process was late by 0.",
         "as high as max_auto_priority 2 allows",
     ] {
         // Core hears of it once a second.

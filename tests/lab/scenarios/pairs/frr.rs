@@ -114,7 +114,7 @@ impl<'a> Both<'a> {
         wait_until("ipvsd has all addresses", LONG, || {
             ALL.iter().all(|(address, ..)| self.ipvsd.holds(address))
         });
-        self.cluster.client.expect_known(&self.at_ipvsd(), secs(2));
+        self.cluster.client.expect_known(&self.at_ipvsd(), LONG);
     }
 
     /// FRR becomes master of all.
@@ -125,7 +125,7 @@ impl<'a> Both<'a> {
         for (_, family, vrid) in ALL {
             frr.wait_for_state(vrid, family, "Master", LONG);
         }
-        self.cluster.client.expect_known(&self.at_frr(), secs(2));
+        self.cluster.client.expect_known(&self.at_frr(), LONG);
         frr
     }
 
@@ -143,7 +143,7 @@ impl<'a> Both<'a> {
             let heard = traffic.adverts();
             let of = heard
                 .iter()
-                .filter(|it| it.from.to_string().starts_with(host));
+                .filter(|it| it.source.to_string().starts_with(host));
             let forms: BTreeSet<_> = of.map(|it| (it.vrid, it.version)).collect();
             let wanted = [(51, 3), (52, 2)];
             let wanted = if host == "fe80::" {
@@ -242,7 +242,7 @@ pub fn ipvsd_takes_over_from_frr(lab: &Lab) {
     both.cluster.client.teach("eth0", &both.at_frr());
     both.ipvsd.rejoin("eth0");
     frr_is_backup(&frr);
-    both.cluster.client.expect_known(&both.at_ipvsd(), secs(2));
+    both.cluster.client.expect_known(&both.at_ipvsd(), LONG);
     assert!(ALL.iter().all(|(address, ..)| both.ipvsd.holds(address)));
     both.check(wire, &ipvsd);
 }

@@ -18,7 +18,7 @@ use crate::lab::{Lab, secs, wait_until};
 use crate::net::Namespace;
 use crate::packet_socket;
 use crate::vrrp_child::{VrrpChild, virtual_address};
-use crate::wire::{Packet, Wire};
+use crate::wire::{Heard, Wire};
 
 /// What makes an instance's adverts what they are on the wire.
 #[derive(Clone, Copy)]
@@ -104,7 +104,7 @@ impl Form {
         settings
     }
 
-    fn is_of(self, packet: &Packet) -> bool {
+    fn is_of(self, packet: &Heard) -> bool {
         let protocol = if self.in_header { 51 } else { 112 };
         let is_unicast = !matches!(packet.destination, IpAddr::V4(to) if to.is_multicast())
             && !matches!(packet.destination, IpAddr::V6(to) if to.is_multicast());
@@ -143,7 +143,7 @@ pub fn adverts_of_every_form(lab: &Lab) {
     wait_for_all(&backup, State::Backup);
     wait_for_all(&master, State::Master);
     let count = |traffic: &crate::wire::Traffic| {
-        let packets = traffic.clone().sent_by(&one, "eth0").packets();
+        let packets = traffic.clone().sent_by(&one, "eth0").adverts();
         let counts = FORMS.map(|form| packets.iter().filter(|packet| form.is_of(packet)).count());
         counts.into_iter().min().filter(|least| *least >= 4)
     };
@@ -172,7 +172,7 @@ pub fn adverts_of_every_form(lab: &Lab) {
     wait_for_all(&backup, State::Master);
     // Priority 0 has come in everywhere: nobody has waited for three intervals.
     wire.wait_for("all adverts of the other", stopped, secs(2), |traffic| {
-        let packets = traffic.clone().sent_by(&two, "eth0").packets();
+        let packets = traffic.clone().sent_by(&two, "eth0").adverts();
         // Of unicast ones only those to the first host come by here.
         let of = |form: Form| packets.iter().any(|packet| form.is_of(packet));
         FORMS.into_iter().all(of).then_some(())
@@ -182,7 +182,7 @@ pub fn adverts_of_every_form(lab: &Lab) {
     let traffic = wire.stop();
     traffic.assert_well_formed(lab, "forms");
     let link_local = one.sh("ip -6 addr show dev eth0 scope link");
-    let packets = traffic.sent_by(&one, "eth0").packets();
+    let packets = traffic.sent_by(&one, "eth0").adverts();
     for form in FORMS {
         let name = form.name;
         let of: Vec<_> = packets.iter().filter(|packet| form.is_of(packet)).collect();
@@ -199,7 +199,7 @@ pub fn adverts_of_every_form(lab: &Lab) {
             }
         }
         // Each destination has had every advert, the last one with priority 0.
-        let mut by_destination = BTreeMap::<IpAddr, Vec<&Packet>>::new();
+        let mut by_destination = BTreeMap::<IpAddr, Vec<&Heard>>::new();
         for packet in of {
             let its = by_destination.entry(packet.destination).or_default();
             its.push(packet);
@@ -322,7 +322,7 @@ pub fn an_address_in_question_is_waited_for(lab: &Lab) {
     });
     let first = wire.wait_for("an advert", since, LONG, |traffic| {
         traffic
-            .packets()
+            .adverts()
             .into_iter()
             .find(|packet| form.is_of(packet))
     });
@@ -355,7 +355,7 @@ pub fn others_are_told_from_the_reload_on(lab: &Lab) {
         let wire = &wire;
         move |since: Duration, count: usize| {
             wire.wait_for("adverts to a peer", since, LONG, |traffic| {
-                let mut packets = traffic.packets();
+                let mut packets = traffic.adverts();
                 packets.retain(|packet| packet.destination == PLAIN.address_of(n));
                 (packets.len() >= count).then_some(packets)
             })
@@ -389,7 +389,7 @@ pub fn others_are_told_from_the_reload_on(lab: &Lab) {
     child.reload(4, vec![settings]);
     let moved = lab.now();
     wire.wait_for("adverts to the group", moved, LONG, |traffic| {
-        let packets = traffic.packets();
+        let packets = traffic.adverts();
         packets
             .iter()
             .any(|packet| packet.destination == group && packet.message[2] == 100)
