@@ -16,7 +16,7 @@ use crate::moment::Moment;
 /// What core keeps for the next vrrp process, by the names of instances and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Until then instances stay in INIT (`vrrp_startup_delay`,
+    /// Until then nobody becomes master for not hearing one (`vrrp_startup_delay`,
     /// `vrrp_delay_after_boot`), as the first process has found; None: no process was
     /// there.
     pub begins: Option<Moment>,

@@ -91,11 +91,12 @@ impl Instance {
         if matches!(self.expected, Why::MasterStopped { .. }) {
             return;
         }
+        let latest = self.earliest(now) + wait;
         self.timer = self.timer.map(|timer| {
             if wait > waited {
                 timer + (wait - waited)
             } else {
-                timer.min(now + wait)
+                timer.min(latest)
             }
         });
     }
@@ -109,7 +110,8 @@ impl Instance {
             // Never later than before: whoever says so again and again would keep it
             // waiting.
             let skew = skew_time(&self.settings, self.master_interval());
-            self.timer = self.timer.map(|timer| timer.min(now + skew));
+            let latest = self.earliest(now) + skew;
+            self.timer = self.timer.map(|timer| timer.min(latest));
             return;
         }
         match self.meaning(heard, now) {
