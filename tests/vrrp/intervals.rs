@@ -259,7 +259,7 @@ fn a_stream_of_priority_0_does_not_delay_a_takeover() {
     for tenth in 0..20 {
         let did = bench.until(tenth * 100);
         entries.extend(entered(&did).iter().map(|(_, state)| (tenth, *state)));
-        bench.hear(0, &Packet::new(0, LOWER, 0));
+        bench.hear(0, &Packet::new(0, HIGHER, 0));
     }
     // 0.61 s after the first one.
     assert_eq!(entries, [(7, State::Master)]);
