@@ -254,8 +254,14 @@ impl Bench {
         memory: &Memory,
         now: Moment,
     ) -> Self {
+        Self::of(settings(instances, groups), memory, now)
+    }
+
+    /// One with settings for all instances together, that has not been told of any
+    /// interface.
+    pub fn of(settings: RouterSettings, memory: &Memory, now: Moment) -> Self {
         Bench {
-            router: Router::new(settings(instances, groups), memory, now),
+            router: Router::new(settings, memory, now),
             now,
             announced: Vec::new(),
             links: BTreeMap::new(),

@@ -2,6 +2,7 @@
 //! it in a simulation, and whether these tests would notice if it were wrong.
 
 mod addresses;
+mod announcing;
 mod bench;
 mod captured;
 mod delays;

@@ -263,7 +263,10 @@ impl Queue {
                 continue;
             };
             self.change(lane, |lane| {
-                lane.latest = turn.place;
+                lane.latest = match lane.queue.is_empty() {
+                    true => 0,
+                    false => turn.place,
+                };
                 lane.sent = Some(now);
                 lane.blocked = None;
             });

@@ -89,6 +89,7 @@ const COMMON: &[Kind] = &[
     v6("V6_FAST", "advert_int 0.5"),
     v6("V6_GROUP", "mcast_dst_ip ff02::13"),
     v6("V6_UNICAST", "unicast_src_ip OWN; unicast_peer {; PEER; }"),
+    v6("V6_UNICAST_LINK", "unicast_peer {; NEIGHBOUR; }"),
     v6(
         "V6_UNICAST_TTL",
         "unicast_src_ip OWN; unicast_ttl 255; unicast_peer {; PEER min_ttl 255; }",
@@ -111,8 +112,6 @@ const OURS: &[Kind] = &[
         "HMAC_V6_UNICAST",
         "unicast_src_ip OWN; unicast_peer {; PEER; }; HMAC; anti_replay monotonic; }",
     ),
-    // keepalived does not speak to such a peer again once it has lost it.
-    v6("V6_UNICAST_LINK", "unicast_peer {; NEIGHBOUR; }"),
     // From the link-local address. keepalived hears only what is sent to that.
     v6("V6_UNICAST_NO_SOURCE", "unicast_peer {; PEER; }"),
     v4("HMAC_PERMISSIVE", "version 3; HMAC; mode permissive; }"),
@@ -138,8 +137,11 @@ impl Kind {
         self.lines.contains("HMAC") && !self.lines.contains("receive-only")
     }
 
+    /// To tshark a checksum of version 3 covers a pseudo header with where the packet
+    /// goes, and it covers what comes after the addresses. That of a signed advert
+    /// over IPv4 does not cover the signature.
     pub fn has_odd_checksum(&self) -> bool {
-        self.lines.contains("checksum")
+        self.lines.contains("checksum") || (self.family == V4 && self.signs())
     }
 
     pub fn has_ah(&self) -> bool {
