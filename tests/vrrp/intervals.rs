@@ -8,8 +8,8 @@ use ipvsd::vrrp::settings::InstanceSettings;
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Version};
 
 use crate::bench::{
-    Bench, Did, GROUP, GROUP_6, HIGHER, HIGHER_6, LOWER, Packet, VIRTUAL_6, address, at, entered,
-    facts, instance, ms, sent,
+    Bench, Did, GROUP, GROUP_6, HIGHER, HIGHER_6, Packet, VIRTUAL_6, address, at, entered, facts,
+    instance, ms, sent,
 };
 
 /// Version 3: 3 s and the skew of priority 100, (256 - 100) / 256 of the interval.
