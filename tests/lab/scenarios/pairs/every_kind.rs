@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::kinds::Kind;
-use crate::cluster::{Cluster, Family, Method, Plan};
+use super::kinds::{self, Kind, link_local};
+use crate::cluster::Cluster;
 use crate::daemon::{Daemon, Program};
 use crate::director::Director;
 use crate::lab::{Lab, millis, poll, secs};
@@ -120,15 +120,6 @@ impl<'a> Directors<'a> {
     }
 }
 
-/// While it has no virtual address.
-fn link_local(director: &Director) -> String {
-    let mine = director.enter(crate::net::addresses).into_iter();
-    mine.filter_map(|line| Some(line.split_once(" fe80::")?.1.split_once('/')?.0.to_owned()))
-        .map(|rest| format!("fe80::{rest}"))
-        .next()
-        .unwrap()
-}
-
 /// Adds (`-A`) or deletes (`-D`) what keeps it from hearing adverts.
 fn deafen(director: &Director, what: &str) {
     let lines = [("iptables", 112), ("iptables", 51), ("ip6tables", 112)]
@@ -150,17 +141,8 @@ fn go_and_return(lab: &Lab, programs: [Program; 2]) {
         true => [Program::Keepalived; 2],
         false => programs,
     };
-    let cluster = Plan::new(Method::Dr, Family::V4)
-        .webs(0)
-        .directors(2)
-        .vrrp()
-        .build(lab);
+    let cluster = kinds::cluster(lab);
     let [director1, director2] = pair::directors(&cluster);
-    for (director, n) in [(director1, 1), (director2, 2)] {
-        director.ip(&format!(
-            "addr add fd00::{n}/64 dev eth0\naddr add 10.0.0.3{n}/24 dev eth0\n"
-        ));
-    }
     let both = Directors {
         lab,
         cluster: &cluster,

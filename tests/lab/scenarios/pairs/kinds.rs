@@ -4,7 +4,10 @@
 use std::net::IpAddr;
 
 use crate::cluster::Family::{self, V4, V6};
+use crate::cluster::{Cluster, Method, Plan};
 use crate::daemon::Program;
+use crate::director::Director;
+use crate::lab::Lab;
 
 /// A way to speak.
 #[derive(Clone, Copy)]
@@ -220,3 +223,27 @@ const HMAC: &str = "auth_hmac {
     key 1 hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
     key 2 abcdefghijklmnopqrstuvwxyz0123456789
     active_key 1";
+
+/// Two directors that have the addresses that the lines speak of, and a client.
+pub fn cluster(lab: &Lab) -> Cluster<'_> {
+    let cluster = Plan::new(Method::Dr, V4)
+        .webs(0)
+        .directors(2)
+        .vrrp()
+        .build(lab);
+    for (director, n) in cluster.directors.iter().zip(1..) {
+        director.ip(&format!(
+            "addr add fd00::{n}/64 dev eth0\naddr add 10.0.0.3{n}/24 dev eth0\n"
+        ));
+    }
+    cluster
+}
+
+/// The address of its link that the kernel has made, while it has no virtual address.
+pub fn link_local(director: &Director) -> String {
+    let mine = director.enter(crate::net::addresses).into_iter();
+    mine.filter_map(|line| Some(line.split_once(" fe80::")?.1.split_once('/')?.0.to_owned()))
+        .map(|rest| format!("fe80::{rest}"))
+        .next()
+        .unwrap()
+}
