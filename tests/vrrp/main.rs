@@ -4,6 +4,7 @@
 mod addresses;
 mod bench;
 mod captured;
+mod corpus;
 mod drops;
 mod faults;
 mod forged;
