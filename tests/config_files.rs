@@ -159,7 +159,22 @@ fn very_many_faults() {
     let loaded = enormous(format!(
         "vrrp_instance a {{\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {{\n{addresses}}}\n}}\n"
     ));
-    assert_eq!(loaded.diagnostics.errors(), 1);
+    let told = &loaded.diagnostics;
+    assert_eq!((told.errors(), told.warnings()), (0, 1));
+    let peers = addresses
+        .lines()
+        .map(|line| line.split(' ').next().unwrap_or(line));
+    let peers: String = peers.map(|peer| format!("{peer} min_ttl 1\n")).collect();
+    let groups: String = (0..50_000)
+        .map(|number| format!("garp_group {{\ninterface e{number}\n}}\n"))
+        .collect();
+    let cpus = "vrrp_cpu_affinity".to_owned() + &" 1".repeat(100_000);
+    enormous(format!(
+        "global_defs {{\n{cpus}\n}}\n{groups}vrrp_instance a {{\ninterface e\nvirtual_router_id 1\n\
+         unicast_peer {{\n{peers}}}\nvirtual_ipaddress {{\n{addresses}}}\n}}\n"
+    ));
+    let keys = "key 1 a b c\nhex:00\n".repeat(50_000);
+    enormous(format!("vrrp_instance a {{\nauth_hmac {{\n{keys}}}\n}}\n"));
     let secrets = "auth_pass a b c\n".repeat(100_000);
     enormous(format!(
         "vrrp_instance a {{\nauthentication {{\n{secrets}}}\n}}\n"
@@ -193,12 +208,62 @@ fn a_script_that_cannot_be_run_is_a_warning_of_this_machine() {
         String::from_utf8(out).expect("text")
     };
     let told = check(Format::Text(Style::Plain));
-    let warning = "warning: script `/nonexistent/check`: there is no such file\n";
+    let warning = "warning[script-absent]: script `/nonexistent/check`: there is no such file\n";
     assert!(told.contains(warning), "{told}");
     let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
     let problem = &told["script_problems"][0];
+    assert_eq!(problem["code"], "script-absent");
     assert_eq!(problem["problem"], "absent");
     assert_eq!(problem["script"], "/nonexistent/check");
+}
+
+#[test]
+fn a_source_that_is_absent_is_a_warning_of_this_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let instance = |number: u8, source: &str, words: &str| {
+        format!(
+            "vrrp_instance VI_{number} {{\n interface lo\n virtual_router_id {number}\n \
+             {source}\n {words}\n virtual_ipaddress {{\n 10.0.0.{number}\n }}\n}}\n"
+        )
+    };
+    let peer = "unicast_peer {\n 203.0.113.253\n }";
+    let text = [
+        instance(1, "mcast_src_ip 203.0.113.251", ""),
+        instance(2, "unicast_src_ip 203.0.113.252", peer),
+        instance(3, "unicast_src_ip 127.0.0.1", peer),
+        instance(4, "", ""),
+    ]
+    .concat();
+    fs::write(&path, text).expect("to write");
+    let check = |format| {
+        let mut out = Vec::new();
+        let outcome = run(&path, format, &mut out).expect("to print");
+        assert_eq!(outcome, CheckOutcome::Fine);
+        String::from_utf8(out).expect("text")
+    };
+    let file = path.display();
+    let told = check(Format::Text(Style::Plain));
+    let (first, second) = (
+        format!(
+            "warning[source-absent]: {file}:1: 203.0.113.251, where adverts of the instance VI_1 come \
+             from, is not on this host: they are sent from it all the same\n"
+        ),
+        format!(
+            "warning[source-absent]: {file}:10: 203.0.113.252, where adverts of the instance VI_2 come \
+             from, is not on this host: the instance waits in FAULT until it is\n"
+        ),
+    );
+    assert!(
+        told.starts_with(&format!("{first}{second}{file}: fine")),
+        "{told}"
+    );
+    let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
+    let absent = told["absent_sources"].as_array().expect("a list");
+    assert_eq!(absent.len(), 2);
+    assert_eq!(absent[1]["code"], "source-absent");
+    assert_eq!(absent[1]["address"], "203.0.113.252");
+    assert_eq!(absent[1]["is_unicast"], true);
 }
 
 #[test]
@@ -225,11 +290,11 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
         warnings,
         [
             format!(
-                "warning: {file}:2: interface nosuch0 does not exist on this host: \
+                "warning[interface-absent]: {file}:2: interface nosuch0 does not exist on this host: \
                  the instance VI_1 waits in FAULT until it appears"
             ),
             format!(
-                "warning: {file}:6: interface nosuch1 does not exist on this host: \
+                "warning[interface-absent]: {file}:6: interface nosuch1 does not exist on this host: \
                  the instance VI_1 cannot put its addresses on it until it appears"
             ),
         ]
@@ -243,6 +308,7 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
         (&"nosuch0".into(), &2.into())
     );
     assert_eq!(absent[1]["is_own"], false);
+    assert_eq!(absent[1]["code"], "interface-absent");
     assert_eq!(told["vrrp_instances"], 1);
 }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ipvsd::config::diagnostic::Style;
 use ipvsd::config::{self, Severity, Sources};
+use ipvsd::family::Family;
+use ipvsd::vrrp::settings::{Authentication, Delivery};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -38,7 +40,20 @@ fn holds(text: &[u8]) -> Result<(), TestCaseError> {
         }
         for instance in &model.vrrp_instances {
             prop_assert!(instance.settings.priority.0 > 0);
-            prop_assert!(instance.settings.addresses.len() <= 255);
+            let settings = &instance.settings;
+            prop_assert!(settings.advertised().count() <= 255);
+            prop_assert!(settings.excluded <= settings.addresses.len());
+            let mut advertised = settings.advertised();
+            prop_assert!(advertised.all(|address| Family::of(address) == settings.family));
+            if let Authentication::Hmac(hmac) = &settings.authentication {
+                prop_assert!(hmac.keys.contains_key(&hmac.active_key));
+                let mut keys = hmac.keys.values();
+                prop_assert!(keys.all(|key| (32..=64).contains(&key.0.len())));
+            }
+            if let Delivery::Unicast(unicast) = &settings.delivery {
+                let mut peers = unicast.peers.iter();
+                prop_assert!(peers.all(|peer| Family::of(peer.address) == settings.family));
+            }
         }
         for group in &model.vrrp_sync_groups {
             prop_assert!(!group.settings.members.is_empty());
@@ -70,6 +85,12 @@ fn token() -> impl Strategy<Value = String> {
         "state", "MASTER", "nopreempt", "preempt_delay", "authentication", "auth_type", "PASS",
         "auth_pass", "virtual_ipaddress", "10.0.0.3/24", "dev", "brd", "+", "label", "scope",
         "notify", "notify_master", "smtp_alert", "notification_email", "a@b", "smtp_server",
+        "version", "2", "3", "strict_mode", "unicast_peer", "min_ttl", "unicast_src_ip", "fd00::2",
+        "fe80::80/64", "virtual_ipaddress_excluded", "no_virtual_ipaddress", "auth_hmac", "key",
+        "active_key", "abcdefghijklmnopqrstuvwxyz0123456789", "file:/nonexistent/key", "hex:00",
+        "mode", "permissive", "garp_group", "interfaces", "garp_interval", "garp_extra_if", "all",
+        "vrrp_strict", "vrrp_rt_priority", "timer_expired_backup", "native_ipv6", "AH",
+        "old_unicast_checksum", "mcast_src_ip", "vrrp_min_garp",
         "advert_int", "garp_master_repeat", "mcast_dst_ip", "224.0.0.18", "${A}", "${", "~SEQ(A,1,3)", "\\", "\"a b\"",
         "\"", "'", "# comment", "! comment", "\u{a0}", "é", "\u{feff}", "\0", "\r",
     ];
@@ -176,6 +197,9 @@ proptest! {
             "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\n",
             "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n",
             "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\nauthentication {\n",
+            "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\nauth_hmac {\n",
+            "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\nunicast_peer {\n",
+            "garp_group {\n",
             "vrrp_sync_group VG_1 {\ngroup {\n",
             "global_defs {\nnotification_email {\n",
             "virtual_server 10.0.0.1 80 {\nprotocol TCP\n",

@@ -47,14 +47,14 @@ const SEEDS: &[Seed] = &[
         told: &[],
         mend: &[],
     },
-    // Starts and stops haproxy by its notify scripts; a brace too many at the end.
+    // Starts and stops haproxy by its notify scripts; `vrrp_strict` with what it does not
+    // allow, and a brace too many at the end.
     Seed {
         name: "haproxy.conf",
         told: &[
-            "not-served 10",
             "not-served 11",
-            "not-served 12",
-            "not-served 13",
+            "no-effect 18",
+            "no-effect 23",
             "not-served 30",
             "extra-brace 53",
         ],

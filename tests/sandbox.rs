@@ -166,18 +166,40 @@ mod of_vrrp {
     use std::net::{IpAddr, Ipv4Addr};
     use std::os::unix::fs::FileExt;
 
+    use ipvsd::family::Family;
     use ipvsd::sys::alarm::Alarm;
     use ipvsd::sys::packet_socket::PacketSocket;
     use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands, Heard, Watch};
-    use ipvsd::sys::vrrp_socket::{self, Inbox, Receiver, Sender};
+    use ipvsd::sys::vrrp_socket::{self, Channel, Inbox, Receiver, Sender};
     use ipvsd::sys::{clock, scheduling};
     use ipvsd::vrrp::input::{Advert, Announcement, Content};
+    use ipvsd::vrrp::settings::Delivery;
     use ipvsd::vrrp::{InstanceId, Priority};
     use nix::sys::mman::{MlockAllFlags, mlockall};
+    use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 
     use super::*;
 
     const LOOPBACK: u32 = 1;
+
+    /// Every kind of adverts that there is.
+    fn channels() -> Vec<Channel> {
+        let plain = |family, group| Channel {
+            family,
+            group,
+            in_header: false,
+        };
+        let groups = [Family::V4, Family::V6].map(|family| (family, Delivery::group(family)));
+        let mut channels = Vec::new();
+        for (family, group) in groups {
+            channels.extend([plain(family, Some(group)), plain(family, None)]);
+        }
+        channels.extend([0, 1].map(|of_v4: usize| Channel {
+            in_header: true,
+            ..channels[of_v4]
+        }));
+        channels
+    }
 
     pub fn its_work_and_nothing_else() {
         let parent = nix::unistd::Pid::parent();
@@ -193,6 +215,9 @@ mod of_vrrp {
         // The time that it has waited for a processor, and its memory.
         assert!(schedstat.read_at(&mut [0; 96], 0).unwrap() > 4);
         scheduling::lock_memory(false).unwrap();
+        getrlimit(Resource::RLIMIT_RTTIME).unwrap();
+        getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
         if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT) {
             // Where the limit of this machine is too low for it.
             assert_eq!(error, Errno::ENOMEM);
@@ -221,8 +246,7 @@ mod of_vrrp {
             assert_eq!(netlink(protocol).unwrap_err(), Errno::EPERM);
         }
         no_program_no_file_no_thread();
-        let group = Ipv4Addr::new(224, 0, 0, 18).into();
-        let socket = vrrp_socket::listen("lo", LOOPBACK, group).unwrap();
+        let socket = vrrp_socket::listen("lo", LOOPBACK, &channels()[0]).unwrap();
         no_way_round(parent, socket.as_raw_fd());
     }
 
@@ -260,6 +284,7 @@ mod of_vrrp {
             scope: 0,
             label: Some("lo".into()),
             is_secondary: false,
+            is_unusable: false,
         };
         let changes = vec![AddressChange::Add(address.clone())];
         let promoting = [LOOPBACK].into();
@@ -276,28 +301,43 @@ mod of_vrrp {
         // As where an answer was lost.
         Commands::open().unwrap().dump().unwrap();
 
-        let group = IpAddr::from(Ipv4Addr::new(224, 0, 0, 18));
-        let receiver = vrrp_socket::listen("lo", LOOPBACK, group).unwrap();
-        let receiver = Receiver::new(receiver).unwrap();
-        receiver.read(&mut Inbox::default()).unwrap();
-        let down = [libc::ENETDOWN, libc::ENETUNREACH];
-        let refused = sender.send(&Advert {
+        for channel in channels() {
+            let receiver = vrrp_socket::listen("lo", LOOPBACK, &channel).unwrap();
+            let receiver = Receiver::new(receiver, channel.family).unwrap();
+            receiver.read(&mut Inbox::default()).unwrap();
+        }
+        let down = [libc::ENETDOWN, libc::ENETUNREACH, libc::EADDRNOTAVAIL];
+        let message = Content::Message {
+            octets: vec![0x21; 20],
+            ttl: 255,
+        };
+        let mut whole = vec![0; 64];
+        whole[0] = 0x45;
+        for (family, content) in [
+            (Family::V4, message.clone()),
+            (Family::V6, message),
+            (Family::V4, Content::Datagram(whole)),
+        ] {
+            let refused = sender.send(&Advert {
+                instance: InstanceId(1),
+                interface: LOOPBACK,
+                source: match family {
+                    Family::V4 => ours,
+                    Family::V6 => "fe80::1".parse().unwrap(),
+                },
+                destination: Delivery::group(family),
+                priority: Priority(100),
+                content,
+            });
+            let error = refused.unwrap_err();
+            assert!(down.contains(&error.raw_os_error().unwrap()), "{error}");
+        }
+        let refused = packets.send(&[Announcement {
             instance: InstanceId(1),
-            interface: LOOPBACK,
-            source: ours,
-            destination: group,
-            priority: Priority(100),
-            content: Content::Message {
-                octets: vec![0x21; 20],
-                ttl: 255,
-            },
-        });
-        assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
-        let refused = packets.send(&Announcement {
-            instance: InstanceId(1),
+            index: 0,
             interface: LOOPBACK,
             frame: vec![0xff; 42],
-        });
+        }]);
         assert!(down.contains(&refused.unwrap_err().raw_os_error().unwrap()));
         alarm
             .set(Some(clock::now() + Duration::from_millis(1)))

@@ -29,11 +29,12 @@ tshark=tshark
 strace=strace
 sysctl=procps
 smtpd=opensmtpd
+/usr/lib/frr/vrrpd=frr
 $*
 "
 
 # What these packages bring that would run by itself.
-SERVICES="keepalived nginx opensmtpd"
+SERVICES="keepalived.service nginx.service opensmtpd.service frr.service logrotate.timer"
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -74,7 +75,7 @@ install_quietly='
     mark="Put here by ipvsd tests/setup.sh while it installs packages."
     before=
     for service in $services; do
-        [ -e "/lib/systemd/system/$service.service" ] || before="$before $service"
+        [ -e "/lib/systemd/system/$service" ] || before="$before $service"
     done
     restore() {
         rm -f "$policy"
@@ -93,9 +94,9 @@ install_quietly='
     # A mail server that is there already would have to make way for another one.
     $apt install -y --no-install-recommends --no-remove "$@"
     for service in $before; do
-        if [ -e "/lib/systemd/system/$service.service" ]; then
+        if [ -e "/lib/systemd/system/$service" ]; then
             systemctl disable --quiet "$service" 2>/dev/null ||
-                rm -f /etc/systemd/system/*.wants/"$service.service"
+                rm -f /etc/systemd/system/*.wants/"$service"
             echo "setup: $service will not start by itself; systemctl enable $service lets it"
         fi
     done

@@ -233,8 +233,10 @@ fn vrrp_importance(change: &Change) -> Importance {
         Change::Entered {
             to: State::Fault, ..
         }
+        | Change::TwoOwners { .. }
         | Change::AddressRefused { .. } => Importance::Error,
         Change::OtherMaster { .. }
+        | Change::Late { .. }
         | Change::AddressPutBack { .. }
         | Change::Dropped { .. }
         | Change::ClockSkew { .. }

@@ -10,6 +10,7 @@ use crate::config::model::Model;
 use crate::config::{self, Diagnostics};
 use crate::daemon::interfaces::{self, AbsentInterface};
 use crate::daemon::scripts::{self, ScriptProblem};
+use crate::daemon::sources::{self, AbsentSource};
 
 /// What a check comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +55,19 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     let script_problems = script_problems.unwrap_or_default();
     let absent_interfaces = loaded.model.as_ref().map(interfaces::absent);
     let absent_interfaces = absent_interfaces.unwrap_or_default();
+    let absent_sources = loaded.model.as_ref().map(sources::absent);
+    let absent_sources = absent_sources.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
             for problem in &script_problems {
-                writeln!(out, "warning: {problem}")?;
+                writeln!(out, "warning[{}]: {problem}", problem.problem.code())?;
             }
             for absent in &absent_interfaces {
-                writeln!(out, "warning: {absent}")?;
+                writeln!(out, "warning[{}]: {absent}", AbsentInterface::CODE)?;
+            }
+            for absent in &absent_sources {
+                writeln!(out, "warning[{}]: {absent}", AbsentSource::CODE)?;
             }
             writeln!(
                 out,
@@ -74,8 +80,27 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                 file: &file,
                 fine: loaded.model.is_some(),
                 findings: diagnostics.json(),
-                script_problems,
-                absent_interfaces,
+                script_problems: script_problems
+                    .into_iter()
+                    .map(|problem| Coded {
+                        code: problem.problem.code(),
+                        of: problem,
+                    })
+                    .collect(),
+                absent_interfaces: absent_interfaces
+                    .into_iter()
+                    .map(|absent| Coded {
+                        code: AbsentInterface::CODE,
+                        of: absent,
+                    })
+                    .collect(),
+                absent_sources: absent_sources
+                    .into_iter()
+                    .map(|absent| Coded {
+                        code: AbsentSource::CODE,
+                        of: absent,
+                    })
+                    .collect(),
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -95,10 +120,19 @@ struct Report<'a> {
     fine: bool,
     #[serde(flatten)]
     findings: Json<'a>,
-    script_problems: Vec<ScriptProblem>,
-    absent_interfaces: Vec<AbsentInterface>,
+    script_problems: Vec<Coded<ScriptProblem>>,
+    absent_interfaces: Vec<Coded<AbsentInterface>>,
+    absent_sources: Vec<Coded<AbsentSource>>,
     #[serde(flatten)]
     counts: Option<Counts>,
+}
+
+/// A finding about this machine with its code.
+#[derive(Serialize)]
+struct Coded<T> {
+    code: &'static str,
+    #[serde(flatten)]
+    of: T,
 }
 
 /// How much a configuration has.

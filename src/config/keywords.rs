@@ -18,6 +18,22 @@ const OWN: &[(&str, &str)] = &[
 /// called today, where they still mean something.
 const OLDER: &[(&str, &str, Option<&str>)] = &[
     ("global_defs", "lvs_id", Some("router_id")),
+    (
+        "global_defs",
+        "vrrp_vmac_garp_intvl",
+        Some("vrrp_garp_extra_if"),
+    ),
+    (
+        "global_defs",
+        "vrrp_rlimit_rtime",
+        Some("vrrp_rlimit_rttime"),
+    ),
+    (
+        "global_defs",
+        "checker_rlimit_rtime",
+        Some("checker_rlimit_rttime"),
+    ),
+    ("global_defs", "bfd_rlimit_rtime", Some("bfd_rlimit_rttime")),
     ("virtual_server", "nat_mask", None),
     (MISC_CHECK, "nb_get_retry", Some("retry")),
     (SMTP_CHECK, "nb_get_retry", Some("retry")),
@@ -30,11 +46,19 @@ const OLDER: &[(&str, &str, Option<&str>)] = &[
         "lvs_sync_daemon_inteface",
         Some("lvs_sync_daemon_interface"),
     ),
+    ("vrrp_instance", "vmac_garp_intvl", Some("garp_extra_if")),
+    (
+        "vrrp_instance",
+        "thread_timer_expired",
+        Some("timer_expired_backup"),
+    ),
 ];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
 pub(super) const VRRP_INSTANCE: &str = "vrrp_instance";
 pub(super) const AUTHENTICATION: &str = "vrrp_instance/authentication";
+pub(super) const AUTH_HMAC: &str = "vrrp_instance/auth_hmac";
+pub(super) const GARP_GROUP: &str = "garp_group";
 pub(super) const VRRP_SYNC_GROUP: &str = "vrrp_sync_group";
 pub(super) const VIRTUAL_SERVER: &str = "virtual_server";
 pub(super) const REAL_SERVER: &str = "virtual_server/real_server";

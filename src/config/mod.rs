@@ -6,9 +6,11 @@
 //!
 //! Pure but for [`source`], which reads the files.
 
+use std::io;
 use std::path::Path;
 
 pub mod diagnostic;
+mod key_file;
 mod keywords;
 mod lower;
 pub mod model;
@@ -19,7 +21,9 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use source::Sources;
 
 use diagnostic::Collector;
+use lower::Lowered;
 use model::Model;
+use source::KeyContents;
 use syntax::Layout;
 
 /// What reading a configuration comes to.
@@ -34,7 +38,7 @@ pub struct Loaded {
 /// as everything else that may be wrong.
 pub fn load(path: &Path) -> Loaded {
     match Sources::read(path) {
-        Ok(sources) => parse(sources),
+        Ok(sources) => understand(sources, &source::read_key),
         Err(error) => Loaded {
             model: None,
             diagnostics: diagnostic::unreadable(path, &error),
@@ -42,34 +46,43 @@ pub fn load(path: &Path) -> Loaded {
     }
 }
 
-/// What text means.
+/// What text means. No file is read, so a key that stands in one is an error.
 pub fn parse(sources: Sources) -> Loaded {
-    let (mut model, mut diagnostics, misplaced) = read(&sources, Layout::Braces);
-    if misplaced {
+    let none = |_: &Path| {
+        let message = "files are not read here";
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    };
+    understand(sources, &none)
+}
+
+fn understand(sources: Sources, read_key: &dyn Fn(&Path) -> io::Result<KeyContents>) -> Loaded {
+    let (mut lowered, mut diagnostics) = read(&sources, Layout::Braces);
+    if lowered.misplaced {
         // Braces that pair up can still be the wrong ones: one missing here and one
         // too many there. The indentation is right if it leaves no word misplaced.
-        let (_, by_indentation, misplaced) = read(&sources, Layout::Indentation);
-        if !misplaced && by_indentation.errors() > 0 {
-            diagnostics = by_indentation;
+        let (by_indentation, told) = read(&sources, Layout::Indentation);
+        if !by_indentation.misplaced && told.errors() > 0 {
+            diagnostics = told;
         }
     }
+    let model = &mut lowered.model;
+    key_file::fill(model, &mut diagnostics, &lowered.key_files, read_key);
     model.files = sources.names();
     let diagnostics = diagnostics.finish(sources);
     Loaded {
-        model: (diagnostics.errors() == 0).then_some(model),
+        model: (diagnostics.errors() == 0).then_some(lowered.model),
         diagnostics,
     }
 }
 
-/// What text means, what is wrong with it, and whether a word stands in a block that
-/// should have ended before it.
-fn read(sources: &Sources, layout: Layout) -> (Model, Collector, bool) {
+/// What text means, and what is wrong with it.
+fn read(sources: &Sources, layout: Layout) -> (Lowered, Collector) {
     let mut diagnostics = Collector::default();
     let ast = syntax::parse(sources, layout, &mut diagnostics);
     if !ast.is_usable() {
         // Whatever else would be said, this is why.
-        return (Model::default(), diagnostics, false);
+        return (Lowered::default(), diagnostics);
     }
-    let (model, misplaced) = lower::lower(&ast, &mut diagnostics);
-    (model, diagnostics, misplaced)
+    let lowered = lower::lower(&ast, &mut diagnostics);
+    (lowered, diagnostics)
 }

@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -17,6 +17,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 /// The largest file that is read, in bytes. The largest configuration seen has
 /// some 30 MB; a file beyond this is a mistake (a log, a disk image).
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// How much is read of a file with a key, which has 64 octets at most, two digits each.
+const KEY_FILE_BYTES: u64 = 4096;
 
 /// What stands in for a byte that is not UTF-8.
 const SUBSTITUTE: u8 = b'?';
@@ -182,6 +185,30 @@ impl Sources {
             column: 1 + before.chars().count() as u32,
         }
     }
+}
+
+/// A file with a key.
+#[derive(Clone)]
+pub(super) struct KeyContents {
+    pub octets: Vec<u8>,
+    /// Who is neither its owner nor of its group can read it, or change it.
+    pub is_open: bool,
+}
+
+/// Reads a file with a key.
+///
+/// # Errors
+/// What the system says, and [`io::ErrorKind::FileTooLarge`] where it is far too large to
+/// be a key.
+pub(super) fn read_key(path: &Path) -> io::Result<KeyContents> {
+    let file = open(path)?;
+    let is_open = file.metadata()?.permissions().mode() & 0o006 != 0;
+    let mut octets = Vec::new();
+    file.take(KEY_FILE_BYTES + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > KEY_FILE_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(KeyContents { octets, is_open })
 }
 
 fn decode(contents: Vec<u8>) -> (String, Vec<u32>) {

@@ -21,6 +21,11 @@ pub struct AbsentInterface {
     pub line: u32,
 }
 
+impl AbsentInterface {
+    /// The stable name, as a code of `ipvsd check`.
+    pub const CODE: &str = "interface-absent";
+}
+
 impl fmt::Display for AbsentInterface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

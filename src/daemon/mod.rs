@@ -19,4 +19,5 @@ pub mod interfaces;
 pub mod ipc;
 pub mod messages;
 pub mod scripts;
+pub mod sources;
 pub mod vrrp;

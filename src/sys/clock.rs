@@ -22,6 +22,35 @@ pub fn now() -> Moment {
     Moment::since_boot(Duration::new(seconds, nanoseconds))
 }
 
+/// How long after the epoch (1970) the monotonic clock was at 0, which changes when
+/// somebody sets the wall clock (`CLOCK_REALTIME`), and when the host has slept. Zero
+/// where the wall clock is set to a time before the host was started.
+pub fn epoch() -> Duration {
+    // Both clocks are the kernel's memory, read within nanoseconds; but this process may
+    // lose its CPU between them. The quickest reading is the truest.
+    let mut quickest: Option<(Duration, Duration)> = None;
+    for _ in 0..READINGS {
+        let before = now();
+        let Ok(wall) = clock_gettime(ClockId::CLOCK_REALTIME) else {
+            break;
+        };
+        let took = now() - before;
+        if quickest.is_none_or(|(least, _)| took < least) {
+            let wall = Duration::from(wall);
+            let epoch = wall.saturating_sub(before.elapsed_since_boot());
+            quickest = Some((took, epoch));
+        }
+        if took < QUICK {
+            break;
+        }
+    }
+    quickest.map(|(_, epoch)| epoch).unwrap_or_default()
+}
+
+/// How often to read two clocks that were not read at once, and what is called at once.
+const READINGS: u32 = 5;
+const QUICK: Duration = Duration::from_micros(50);
+
 /// The same moment as tokio's timers have it. What is more than a year away is put a
 /// year away; what has passed is now.
 pub fn tokio_instant(at: Moment) -> tokio::time::Instant {
@@ -36,6 +65,15 @@ pub async fn sleep_until(at: Moment) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_epoch_is_where_the_wall_clock_says() {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+        let epoch = epoch() + now().elapsed_since_boot();
+        let until = std::time::UNIX_EPOCH.elapsed().unwrap();
+        let slack = Duration::from_millis(1);
+        assert!(since <= epoch + slack && epoch <= until + slack);
+    }
 
     #[test]
     fn the_clock_goes_on() {

@@ -114,7 +114,7 @@ impl Parent {
         if before.processors != wanted.processors {
             let result = match wanted.processors.is_empty() {
                 true => set_processors(child, &self.processors),
-                false => cpu_set(&wanted.processors).and_then(|set| set_processors(child, &set)),
+                false => keep_to(child, &wanted.processors),
             };
             let what = || match wanted.processors.is_empty() {
                 true => "cannot let it run on all processors".to_owned(),
@@ -264,7 +264,7 @@ fn realtime_hint(error: &io::Error) -> Option<&'static str> {
 
 fn processors_hint(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error() {
-        Some(libc::EINVAL) => Some("the host, or the cgroup's cpuset, has none of them"),
+        Some(libc::EINVAL) => Some("the host, or the cgroup's cpuset, does not have them all"),
         _ => nice_hint(error),
     }
 }
@@ -300,12 +300,23 @@ fn for_all_threads(process: Pid, change: impl Fn(Pid) -> io::Result<()>) -> io::
     Ok(())
 }
 
-fn cpu_set(processors: &[u16]) -> io::Result<CpuSet> {
+/// Keeps a process to those of these processors that there are.
+///
+/// # Errors
+/// Where some are not there.
+fn keep_to(process: Pid, processors: &[u16]) -> io::Result<()> {
     let mut set = CpuSet::new();
     for processor in processors {
-        set.set(usize::from(*processor))?;
+        // One beyond the largest that such a set can have is not there either.
+        let _ = set.set(usize::from(*processor));
     }
-    Ok(set)
+    set_processors(process, &set)?;
+    let has = sched_getaffinity(process)?;
+    let is_there = |it: &u16| has.is_set(usize::from(*it)) == Ok(true);
+    match processors.iter().all(is_there) {
+        true => Ok(()),
+        false => Err(Errno::EINVAL.into()),
+    }
 }
 
 fn set_processors(process: Pid, set: &CpuSet) -> io::Result<()> {

@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::event::Change;
 use super::link::Interfaces;
 use super::settings::VirtualAddress;
@@ -15,10 +16,6 @@ const SETTLING: Duration = Duration::from_secs(1);
 
 /// How long to leave an address alone that the kernel has refused.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// How many events about addresses are told in [`TOLD_PERIOD`].
-const TOLD: u32 = 5;
-const TOLD_PERIOD: Duration = Duration::from_secs(60);
 
 /// The addresses of one instance.
 #[derive(Debug, Default)]
@@ -37,8 +34,7 @@ pub struct Addresses {
     done: Moment,
     /// When to look again, as of the last look.
     wake: Option<Moment>,
-    told_from: Moment,
-    told: u32,
+    budget: Budget,
 }
 
 #[derive(Debug)]
@@ -58,8 +54,8 @@ enum Kind {
 /// What a done operation leads to.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// Addresses have come that are to be announced.
-    pub announce: bool,
+    /// Addresses have come, and are to be announced.
+    pub came: HashSet<VirtualAddress>,
     pub told: Vec<Change>,
 }
 
@@ -119,13 +115,13 @@ impl Addresses {
                     if kind == Kind::PutBack {
                         put_back.push(address.clone());
                     }
+                    result.came.insert(address.clone());
                     self.held.insert(address);
-                    result.announce = true;
                 }
             }
         }
         for address in put_back {
-            if self.may_tell(now) {
+            if self.budget.may_tell(now) {
                 result.told.push(Change::AddressPutBack {
                     address: address.address.to_string(),
                     interface: address.interface,
@@ -133,7 +129,7 @@ impl Addresses {
             }
         }
         for (address, why) in failed {
-            if self.may_tell(now) {
+            if self.budget.may_tell(now) {
                 result.told.push(Change::AddressRefused {
                     address: address.address.to_string(),
                     interface: address.interface,
@@ -142,6 +138,14 @@ impl Addresses {
             }
         }
         result
+    }
+
+    /// These are another instance's from now on, on their interfaces or not.
+    pub fn hand_on(&mut self, addresses: &HashSet<VirtualAddress>) {
+        self.held.retain(|address| !addresses.contains(address));
+        self.seen.retain(|address| !addresses.contains(address));
+        self.refused.retain(|address| !addresses.contains(address));
+        self.stuck.retain(|address| !addresses.contains(address));
     }
 
     /// Whether the address is there to be announced.
@@ -164,6 +168,7 @@ impl Addresses {
         let mut missing = Vec::new();
         for address in wanted {
             match interfaces.has(address) {
+                Some(true) if self.seen.contains(address) => {}
                 Some(true) => {
                     self.seen.insert(address.clone());
                 }
@@ -215,14 +220,5 @@ impl Addresses {
     /// When to look again, if nothing happens before.
     pub fn wake(&self) -> Option<Moment> {
         self.wake
-    }
-
-    fn may_tell(&mut self, now: Moment) -> bool {
-        if now.saturating_since(self.told_from) >= TOLD_PERIOD || self.told == 0 {
-            self.told_from = now;
-            self.told = 0;
-        }
-        self.told += 1;
-        self.told <= TOLD
     }
 }

@@ -10,9 +10,9 @@ use crate::moment::Moment;
 
 /// How often drops of one kind are told. A virtual router that is none of ours is
 /// ordinary; everything else wants somebody's attention.
-fn pause(kind: DropKind) -> Duration {
+fn pause(kind: DropKind, is_watched: bool) -> Duration {
     match kind {
-        DropKind::UnknownVrid => Duration::from_secs(3600),
+        DropKind::UnknownVrid if !is_watched => Duration::from_secs(3600),
         _ => Duration::from_secs(60),
     }
 }
@@ -22,6 +22,8 @@ fn pause(kind: DropKind) -> Duration {
 pub struct Drops {
     counts: BTreeMap<DropKind, u64>,
     windows: BTreeMap<DropKind, Window>,
+    /// Somebody wants to know of every unknown VRID.
+    is_watched: bool,
 }
 
 /// What has been dropped since it was last told.
@@ -36,6 +38,14 @@ struct Window {
 }
 
 impl Drops {
+    /// Those of one unknown VRID, which somebody wants to know of (`log_unknown_vrids`).
+    pub fn watched() -> Self {
+        Drops {
+            is_watched: true,
+            ..Drops::default()
+        }
+    }
+
     /// Counts one, and says what is to be told now. `detail` is only asked for where
     /// it is needed: there may be tens of thousands a second.
     pub fn note(
@@ -52,7 +62,7 @@ impl Drops {
             .filter(|window| window.count > 0 || window.until > now);
         let Some(window) = open else {
             let window = Window {
-                until: now + pause(kind),
+                until: now + pause(kind, self.is_watched),
                 count: 0,
                 from,
                 detail: String::new(),
@@ -76,6 +86,7 @@ impl Drops {
     /// What has come together since it was last told, if it is time.
     pub fn due(&mut self, now: Moment) -> Vec<Change> {
         let mut told = Vec::new();
+        let is_watched = self.is_watched;
         self.windows.retain(|kind, window| {
             if window.until > now {
                 return true;
@@ -89,7 +100,7 @@ impl Drops {
                 from: window.from,
                 detail: std::mem::take(&mut window.detail),
             });
-            window.until = now + pause(*kind);
+            window.until = now + pause(*kind, is_watched);
             true
         });
         told

@@ -5,11 +5,12 @@ mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::packet::DropKind;
-use super::types::{Priority, State};
+use super::types::{AdvertInterval, Priority, State};
 use crate::family::Family;
 
 /// Something that happened to an instance or a sync group.
@@ -49,8 +50,33 @@ pub enum Change {
     /// has handed over if it was master.
     Stopped { from: State, priority: Priority },
     /// Another master with a lower priority, or with an equal one and a lower address,
-    /// was heard while this one is master: they are told to give way.
-    OtherMaster { address: IpAddr, priority: Priority },
+    /// was heard while this one is master.
+    OtherMaster {
+        address: IpAddr,
+        priority: Priority,
+        /// It is told to give way by an advert (not with `lower_prio_no_advert`).
+        is_answered: bool,
+    },
+    /// Another router claims to own the addresses as this one does.
+    TwoOwners { address: IpAddr },
+    /// The master sends its adverts at another interval than was known, and is waited
+    /// for accordingly.
+    IntervalLearned {
+        from: AdvertInterval,
+        to: AdvertInterval,
+        master: IpAddr,
+    },
+    /// As a master it has the interval that is configured, not the one that it had
+    /// learned from another.
+    IntervalOwn {
+        from: AdvertInterval,
+        to: AdvertInterval,
+    },
+    /// It does not become master for not hearing one before this time has passed
+    /// (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
+    Delayed { delay: Duration },
+    /// An advert was due longer ago than an interval when this process came to it.
+    Late { by: Duration },
     /// A virtual address that another program has taken away is back.
     AddressPutBack { address: String, interface: String },
     /// The kernel does not take, or does not give back, a virtual address.
@@ -102,6 +128,9 @@ pub enum Why {
     /// It has stood still for longer than others wait for its adverts, and does not
     /// preempt the one that has taken over.
     Stalled { master: IpAddr },
+    /// It has stood still for so long that another may have taken over, and does not
+    /// wait to hear of it (`timer_expired_backup`).
+    StoodStill { silent: Duration },
     /// The interface has gone.
     InterfaceGone { interface: String },
     /// The interface or its link is down.
@@ -134,6 +163,11 @@ impl Change {
             },
             Change::Stopped { .. } => "stopped",
             Change::OtherMaster { .. } => "other-master",
+            Change::TwoOwners { .. } => "two-owners",
+            Change::IntervalLearned { .. } => "interval-learned",
+            Change::IntervalOwn { .. } => "interval-own",
+            Change::Delayed { .. } => "start-delayed",
+            Change::Late { .. } => "advert-late",
             Change::AddressPutBack { .. } => "address-put-back",
             Change::AddressRefused { .. } => "address-refused",
             Change::Dropped { .. } => "adverts-dropped",
@@ -168,6 +202,11 @@ impl fmt::Display for Why {
             Why::Stalled { master } => {
                 write!(f, "{master} has taken over while this host stood still")
             }
+            Why::StoodStill { silent } => write!(
+                f,
+                "it stood still for {:.1} s, and another may have taken over",
+                silent.as_secs_f64()
+            ),
             Why::InterfaceGone { interface } => write!(f, "there is no interface {interface}"),
             Why::LinkDown { interface } => write!(f, "interface {interface} is down"),
             Why::NoAddress {
@@ -220,10 +259,45 @@ impl fmt::Display for Change {
             } => write!(f, "Entering {to} STATE (init)"),
             Change::Entered { to, why, .. } => write!(f, "Entering {to} STATE: {why}"),
             Change::Stopped { from, .. } => write!(f, "Stopped in {from} STATE"),
-            Change::OtherMaster { address, priority } => write!(
+            Change::OtherMaster {
+                address,
+                priority,
+                is_answered,
+            } => write!(
                 f,
                 "Received advert from {address} with lower priority {priority}, or the same and \
-                 a lower address, forcing new election"
+                 a lower address{}",
+                if *is_answered {
+                    ", forcing new election"
+                } else {
+                    ""
+                }
+            ),
+            Change::TwoOwners { address } => write!(
+                f,
+                "CONFIGURATION ERROR: local instance and a remote instance ({address}) are both \
+                 configured as address owner, please fix: only one of them may have priority 255"
+            ),
+            Change::IntervalLearned { from, to, master } => write!(
+                f,
+                "advertisement interval updated from {}ms to {}ms by master {master}",
+                from.as_duration().as_millis(),
+                to.as_duration().as_millis()
+            ),
+            Change::IntervalOwn { from, to } => write!(
+                f,
+                "changing advert interval from {}ms to locally configured {}ms",
+                from.as_duration().as_millis(),
+                to.as_duration().as_millis()
+            ),
+            Change::Delayed { delay } => {
+                write!(f, "Delaying startup for {} seconds", delay.as_secs_f64())
+            }
+            Change::Late { by } => write!(
+                f,
+                "A thread timer expired {:.6} seconds ago: an advert was late by more than an \
+                 interval, because this process was not run",
+                by.as_secs_f64()
             ),
             Change::AddressPutBack { address, interface } => write!(
                 f,

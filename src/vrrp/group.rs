@@ -7,23 +7,21 @@
 //! for mastership, when its master-down timer has run out, or to make it impossible.
 
 mod collision;
+mod hearing;
+mod members;
 mod sync;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::event::{Change, Why};
-use super::hear::Heard;
 use super::input::Action;
 use super::instance::Instance;
 use super::link::Interfaces;
-use super::timers::master_down_interval;
 use super::types::{Priority, State};
 use crate::moment::Moment;
 
 pub use sync::SyncGroup;
-
-/// How many adverts other masters can make this one send before the next one is due.
-const ANSWERS: u32 = 20;
 
 #[derive(Debug)]
 pub struct Group {
@@ -31,6 +29,9 @@ pub struct Group {
     pub sync: Option<SyncGroup>,
     /// In the order of the sync group.
     pub members: Vec<Instance>,
+    /// Members to be, in INIT until their interfaces are known, which the others do not
+    /// wait for.
+    joining: Vec<Instance>,
     /// How often in a row mastership was lost as soon as it was won.
     collisions: u32,
 }
@@ -49,14 +50,7 @@ enum Parting {
 }
 
 impl Group {
-    pub fn new(sync: Option<SyncGroup>, members: Vec<Instance>) -> Self {
-        Group {
-            sync,
-            members,
-            collisions: 0,
-        }
-    }
-
+    /// The state of all members.
     pub fn state(&self) -> State {
         self.members
             .first()
@@ -68,12 +62,10 @@ impl Group {
         for member in &mut self.members {
             member.look(interfaces);
         }
-        let faulty = self
-            .members
-            .iter()
-            .position(|member| member.fault().is_some());
+        self.let_join(interfaces, now, out);
+        let faulty = self.faulty();
         match (self.state(), faulty) {
-            (State::Init, _) => self.start(faulty, now, out),
+            (State::Init, _) => self.start(now, out),
             (State::Fault, None) => self.recover(now, out),
             (State::Backup | State::Master, Some(lead)) => {
                 let why = self.fault_of(lead);
@@ -86,25 +78,32 @@ impl Group {
         }
     }
 
+    /// The first member that cannot take part.
+    fn faulty(&self) -> Option<usize> {
+        self.members
+            .iter()
+            .position(|member| member.fault().is_some())
+    }
+
     fn fault_of(&self, lead: usize) -> Why {
         self.members[lead].fault().cloned().unwrap_or(Why::Start)
     }
 
     /// Leaves INIT, once every member's interface is known (RFC 3768 section 6.4.1).
-    fn start(&mut self, faulty: Option<usize>, now: Moment, out: &mut VecDeque<Action>) {
+    fn start(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         if self.members.iter().any(|member| member.port.is_none()) {
             return;
         }
-        if let Some(lead) = faulty {
+        for member in &self.members {
+            member.tell_delay(now, out);
+        }
+        if let Some(lead) = self.faulty() {
             let why = self.fault_of(lead);
             self.change(State::Fault, lead, why, Parting::Silent, now, out);
         } else if self.members.iter().all(|member| member.can_resume(now)) {
             self.change(State::Master, 0, Why::Resumed, Parting::Silent, now, out);
         } else {
-            let lead = self
-                .members
-                .iter()
-                .position(|member| member.told_state() == State::Master);
+            let lead = self.members.iter().position(Instance::was_master);
             let at = lead.unwrap_or(0);
             let why = match self.members.get(at).map(|member| &member.beginning) {
                 Some(Why::Start) if lead.is_some() => Why::ResumedTooLate,
@@ -121,12 +120,12 @@ impl Group {
         let lead = self
             .members
             .iter()
-            .position(|member| !matches!(member.why, Why::Group { .. }))
+            .position(|member| !matches!(member.told.why, Why::Group { .. }))
             .unwrap_or(0);
         let Some(member) = self.members.get(lead) else {
             return;
         };
-        let why = match member.why {
+        let why = match member.told.why {
             // Nothing else gives it peers.
             Why::NoPeers => Why::Reload,
             _ => Why::InterfaceReady {
@@ -138,15 +137,25 @@ impl Group {
 
     /// Takes part from now on: the owner of the addresses as master, others as backups.
     fn stand(&mut self, lead: usize, why: Why, now: Moment, out: &mut VecDeque<Action>) {
-        for member in &mut self.members {
+        let mut delayed = Vec::new();
+        for (at, member) in self.members.iter_mut().enumerate() {
             // One that was a backup before it was killed has heard another owner.
-            member.ready =
-                member.settings.priority == Priority::OWNER && member.told_state() != State::Backup;
+            let is_owner =
+                member.settings.priority == Priority::OWNER && member.told.state != State::Backup;
+            member.ready = is_owner && !member.is_delayed(now);
+            if is_owner && !member.ready {
+                delayed.push(at);
+            }
         }
         if self.is_ready() {
             self.change(State::Master, lead, why, Parting::Silent, now, out);
-        } else {
-            self.change(State::Backup, lead, why, Parting::Silent, now, out);
+            return;
+        }
+        self.change(State::Backup, lead, why.clone(), Parting::Silent, now, out);
+        for at in delayed {
+            let member = &mut self.members[at];
+            member.wait(Duration::ZERO, now);
+            member.expected = why.clone();
         }
     }
 
@@ -154,87 +163,12 @@ impl Group {
         self.members.iter().all(|member| member.ready)
     }
 
-    /// A member hears an advert.
-    pub fn hear(&mut self, at: usize, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
-        let state = self.state();
-        let Some(member) = self.members.get_mut(at) else {
-            return;
-        };
-        member.counters.adverts_received += 1;
-        if heard.priority == Priority::RELEASE {
-            member.counters.releases_received += 1;
-        }
-        match state {
-            State::Init => {}
-            // Nothing to decide, but worth knowing.
-            State::Fault if heard.priority == Priority::RELEASE => member.master = None,
-            State::Fault => member.note_master(heard, now),
-            State::Backup => member.hear_as_backup(heard, now),
-            State::Master => self.hear_as_master(at, heard, now, out),
-        }
-    }
-
-    /// RFC 3768 section 6.4.3
-    fn hear_as_master(&mut self, at: usize, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
-        let member = &mut self.members[at];
-        let master = heard.address;
-        if heard.priority == Priority::RELEASE {
-            member.answer(now, out);
-            self.announce_again(now);
-            return;
-        }
-        if member.is_outranked_by(heard) {
-            let why = Why::Outranked {
-                master,
-                priority: heard.priority,
-            };
-            self.count_collision(now);
-            self.change(State::Backup, at, why, Parting::Outranked, now, out);
-            self.members[at].note_master(heard, now);
-            return;
-        }
-        // This one has stood still, and the other has taken over as it should. Priority 0
-        // makes it announce its addresses again; any other would take mastership from it.
-        if member.is_given_up(now) && !member.settings.preempt {
-            let why = Why::Stalled { master };
-            self.change(State::Backup, at, why, Parting::Release, now, out);
-            self.members[at].note_master(heard, now);
-            return;
-        }
-        member.answer(now, out);
-        member.tell_other_master(heard, now, out);
-        self.announce_again(now);
-    }
-
-    /// Another router has been master until now, and may have announced the addresses:
-    /// those of all members, for it may be in such a group too.
-    fn announce_again(&mut self, now: Moment) {
-        for member in &mut self.members {
-            member
-                .rounds
-                .repeat(now, member.settings.announcements.delay);
-        }
-    }
-
     /// Does what is due.
     pub fn on_time(&mut self, interfaces: &Interfaces, now: Moment, out: &mut VecDeque<Action>) {
         match self.state() {
             State::Init | State::Fault => {}
             State::Backup => self.on_master_down(now, out),
-            State::Master => {
-                for member in &mut self.members {
-                    if member.timer.is_some_and(|timer| timer <= now) {
-                        // After a standstill others may have announced the addresses.
-                        if member.is_given_up(now) {
-                            member
-                                .rounds
-                                .repeat(now, member.settings.announcements.delay);
-                        }
-                        member.answers = 0;
-                        member.advertise(now, out);
-                    }
-                }
-            }
+            State::Master => self.on_advert_timer(now, out),
         }
         for member in &mut self.members {
             // What has changed has been looked at when it did.
@@ -242,6 +176,33 @@ impl Group {
                 member.tend_addresses(interfaces, now, out);
             }
             member.tell_drops(now, out);
+        }
+    }
+
+    /// Adverts that are due are sent, unless this router has stood still for so long
+    /// that it is to expect another master.
+    fn on_advert_timer(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        for at in 0..self.members.len() {
+            let member = &mut self.members[at];
+            let Some(due) = member.timer.filter(|timer| *timer <= now) else {
+                continue;
+            };
+            let others = member.settings.timer_expired_backup;
+            if !member.preempts()
+                && others.is_some_and(|highest| member.is_given_up_by(highest, now))
+            {
+                let silent = member.last_advert.map_or(now - due, |last| now - last);
+                let why = Why::StoodStill { silent };
+                return self.change(State::Backup, at, why, Parting::Release, now, out);
+            }
+            // After a standstill others may have announced the addresses.
+            if member.is_given_up(now) {
+                let settings = &member.settings.announcements;
+                member.rounds.begin_again(now, settings);
+            }
+            member.answers = 0;
+            member.advertise(now, out);
+            member.note_lateness(due, now, out);
         }
     }
 
@@ -268,34 +229,35 @@ impl Group {
         }
     }
 
+    /// When to do something, if nothing happens before.
+    pub fn wake(&self) -> Option<Moment> {
+        self.members.iter().filter_map(Instance::wake).min()
+    }
+
     /// Hands over. Afterwards nothing is done any more.
     pub fn stop(&mut self, now: Moment, out: &mut VecDeque<Action>) {
-        let state = self.state();
+        self.members.append(&mut self.joining);
         self.part(0, Parting::Release, now, out);
         for member in &mut self.members {
             // In INIT there may be what the process before this one has left.
-            if matches!(state, State::Master | State::Init) {
+            if member.may_have_addresses() {
                 let addresses = member.settings.addresses.clone();
                 member.remove_addresses(addresses, out);
             }
         }
         let priority = self.lowest_priority();
         for member in &mut self.members {
-            let from = member.told_state();
-            member.remembered = None;
-            member.state = State::Init;
-            member.since = now;
-            member.timer = None;
-            let priority = member.settings.priority;
-            member.tell(Change::Stopped { from, priority }, out);
+            member.end(now, out);
         }
         if let Some(sync) = &mut self.sync {
-            sync.stop(priority, out);
+            sync.end(priority, now, out);
         }
     }
 
     /// The one step that changes states: all members', in the order in which others
-    /// are to notice it. `lead` is the member that led the way, and why.
+    /// are to notice it. `lead` is the member that led the way, and why. Those that are
+    /// in that state already, which happens where a reload has brought members
+    /// together, stay what they are.
     fn change(
         &mut self,
         to: State,
@@ -305,24 +267,27 @@ impl Group {
         now: Moment,
         out: &mut VecDeque<Action>,
     ) {
-        let from = self.state();
         self.part(lead, parting, now, out);
         let backoff = self.backoff();
-        for member in &mut self.members {
+        let others = |member: &&mut Instance| member.state != to;
+        for member in self.members.iter_mut().filter(others) {
             match to {
-                State::Master => member.advertise(now, out),
+                State::Master => {
+                    member.advertise(now, out);
+                    member.forget_interval(out);
+                }
                 State::Backup if member.ready => member.timer = None,
                 State::Backup => {
-                    member.wait(master_down_interval(&member.settings) + backoff, now);
+                    member.wait(member.master_down_interval() + backoff, now);
                 }
                 State::Init | State::Fault => {}
             }
         }
-        for member in &mut self.members {
+        for member in self.members.iter_mut().filter(others) {
             let addresses = member.settings.addresses.clone();
             if to == State::Master {
                 member.add_addresses(addresses, out);
-            } else if member.has_left_over() || matches!(from, State::Master | State::Init) {
+            } else if member.has_left_over() || member.may_have_addresses() {
                 member.remove_addresses(addresses, out);
             }
         }
@@ -332,7 +297,8 @@ impl Group {
                 member: self.members.get(lead)?.settings.name.clone(),
             })
         });
-        for (at, member) in self.members.iter_mut().enumerate() {
+        let members = self.members.iter_mut().enumerate();
+        for (at, member) in members.filter(|(_, member)| member.state != to) {
             let own = match (at == lead, to, member.fault(), &follow) {
                 (false, State::Fault, Some(fault), _) => fault.clone(),
                 // Where all begin together nobody leads.
@@ -349,13 +315,19 @@ impl Group {
         }
     }
 
-    /// What a master has to say at the end.
+    /// What masters have to say at the end.
     fn part(&mut self, lead: usize, parting: Parting, now: Moment, out: &mut VecDeque<Action>) {
-        if self.state() != State::Master || parting == Parting::Silent {
+        if parting == Parting::Silent {
             return;
         }
         for (at, member) in self.members.iter_mut().enumerate() {
+            if member.state != State::Master {
+                continue;
+            }
             let priority = if parting == Parting::Outranked && at == lead {
+                if !member.settings.higher_prio_send_advert {
+                    continue;
+                }
                 member.settings.priority
             } else {
                 Priority::RELEASE
@@ -365,22 +337,10 @@ impl Group {
     }
 
     pub fn lowest_priority(&self) -> Priority {
-        self.members
-            .iter()
+        self.all()
             .map(|member| member.settings.priority)
             .min()
             .unwrap_or(Priority::DEFAULT)
-    }
-}
-
-impl Instance {
-    /// Sends an advert because of one that was heard, as long as there are not too many
-    /// of these.
-    fn answer(&mut self, now: Moment, out: &mut VecDeque<Action>) {
-        if self.answers < ANSWERS {
-            self.answers += 1;
-            self.advertise(now, out);
-        }
     }
 }
 

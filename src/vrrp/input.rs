@@ -144,6 +144,8 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub instance: InstanceId,
+    /// Which of its addresses, by the index in its settings.
+    pub index: usize,
     /// The interface's index.
     pub interface: u32,
     pub frame: Vec<u8>,

@@ -1,38 +1,46 @@
 //! One instance: what it knows and what it can do. What it is to do, its group says
 //! ([`super::group`]).
 
+mod hearing;
+
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::addresses::Addresses;
 use super::announce::Rounds;
+use super::budget::Budget;
 use super::drops::Drops;
 use super::event::{Change, Subject, VrrpEvent, Why};
 use super::guard::Guard;
-use super::hear::Heard;
 use super::input::{Action, InstanceId};
 use super::link::{Interfaces, Port};
-use super::memory::{Counters, InstanceMemory, InstanceReport, MasterSeen};
+use super::memory::{Counters, InstanceMemory, InstanceReport, Lateness, MasterSeen};
 use super::settings::{InstanceSettings, VirtualAddress};
-use super::timers::{master_down_interval, patience_of_others, skew_time};
-use super::types::{Priority, State};
+use super::timers::{master_down_after, patience_of_others};
+use super::told::Told;
+use super::types::{AdvertInterval, Priority, State, Version};
 use crate::moment::Moment;
 
-/// How often another master is told of, at most.
-const OTHER_MASTER_PAUSE: Duration = Duration::from_secs(60);
+/// How often another master, or an advert that is late, is told of, at most.
+const PAUSE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub struct Instance {
     pub id: InstanceId,
     pub settings: InstanceSettings,
     pub state: State,
-    pub since: Moment,
-    pub why: Why,
-    /// What the process before this one knew, until INIT is left.
-    pub remembered: Option<InstanceMemory>,
-    /// Why it leaves INIT, if nothing else is known.
+    pub told: Told,
+    /// When it began, and why it leaves INIT if nothing else is known.
+    begun: Moment,
     pub beginning: Why,
+    /// Until then it does not become master for not hearing one
+    /// (`vrrp_startup_delay`).
+    begins: Moment,
+    /// A process before this one has run it, and may have left addresses.
+    has_predecessor: bool,
+    /// That one was master. Until INIT is left.
+    was_master: bool,
     /// Where it sends from, or why it cannot; None while that is not known.
     pub port: Option<Result<Port, Why>>,
     /// Where it last could.
@@ -46,6 +54,11 @@ pub struct Instance {
     pub expected: Why,
     /// The other master that was heard last.
     pub master: Option<MasterSeen>,
+    /// Its interval, where it is not the configured one (RFC 9568 section 6.1,
+    /// Active_Adver_Interval).
+    learned: Option<AdvertInterval>,
+    /// Where the latest advert came from that counted, since it was last master.
+    pub heard_from: Option<IpAddr>,
     /// Until then a master of lower priority is left alone.
     preempt_from: Option<Moment>,
     pub last_advert: Option<Moment>,
@@ -55,6 +68,10 @@ pub struct Instance {
     pub has_heard: bool,
     pub has_told_alone: bool,
     other_told: Option<Moment>,
+    owner_told: Option<Moment>,
+    intervals_told: Budget,
+    late_told: Option<Moment>,
+    lateness: Lateness,
     pub counters: Counters,
     pub drops: Drops,
     pub addresses: Addresses,
@@ -65,59 +82,70 @@ pub struct Instance {
     pub guard: Guard,
 }
 
-/// What an advert means to a backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// There is a master that is to be left alone.
-    Valid,
-    /// There is one that this router is to take over from.
-    Preemptable,
-}
-
 impl Instance {
-    pub fn new(
-        id: InstanceId,
-        settings: InstanceSettings,
-        remembered: Option<InstanceMemory>,
-        now: Moment,
-    ) -> Self {
+    pub fn new(id: InstanceId, settings: InstanceSettings, begins: Moment, now: Moment) -> Self {
         Instance {
             id,
             settings,
             state: State::Init,
-            since: now,
-            why: Why::Start,
-            last_advert: remembered.as_ref().and_then(|memory| memory.last_advert),
-            kept: remembered
-                .as_ref()
-                .map(|memory| memory.kept.clone())
-                .unwrap_or_default(),
-            guard: Guard::new(remembered.as_ref().map(|memory| memory.numbers.clone())),
-            remembered,
+            told: Told::nothing(now),
+            begun: now,
+            guard: Guard::default(),
             beginning: Why::Start,
+            begins,
+            has_predecessor: false,
+            was_master: false,
             port: None,
             last_port: None,
             timer: None,
             ready: false,
             expected: Why::MasterDown { master: None },
             master: None,
+            learned: None,
+            heard_from: None,
             preempt_from: None,
+            last_advert: None,
             answers: 0,
             has_heard: false,
             has_told_alone: false,
             other_told: None,
+            owner_told: None,
+            intervals_told: Budget::default(),
+            late_told: None,
+            lateness: Lateness::default(),
             counters: Counters::default(),
             drops: Drops::default(),
             addresses: Addresses::default(),
             rounds: Rounds::default(),
+            kept: Vec::new(),
         }
+    }
+
+    /// Begins where the process before this one has ended.
+    pub fn remember(&mut self, memory: &InstanceMemory) {
+        self.has_predecessor = true;
+        self.was_master = memory.state == State::Master;
+        self.told = Told {
+            state: memory.state,
+            since: memory.since,
+            why: memory.why.clone(),
+        };
+        self.last_advert = memory.last_advert;
+        self.guard = Guard::new(Some(memory.numbers.clone()));
+        self.kept.clone_from(&memory.kept);
+        let learned = memory.learned_interval;
+        self.learned = learned.filter(|_| self.settings.version == Version::V3);
     }
 
     /// Takes in what its interface is now.
     pub fn look(&mut self, interfaces: &Interfaces) {
         self.port = interfaces.port(&self.settings);
-        if self.state == State::Init && self.remembered.is_none() {
-            self.kept = interfaces.only_addresses(&self.settings);
+        if self.state == State::Init && !self.has_predecessor {
+            for address in interfaces.only_addresses(&self.settings) {
+                if !self.kept.contains(&address) {
+                    self.kept.push(address);
+                }
+            }
         }
         if let Some(Err(Why::NoAddress { .. } | Why::SourceMissing { .. })) = self.port
             && let Some(port) = interfaces.port_of_owner(&self.settings, &self.kept)
@@ -137,27 +165,36 @@ impl Instance {
         self.port.as_ref()?.as_ref().err()
     }
 
-    /// The state that people were told last.
-    pub fn told_state(&self) -> State {
-        match &self.remembered {
-            Some(memory) => memory.state,
-            None => self.state,
-        }
+    /// The process before this one was master, as far as people know.
+    pub fn was_master(&self) -> bool {
+        self.was_master
     }
 
     /// Whether the process before this one was master, and the others have not yet had
     /// time to give it up.
     pub fn can_resume(&self, now: Moment) -> bool {
-        self.remembered
-            .as_ref()
-            .is_some_and(|memory| memory.state == State::Master)
-            && !self.is_given_up(now)
+        self.was_master && !self.is_given_up(now)
     }
 
     /// Whether it has been silent for so long that others may have taken over.
     pub fn is_given_up(&self, now: Moment) -> bool {
+        self.is_given_up_by(Priority::OWNER, now)
+    }
+
+    /// Whether one of this priority may have.
+    pub fn is_given_up_by(&self, priority: Priority, now: Moment) -> bool {
         self.last_advert
-            .is_none_or(|last| now >= last + patience_of_others(&self.settings))
+            .is_none_or(|last| now >= last + patience_of_others(&self.settings, priority))
+    }
+
+    /// How often the master sends adverts, as far as that is known.
+    pub fn master_interval(&self) -> AdvertInterval {
+        self.learned.unwrap_or(self.settings.advert_interval)
+    }
+
+    /// How long it waits for the master's adverts.
+    pub fn master_down_interval(&self) -> Duration {
+        master_down_after(&self.settings, self.master_interval())
     }
 
     pub fn add_addresses(&mut self, addresses: Vec<VirtualAddress>, out: &mut VecDeque<Action>) {
@@ -180,6 +217,17 @@ impl Instance {
         !is_owner && self.fault().is_none() && !std::mem::take(&mut self.kept).is_empty()
     }
 
+    /// Whether there may be addresses of its on the host, and it is known which of them
+    /// are the host's own: before an interface has been looked at, only the process
+    /// before this one can have said so.
+    pub fn may_have_addresses(&self) -> bool {
+        match self.state {
+            State::Master => true,
+            State::Init => self.has_predecessor || self.port.is_some(),
+            State::Backup | State::Fault => false,
+        }
+    }
+
     pub fn remove_addresses(
         &mut self,
         mut addresses: Vec<VirtualAddress>,
@@ -196,15 +244,33 @@ impl Instance {
 
     /// Begins to wait for the master's adverts.
     pub fn wait(&mut self, interval: Duration, now: Moment) {
-        self.timer = Some(now + interval);
+        self.timer = Some(self.earliest(now) + interval);
         self.ready = false;
+    }
+
+    /// Whether it may not become master yet for not hearing one.
+    pub fn is_delayed(&self, now: Moment) -> bool {
+        now < self.begins
+    }
+
+    /// Tells that the start is delayed, if that is new.
+    pub fn tell_delay(&self, now: Moment, out: &mut VecDeque<Action>) {
+        if self.is_delayed(now) && !self.has_predecessor {
+            let delay = self.begins - now;
+            self.tell(Change::Delayed { delay }, out);
+        }
+    }
+
+    /// From when on it waits for a master at the earliest.
+    pub fn earliest(&self, now: Moment) -> Moment {
+        now.max(self.begins)
     }
 
     /// Is in another state from now on. What is done about it has been done; gives what
     /// is to be told, nothing if it has been told before.
     pub fn enter(&mut self, to: State, why: Why, now: Moment) -> Option<Change> {
-        let from = self.told_state();
         self.state = to;
+        self.was_master = false;
         self.preempt_from = None;
         if to != State::Backup {
             self.ready = false;
@@ -213,118 +279,25 @@ impl Instance {
         if to == State::Fault {
             self.timer = None;
             self.master = None;
+            self.learned = None;
         }
         if to == State::Master {
             self.master = None;
+            self.heard_from = None;
             self.answers = 0;
             self.counters.became_master += 1;
         }
-        match self.remembered.take() {
-            Some(memory) if memory.state == to => {
-                self.since = memory.since;
-                self.why = memory.why;
-                return None;
-            }
-            _ => {}
-        }
-        self.since = now;
-        self.why = why.clone();
-        Some(Change::Entered {
-            from,
-            to,
-            priority: self.settings.priority,
-            why,
-        })
+        self.told.enter(to, self.settings.priority, why, now)
     }
 
-    /// Notes a master that is heard.
-    pub fn note_master(&mut self, heard: Heard, now: Moment) {
-        self.master = Some(MasterSeen {
-            address: heard.address,
-            priority: heard.priority,
-            heard: now,
-        });
-    }
-
-    /// A backup hears an advert (RFC 3768 section 6.4.2).
-    pub fn hear_as_backup(&mut self, heard: Heard, now: Moment) {
-        let master = heard.address;
-        if heard.priority == Priority::RELEASE {
-            self.wait(skew_time(&self.settings), now);
-            self.expected = Why::MasterStopped { master };
-            self.master = None;
-            return;
-        }
-        self.note_master(heard, now);
-        match self.meaning(heard, now) {
-            Meaning::Valid => {
-                self.wait(master_down_interval(&self.settings), now);
-                self.expected = Why::MasterDown {
-                    master: Some(master),
-                };
-            }
-            // The timer runs on until it is out.
-            Meaning::Preemptable => {
-                self.expected = Why::Preempted {
-                    master,
-                    priority: heard.priority,
-                };
-            }
-        }
-    }
-
-    fn meaning(&mut self, heard: Heard, now: Moment) -> Meaning {
-        if heard.priority >= self.settings.priority {
-            self.preempt_from = None;
-            return Meaning::Valid;
-        }
-        if !self.settings.preempt {
-            return Meaning::Valid;
-        }
-        let from = *self
-            .preempt_from
-            .get_or_insert(now + self.settings.preempt_delay);
-        if now < from {
-            Meaning::Valid
-        } else {
-            Meaning::Preemptable
-        }
-    }
-
-    /// Whether another master is the one to stay (RFC 3768 section 6.4.3): by priority,
-    /// and between equals by address.
-    pub fn is_outranked_by(&self, heard: Heard) -> bool {
-        let own = (
-            self.settings.priority,
-            self.last_port.map(|port| port.source),
-        );
-        (heard.priority, Some(heard.address)) > own
-    }
-
-    /// Tells of another master, not too often.
-    pub fn tell_other_master(&mut self, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
-        // One that was preempted a moment ago has its last word.
-        let is_handover = now.saturating_since(self.since)
-            < self.settings.advert_interval.as_duration()
-            && self.why_is_preemption(heard.address);
-        let is_recent = self
-            .other_told
-            .is_some_and(|told| now.saturating_since(told) < OTHER_MASTER_PAUSE);
-        if is_handover || is_recent {
-            return;
-        }
-        self.other_told = Some(now);
-        self.tell(
-            Change::OtherMaster {
-                address: heard.address,
-                priority: heard.priority,
-            },
-            out,
-        );
-    }
-
-    fn why_is_preemption(&self, address: IpAddr) -> bool {
-        matches!(&self.why, Why::Preempted { master, .. } if *master == address)
+    /// Has handed over for good: the next process begins from the start.
+    pub fn end(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        let from = self.told.state;
+        self.state = State::Init;
+        self.timer = None;
+        self.told = Told::nothing(now);
+        let priority = self.settings.priority;
+        self.tell(Change::Stopped { from, priority }, out);
     }
 
     pub fn tell(&self, change: Change, out: &mut VecDeque<Action>) {
@@ -332,6 +305,18 @@ impl Instance {
             subject: Subject::Instance(self.settings.name.clone()),
             change,
         }));
+    }
+
+    /// A regular advert goes out now that was due at `due`: how late it is. A process
+    /// that is not run in time is what makes backups take over for no reason.
+    pub fn note_lateness(&mut self, due: Moment, now: Moment, out: &mut VecDeque<Action>) {
+        let by = now.saturating_since(due);
+        let interval = self.settings.advert_interval.as_duration();
+        self.lateness.worst = self.lateness.worst.max(by);
+        self.lateness.late += u64::from(by > interval / 2);
+        if by > interval && is_time(&mut self.late_told, now) {
+            self.tell(Change::Late { by }, out);
+        }
     }
 
     /// Looks after its addresses, as far as that is due.
@@ -370,47 +355,51 @@ impl Instance {
     }
 
     pub fn wake(&self) -> Option<Moment> {
-        [
-            self.timer,
-            self.rounds.wake(),
-            self.addresses.wake(),
-            self.drops.wake(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.timer, self.addresses.wake(), self.drops.wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub fn memory(&self) -> InstanceMemory {
-        let numbers = self.guard.numbers().clone();
-        match &self.remembered {
-            Some(memory) => InstanceMemory {
-                numbers,
-                ..memory.clone()
-            },
-            None => InstanceMemory {
-                state: self.state,
-                since: self.since,
-                why: self.why.clone(),
-                last_advert: self.last_advert,
-                kept: self.kept.clone(),
-                numbers,
-            },
+        InstanceMemory {
+            state: self.told.state,
+            since: self.told.since,
+            why: self.told.why.clone(),
+            last_advert: self.last_advert,
+            kept: self.kept.clone(),
+            learned_interval: self.learned,
+            numbers: self.guard.numbers().clone(),
         }
     }
 
     pub fn report(&self) -> InstanceReport {
+        let (since, why) = match self.state {
+            State::Init => (self.begun, self.beginning.clone()),
+            _ => (self.told.since, self.told.why.clone()),
+        };
         InstanceReport {
             name: self.settings.name.clone(),
             state: self.state,
-            since: self.since,
-            why: self.why.clone(),
+            since,
+            why,
             priority: self.settings.priority,
             master: self.master,
+            learned_interval: self.learned,
+            lateness: self.lateness,
             counters: Counters {
                 dropped: self.drops.counts().clone(),
                 ..self.counters.clone()
             },
         }
     }
+}
+
+/// Whether something is to be told that was last told at `told`; if so, it is.
+fn is_time(told: &mut Option<Moment>, now: Moment) -> bool {
+    let is_time = told.is_none_or(|told| now.saturating_since(told) >= PAUSE);
+    if is_time {
+        *told = Some(now);
+    }
+    is_time
 }

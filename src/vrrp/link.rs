@@ -15,6 +15,8 @@ pub struct Interfaces {
     known: BTreeMap<String, Option<Interface>>,
     /// Every virtual address of every instance: none of them identifies this router.
     virtual_addresses: HashSet<IpAddr>,
+    /// Those of earlier settings: where they are, this process may have put them.
+    former: HashSet<IpAddr>,
 }
 
 /// One that is there.
@@ -40,7 +42,9 @@ impl Interfaces {
         &mut self,
         addresses: impl Iterator<Item = &'a VirtualAddress>,
     ) {
-        self.virtual_addresses = addresses.map(|address| address.address).collect();
+        let virtual_addresses = addresses.map(|address| address.address).collect();
+        let former = std::mem::replace(&mut self.virtual_addresses, virtual_addresses);
+        self.former.extend(former);
         for interface in self.known.values_mut().flatten() {
             interface.own = own(&interface.facts, &self.virtual_addresses);
         }
@@ -103,6 +107,13 @@ impl Interfaces {
         let index = interface.facts.index;
         Some(match (source, settings.source) {
             (Some(&source), _) => Ok(Port { index, source }),
+            // Answers to a group's adverts go to the group: it does not matter to whom
+            // the address belongs, and some hide the sender by it.
+            (None, Some(source))
+                if settings.group().is_some() && !interface.facts.unusable.contains(&source) =>
+            {
+                Ok(Port { index, source })
+            }
             (None, Some(source)) => Err(Why::SourceMissing {
                 interface: name,
                 source,
@@ -139,6 +150,7 @@ impl Interfaces {
         let is_own = |address: &&VirtualAddress| {
             let family = address.address.is_ipv4();
             address.interface == settings.interface
+                && !self.former.contains(&address.address)
                 && interface.all.contains(&(address.address, address.prefix))
                 && !interface.own.iter().any(|own| own.is_ipv4() == family)
         };

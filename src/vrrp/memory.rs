@@ -3,18 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::event::Why;
 use super::packet::DropKind;
 use super::packet::hmac::Sequence;
-use super::types::{Priority, State};
+use super::types::{AdvertInterval, Priority, State};
 use crate::moment::Moment;
 
 /// What core keeps for the next vrrp process, by the names of instances and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
+    /// Until then nobody becomes master for not hearing one (`vrrp_startup_delay`,
+    /// `vrrp_delay_after_boot`), as the first process has found; None: no process was
+    /// there.
+    pub begins: Option<Moment>,
     pub instances: BTreeMap<String, InstanceMemory>,
     pub groups: BTreeMap<String, GroupMemory>,
 }
@@ -31,6 +36,8 @@ pub struct InstanceMemory {
     pub last_advert: Option<Moment>,
     /// Virtual addresses that were the host's own before the first process began.
     pub kept: Vec<IpAddr>,
+    /// The interval of the master that is heard, where it is not the configured one.
+    pub learned_interval: Option<AdvertInterval>,
     pub numbers: AdvertNumbers,
 }
 
@@ -64,6 +71,9 @@ pub struct InstanceReport {
     pub priority: Priority,
     /// The master that is heard; none while it is master itself.
     pub master: Option<MasterSeen>,
+    /// The master's interval, where it is not the configured one (version 3).
+    pub learned_interval: Option<AdvertInterval>,
+    pub lateness: Lateness,
     pub counters: Counters,
 }
 
@@ -74,6 +84,15 @@ pub struct MasterSeen {
     pub priority: Priority,
     /// When its latest advert came.
     pub heard: Moment,
+}
+
+/// How late an instance's regular adverts were in this process's life: from when each
+/// was due until it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lateness {
+    pub worst: Duration,
+    /// How many were late by more than half an interval.
+    pub late: u64,
 }
 
 /// What an instance has sent and received in this process's life.

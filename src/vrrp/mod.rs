@@ -13,11 +13,12 @@
 //!   of a sync group at once; `instance` does it.
 //! * What an instance is made of: `speak` (what it says), `guard` (that nothing counts
 //!   twice), `link` (interfaces), `timers`, `addresses`, `announce`, `arp` and `na`,
-//!   `drops`.
+//!   `drops`; `budget` keeps it from saying too much.
 
 mod addresses;
 mod announce;
 mod arp;
+mod budget;
 mod drops;
 pub mod event;
 mod group;
@@ -33,6 +34,7 @@ pub mod router;
 pub mod settings;
 mod speak;
 mod timers;
+mod told;
 pub mod types;
 
 pub use event::{Change, Subject, VrrpEvent, Why};

@@ -1,18 +1,19 @@
 //! All instances and sync groups of a director.
 
+mod agenda;
 mod announce;
+mod foreign;
 mod places;
 mod reload;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use super::drops::Drops;
 use super::event::Subject;
 use super::group::Group;
 use super::guard::Remark;
 use super::hear::{self, Context};
-use super::input::{Action, Input, InstanceId, Received, WallClock};
+use super::input::{Action, Input, InstanceId, InterfaceFacts, Received, WallClock};
 use super::instance::Instance;
 use super::link::Interfaces;
 use super::memory::{AdvertNumbers, Memory, Report};
@@ -22,6 +23,9 @@ use super::types::State;
 use crate::moment::Moment;
 use crate::vrrp::VrrpEvent;
 
+use agenda::Agenda;
+use announce::Announcer;
+use foreign::Foreign;
 use places::Places;
 
 pub use super::timers::{master_down_interval, skew_time};
@@ -34,11 +38,16 @@ pub struct Router {
     interfaces: Interfaces,
     places: Places,
     /// Packets that belong to no instance, by interface.
-    foreign: BTreeMap<String, Drops>,
+    foreign: BTreeMap<String, Foreign>,
+    log_unknown_vrids: bool,
+    /// When each group wants to be woken.
+    agenda: Agenda,
+    /// Until then nobody becomes master for not hearing one (`vrrp_startup_delay`,
+    /// `vrrp_delay_after_boot`).
+    begins: Moment,
     actions: VecDeque<Action>,
     next_id: u32,
-    /// Which group is to announce next, so that all have their turn.
-    turn: usize,
+    announcer: Announcer,
     is_stopped: bool,
     wall_clock: WallClock,
 }
@@ -46,16 +55,23 @@ pub struct Router {
 impl Router {
     /// A router that has not been told of any interface yet: every instance waits in
     /// INIT for [`Input::Interface`]; of a sync group, until it has come for every
-    /// member. `memory` is what the process before this one knew.
+    /// member. `memory` is what the process before this one knew. Without one this is
+    /// the first start, which may be delayed.
     pub fn new(settings: RouterSettings, memory: &Memory, now: Moment) -> Self {
         let mut router = Router {
             groups: Vec::new(),
             interfaces: Interfaces::default(),
             places: Places::default(),
             foreign: BTreeMap::new(),
+            log_unknown_vrids: false,
+            agenda: Agenda::default(),
+            begins: memory.begins.unwrap_or_else(|| {
+                let after_boot = Moment::since_boot(settings.delay_after_boot);
+                after_boot.max(now + settings.startup_delay)
+            }),
             actions: VecDeque::new(),
             next_id: 0,
-            turn: 0,
+            announcer: Announcer::new(),
             is_stopped: false,
             wall_clock: WallClock::default(),
         };
@@ -63,9 +79,9 @@ impl Router {
         router
     }
 
-    /// Other settings take the place of the present ones. Instances of the same name
-    /// that are the same on the wire (interface, VRID, version, destination) go on;
-    /// others hand over first.
+    /// Other settings take the place of the present ones. Instances that others still
+    /// see as the same (interface, VRID, family, multicast group or unicast) go on,
+    /// whatever their names; others hand over first.
     pub fn reload(&mut self, settings: RouterSettings, now: Moment) {
         if !self.is_stopped {
             self.configure(settings, &Memory::default(), now);
@@ -84,32 +100,27 @@ impl Router {
                 self.wall_clock = clock;
                 self.tell_wall_clock();
             }
-            Input::Interface { name, facts } => {
-                self.interfaces.set(name, facts);
-                for group in &mut self.groups {
-                    group.look(&self.interfaces, now, &mut self.actions);
-                }
-                self.find_places();
-            }
+            Input::Interface { name, facts } => self.on_interface(name, facts, now),
             Input::AddressesDone { instance, failed } => {
                 if let Some((group, member)) = self.places.of_instance(instance) {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
-                    if done.announce && member.state == State::Master {
-                        member
-                            .rounds
-                            .begin(now, member.settings.announcements.delay);
+                    if !done.came.is_empty() && member.state == State::Master {
+                        let settings = &member.settings.announcements;
+                        member.rounds.begin(done.came, now, settings);
                     }
                     for change in done.told {
                         member.tell(change, &mut self.actions);
                     }
                     member.tend_addresses(&self.interfaces, now, &mut self.actions);
+                    self.touch(group);
                 }
             }
             Input::Stop => {
                 for group in &mut self.groups {
                     group.stop(now, &mut self.actions);
                 }
+                self.end_announcing();
                 self.is_stopped = true;
             }
         }
@@ -120,7 +131,8 @@ impl Router {
             Ok(datagram) => datagram,
             Err(malformed) => {
                 let detail = || format!("{} octets that are no advert", packet.octets());
-                self.drop_foreign(interface, malformed.kind, malformed.source, now, detail);
+                let kind = malformed.kind;
+                self.drop_foreign(interface, kind, None, malformed.source, now, detail);
                 return;
             }
         };
@@ -128,8 +140,9 @@ impl Router {
             self.places
                 .of_packet(&self.groups, interface, vrid, &datagram)
         });
+        let vrid = datagram.message.get(1).copied();
         let Some((group, at)) = place else {
-            let detail = || match datagram.message.get(1) {
+            let detail = || match vrid {
                 Some(vrid) => format!(
                     "no instance here has VRID {vrid} and hears what is sent to {}: it is another \
                      cluster's, or the files of this one differ in `virtual_router_id` or in \
@@ -138,14 +151,16 @@ impl Router {
                 ),
                 None => "it is too short to have a VRID".to_owned(),
             };
-            let kind = match datagram.message.get(1) {
+            let kind = match vrid {
                 Some(_) => DropKind::UnknownVrid,
                 None => DropKind::Length,
             };
-            self.drop_foreign(interface, kind, datagram.source, now, detail);
+            let vrid = vrid.filter(|_| self.log_unknown_vrids);
+            self.drop_foreign(interface, kind, vrid, datagram.source, now, detail);
             return;
         };
-        let group = &mut self.groups[group];
+        let place = group;
+        let group = &mut self.groups[place];
         let member = &mut group.members[at];
         let is_own = self.interfaces.is_own(&member.settings, datagram.source)
             || member.sends_from(datagram.source);
@@ -153,7 +168,7 @@ impl Router {
         let context = Context {
             now,
             is_own,
-            last_master: member.master.map(|master| master.address),
+            last_master: member.heard_from,
         };
         match hear::check(&datagram, &member.settings, &mut member.guard, context) {
             Ok((heard, remark)) => {
@@ -174,11 +189,42 @@ impl Router {
                 }
             }
         }
+        self.touch(place);
+    }
+
+    /// Notes when a group wants to be woken, and what it wants announced, after anything
+    /// that may have changed it.
+    fn touch(&mut self, group: usize) {
+        self.take_in_rounds(group);
+        let wake = self.groups.get(group).and_then(Group::wake);
+        self.agenda.set(group, wake);
+    }
+
+    /// What has become of an interface.
+    fn on_interface(&mut self, name: &str, facts: Option<InterfaceFacts>, now: Moment) {
+        let before = Outlet::of(self.interfaces.facts(name));
+        self.interfaces.set(name, facts);
+        let after = Outlet::of(self.interfaces.facts(name));
+        let mut has_joined = false;
+        for group in self.places.of_interface(name) {
+            let it = &mut self.groups[group];
+            let members = it.members.len();
+            it.look(&self.interfaces, now, &mut self.actions);
+            has_joined |= it.members.len() != members;
+            // Nobody behind it has heard of what became master meanwhile.
+            if after.is_some_and(|after| after.is_up) && before != after {
+                it.announce_on(name, now);
+            }
+            self.touch(group);
+        }
+        if has_joined || before.map(|outlet| outlet.index) != after.map(|outlet| outlet.index) {
+            self.find_places();
+        }
     }
 
     /// Lets every instance know what the wall clock is.
     fn tell_wall_clock(&mut self) {
-        let members = self.groups.iter_mut().flat_map(|group| &mut group.members);
+        let members = self.groups.iter_mut().flat_map(Group::all_mut);
         members.for_each(|member| member.guard.set_wall_clock(self.wall_clock));
     }
 
@@ -187,6 +233,7 @@ impl Router {
         &mut self,
         interface: u32,
         kind: DropKind,
+        vrid: Option<u8>,
         from: IpAddr,
         now: Moment,
         detail: impl FnOnce() -> String,
@@ -196,13 +243,13 @@ impl Router {
             return;
         };
         if !self.foreign.contains_key(name) {
-            self.foreign.insert(name.to_owned(), Drops::default());
+            self.foreign.insert(name.to_owned(), Foreign::default());
         }
-        let Some(drops) = self.foreign.get_mut(name) else {
+        let Some(foreign) = self.foreign.get_mut(name) else {
             return;
         };
         let detail = || format!("on {name}: {}", detail());
-        if let Some(change) = drops.note(kind, from, now, detail) {
+        if let Some(change) = foreign.note(kind, vrid, from, now, detail) {
             let subject = spokesman(&self.groups, name);
             self.actions
                 .extend(subject.map(|subject| Action::Tell(VrrpEvent { subject, change })));
@@ -215,12 +262,14 @@ impl Router {
         if self.is_stopped {
             return;
         }
-        for group in &mut self.groups {
-            group.on_time(&self.interfaces, now, &mut self.actions);
+        let due: Vec<usize> = self.agenda.due(now).collect();
+        for group in due {
+            let it = &mut self.groups[group];
+            it.on_time(&self.interfaces, now, &mut self.actions);
+            self.touch(group);
         }
-        self.end_rounds(now);
-        for (name, drops) in &mut self.foreign {
-            for change in drops.due(now) {
+        for (name, foreign) in &mut self.foreign {
+            for change in foreign.due(now) {
                 let subject = spokesman(&self.groups, name);
                 self.actions
                     .extend(subject.map(|subject| Action::Tell(VrrpEvent { subject, change })));
@@ -231,12 +280,17 @@ impl Router {
     /// When [`on_time`](Self::on_time) is to be called next, if nothing happens before.
     /// In the past while there are announcements to be handed out.
     pub fn wake(&self) -> Option<Moment> {
+        let announcements = self.announcement_wake();
+        self.timers_wake().into_iter().chain(announcements).min()
+    }
+
+    /// The same, but for announcements: there is something to be decided then.
+    pub fn timers_wake(&self) -> Option<Moment> {
         if self.is_stopped {
             return None;
         }
-        let members = self.groups.iter().flat_map(|group| &group.members);
-        let foreign = self.foreign.values().filter_map(Drops::wake);
-        members.filter_map(Instance::wake).chain(foreign).min()
+        let foreign = self.foreign.values().filter_map(Foreign::wake);
+        foreign.chain(self.agenda.wake()).min()
     }
 
     /// The next thing to be done.
@@ -258,9 +312,10 @@ impl Router {
 
     /// What the next process would have to know.
     pub fn memory(&self) -> Memory {
-        let members = self.groups.iter().flat_map(|group| &group.members);
+        let members = self.groups.iter().flat_map(Group::all);
         let syncs = self.groups.iter().filter_map(|group| group.sync.as_ref());
         Memory {
+            begins: Some(self.begins),
             instances: members
                 .map(|member| (member.settings.name.clone(), member.memory()))
                 .collect(),
@@ -272,7 +327,7 @@ impl Router {
 
     /// How everything stands.
     pub fn report(&self) -> Report {
-        let members = self.groups.iter().flat_map(|group| &group.members);
+        let members = self.groups.iter().flat_map(Group::all);
         let syncs = self.groups.iter().filter_map(|group| group.sync.as_ref());
         Report {
             instances: members.map(Instance::report).collect(),
@@ -280,7 +335,7 @@ impl Router {
             foreign: self
                 .foreign
                 .iter()
-                .map(|(name, drops)| (name.clone(), drops.counts().clone()))
+                .map(|(name, foreign)| (name.clone(), foreign.counts()))
                 .collect(),
         }
     }
@@ -288,6 +343,28 @@ impl Router {
     /// Notes where everything is, after anything that may have changed it.
     fn find_places(&mut self) {
         self.places = Places::of(&self.groups, &self.interfaces);
+        self.agenda = Agenda::of(self.groups.len());
+        for group in 0..self.groups.len() {
+            self.touch(group);
+        }
+    }
+}
+
+/// What frames go out by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Outlet {
+    index: u32,
+    is_up: bool,
+    hardware_address: Option<[u8; 6]>,
+}
+
+impl Outlet {
+    fn of(facts: Option<&InterfaceFacts>) -> Option<Self> {
+        facts.map(|facts| Outlet {
+            index: facts.index,
+            is_up: facts.is_up,
+            hardware_address: facts.hardware_address,
+        })
     }
 }
 
@@ -296,7 +373,7 @@ impl Router {
 fn spokesman(groups: &[Group], interface: &str) -> Option<Subject> {
     groups
         .iter()
-        .flat_map(|group| &group.members)
+        .flat_map(Group::all)
         .find(|member| member.settings.interface == interface)
         .map(|member| Subject::Instance(member.settings.name.clone()))
 }

@@ -79,6 +79,9 @@ impl AdvertInterval {
     /// One second, as both versions have it by default.
     pub const DEFAULT: AdvertInterval = AdvertInterval(100);
 
+    /// The twelve bits of version 3 (RFC 9568 section 5.2.7): 40.95 s.
+    pub const LONGEST_OF_V3: AdvertInterval = AdvertInterval(4095);
+
     /// Version 2. None for 0.
     pub const fn from_seconds(seconds: u8) -> Option<Self> {
         match seconds {

@@ -60,6 +60,18 @@ pub struct Process {
 
 impl<'lab> Daemon<'lab> {
     pub fn start(lab: &'lab Lab, host: &Namespace, program: Program, conf: &str) -> Self {
+        // Scenarios read the log, and want all of it.
+        Self::start_with(lab, host, program, conf, &["-D"])
+    }
+
+    /// Starts one with further words on its command line.
+    pub fn start_with(
+        lab: &'lab Lab,
+        host: &Namespace,
+        program: Program,
+        conf: &str,
+        words: &[&str],
+    ) -> Self {
         static STARTS: AtomicU32 = AtomicU32::new(1);
         let number = STARTS.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{}-{number}", host.name(), program.name());
@@ -83,7 +95,8 @@ impl<'lab> Daemon<'lab> {
             command.arg("-C");
         }
         let mut child = command
-            .args(["-n", "-l", "-D", "-f"])
+            .args(words)
+            .args(["-n", "-l", "-f"])
             .arg(&conf_path)
             .arg("-p")
             .arg(dir.join("parent.pid"))

@@ -135,7 +135,7 @@ impl<'lab> Director<'lab> {
         Sampler::start(&self.host, self.lab.started(), read_proc)
     }
 
-    /// Starts to look every 20 ms at the IPv4 addresses, in the form of
+    /// Starts to look every 20 ms at the addresses, in the form of
     /// [`addresses`].
     pub fn sample_addresses(&self) -> Sampler {
         Sampler::start(&self.host, self.lab.started(), addresses)

@@ -25,6 +25,7 @@ const PARTS: &[(&str, &str)] = &[
     ("modprobe", "kmod"),
     ("tshark", "tshark"),
     ("smtpd", "opensmtpd"),
+    ("/usr/lib/frr/vrrpd", "frr"),
 ];
 
 /// How much of each log a failure shows.

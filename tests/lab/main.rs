@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod daemon;
 mod director;
+mod frr;
 mod guest;
 mod host;
 mod intruder;

@@ -3,14 +3,18 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+
+use crate::lab::poll;
 
 /// What the guest's own namespace needs before there are others.
 pub fn prepare() {
@@ -227,7 +231,7 @@ impl Namespace {
         self.enter(|| nix::net::if_::if_nametoindex(interface).is_ok())
     }
 
-    /// What hardware addresses this host has for an address, by interface, as the
+    /// What hardware addresses this host has for an IPv4 address, by interface, as the
     /// kernel's neighbour table has them now.
     pub fn neighbours(&self, address: &str) -> Vec<String> {
         let text = self.enter(|| fs::read_to_string("/proc/thread-self/net/arp").unwrap());
@@ -242,21 +246,70 @@ impl Namespace {
             })
             .collect()
     }
+
+    /// Makes this host know these hardware addresses, as if it had just spoken to them:
+    /// an announcement changes what a host knows, and tells nothing to one that has
+    /// not asked.
+    pub fn teach(&self, interface: &str, known: &[(IpAddr, String)]) {
+        // How long a host does not believe another announcement.
+        self.sysctl(&format!("net/ipv4/neigh/{interface}/locktime"), "0");
+        let lines = known.iter().map(|(address, mac)| {
+            format!("neigh replace {address} lladdr {mac} dev {interface} nud stale\n")
+        });
+        self.ip(&lines.collect::<String>());
+    }
+
+    /// Waits until this host knows these hardware addresses.
+    #[track_caller]
+    pub fn expect_known(&self, wanted: &[(IpAddr, String)], within: Duration) {
+        let mut wrong = Vec::new();
+        let found = poll(within, || {
+            let known = self.known_neighbours();
+            wrong = wanted.iter().filter(|it| !known.contains(it)).collect();
+            wrong.is_empty().then_some(())
+        });
+        if found.is_none() {
+            let known = self.known_neighbours();
+            panic!(
+                "after {within:?}, {} does not know {wrong:?} but {known:?}",
+                self.name
+            );
+        }
+    }
+
+    /// All of the kernel's neighbour table that has hardware addresses, of both families.
+    /// It costs a process.
+    pub fn known_neighbours(&self) -> Vec<(IpAddr, String)> {
+        // One line for each: ADDRESS dev NAME lladdr MAC [router] STATE.
+        let text = run(Command::new("ip").args(["-n", &self.name, "neigh", "show"]));
+        text.lines()
+            .filter_map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let mac = words.iter().position(|word| *word == "lladdr")? + 1;
+                Some((words[0].parse().ok()?, words.get(mac)?.to_string()))
+            })
+            .collect()
+    }
 }
 
-/// The IPv4 addresses of the namespace that the calling thread is in, each as
+/// The addresses of the namespace that the calling thread is in, each as
 /// `eth0:1 10.0.0.3/24`: label, address, prefix length.
 pub fn addresses() -> Vec<String> {
     let all = getifaddrs().into_iter().flatten();
     let mut lines: Vec<String> = all
         .filter_map(|entry| {
-            let address = entry.address?.as_sockaddr_in()?.ip();
-            let mask = entry.netmask?.as_sockaddr_in()?.ip().to_bits();
-            Some(format!(
-                "{} {address}/{}",
-                entry.interface_name,
-                mask.count_ones()
-            ))
+            let (address, mask) = (entry.address?, entry.netmask?);
+            let (address, bits): (IpAddr, _) = match address.as_sockaddr_in() {
+                Some(v4) => (
+                    v4.ip().into(),
+                    mask.as_sockaddr_in()?.ip().to_bits().count_ones(),
+                ),
+                None => (
+                    address.as_sockaddr_in6()?.ip().into(),
+                    mask.as_sockaddr_in6()?.ip().to_bits().count_ones(),
+                ),
+            };
+            Some(format!("{} {address}/{bits}", entry.interface_name))
         })
         .collect();
     lines.sort();

@@ -2,7 +2,7 @@
 //! among them, and what tshark says of it all.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,12 +15,22 @@ use crate::packet_socket;
 
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
+const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 const PROTOCOL_VRRP: u8 = 112;
+const PROTOCOL_AH: u8 = 51;
+const PROTOCOL_ICMPV6: u8 = 58;
+const IPV6_HEADER: usize = 40;
+/// RFC 4861 section 4.4.
+const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 
 /// What tshark is to show. It warns of an address that two hosts have had, too, which
-/// is what failover is about; so of its warnings only those on VRRP count.
-const FAULTS: &str = "_ws.malformed || vrrp.checksum.status == Bad || ip.checksum.status == Bad \
-                      || (vrrp && _ws.expert.severity >= 0x00600000)";
+/// is what failover is about; so of its warnings only those on VRRP count. A host where
+/// nothing listens any more sends back a piece of what it got: that has been seen whole.
+const FAULTS: &str = "!icmp && (_ws.malformed \
+    || ip.checksum.status == Bad || icmpv6.checksum.status == Bad \
+    || ((vrrp || ah || icmpv6) && _ws.expert.severity >= 0x00600000))";
+/// And whether this counts.
+const CHECKSUM: &str = "vrrp.checksum.status == Bad";
 
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -29,24 +39,76 @@ pub struct Frame {
     pub bytes: Vec<u8>,
 }
 
-/// A VRRP packet of version 2 (RFC 3768 section 5.1), read without any judgement.
+impl Frame {
+    /// The VRRP packet in it, if there is one that is long enough to have a priority.
+    pub fn advert(&self) -> Option<Heard> {
+        let (packet, mut header, class, ttl, protocol, source, destination);
+        if let Some(v4_packet) = payload(&self.bytes, ETHERTYPE_IPV4) {
+            let total = u16::from_be_bytes([*v4_packet.get(2)?, *v4_packet.get(3)?]);
+            packet = v4_packet.get(..total.into())?;
+            header = usize::from(packet.first()? & 0x0f) * 4;
+            (class, ttl, protocol) = (*packet.get(1)?, *packet.get(8)?, *packet.get(9)?);
+            (source, destination) = (v4(packet, 12)?, v4(packet, 16)?);
+        } else {
+            let v6_packet = payload(&self.bytes, ETHERTYPE_IPV6)?;
+            let length = u16::from_be_bytes([*v6_packet.get(4)?, *v6_packet.get(5)?]);
+            packet = v6_packet.get(..IPV6_HEADER + usize::from(length))?;
+            header = IPV6_HEADER;
+            class = packet[0] << 4 | packet[1] >> 4;
+            (protocol, ttl) = (packet[6], packet[7]);
+            (source, destination) = (v6(packet, 8)?, v6(packet, 24)?);
+        }
+        match protocol {
+            PROTOCOL_VRRP => {}
+            // Its length in units of 4 octets, less 2 (RFC 2402 section 2.2).
+            PROTOCOL_AH => header += (usize::from(*packet.get(header + 1)?) + 2) * 4,
+            _ => return None,
+        }
+        let message = packet.get(header..)?;
+        Some(Heard {
+            at: self.at,
+            source,
+            destination,
+            class,
+            ttl,
+            protocol,
+            version: message.first()? >> 4,
+            vrid: *message.get(1)?,
+            priority: *message.get(2)?,
+            message: message.to_vec(),
+            header: packet[..header].to_vec(),
+        })
+    }
+}
+
+/// A VRRP packet (RFC 3768 section 5.1, RFC 9568 section 5.1), in an authentication
+/// header or not, read without any judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     pub at: Duration,
-    pub from: Ipv4Addr,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// Type of service, or traffic class.
+    pub class: u8,
+    /// TTL, or hop limit.
+    pub ttl: u8,
+    /// 112, or 51.
+    pub protocol: u8,
+    pub version: u8,
     pub vrid: u8,
     pub priority: u8,
     /// The VRRP part, without the IP header.
     pub message: Vec<u8>,
-    /// The IP header.
+    /// The IP header, and the authentication header where there is one.
     pub header: Vec<u8>,
 }
 
-/// A gratuitous ARP frame: the sender speaks of its own address.
+/// A gratuitous ARP frame or an unsolicited neighbour advertisement: the sender speaks
+/// of its own address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announced {
     pub at: Duration,
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     pub frame: Vec<u8>,
 }
 
@@ -61,7 +123,16 @@ impl Wire {
     /// On the switch that is called so (`front`, `back`), which gets a copy of all
     /// that is sent to everybody.
     pub fn of_switch(lab: &Lab, bridge: &str) -> Self {
-        let socket = packet_socket::open(bridge).unwrap();
+        Self::of(lab, bridge)
+    }
+
+    /// On the cable of a host's interface, for all that goes over it.
+    pub fn of_cable(lab: &Lab, host: &Namespace, interface: &str) -> Self {
+        Self::of(lab, &host.port(interface))
+    }
+
+    fn of(lab: &Lab, interface: &str) -> Self {
+        let socket = packet_socket::open(interface).unwrap();
         let started = lab.started();
         let stop = Arc::new(AtomicBool::new(false));
         let frames = Arc::new(Mutex::new(Vec::new()));
@@ -138,7 +209,7 @@ impl Traffic {
 
     /// The VRRP packets that are long enough to have a priority.
     pub fn adverts(&self) -> Vec<Heard> {
-        self.frames.iter().filter_map(heard).collect()
+        self.frames.iter().filter_map(Frame::advert).collect()
     }
 
     pub fn announcements(&self) -> Vec<Announced> {
@@ -149,6 +220,17 @@ impl Traffic {
     /// does not fit, in these frames. They stay with the logs as `NAME.pcap`.
     #[track_caller]
     pub fn assert_well_formed(&self, lab: &Lab, name: &str) {
+        self.assert_faultless(lab, name, &format!("{FAULTS} || {CHECKSUM} && !icmp"));
+    }
+
+    /// The same for adverts whose checksum covers something else than tshark thinks.
+    #[track_caller]
+    pub fn assert_well_formed_but_checksums(&self, lab: &Lab, name: &str) {
+        self.assert_faultless(lab, name, &format!("{FAULTS} && !({CHECKSUM})"));
+    }
+
+    #[track_caller]
+    fn assert_faultless(&self, lab: &Lab, name: &str, faults: &str) {
         assert!(!self.frames.is_empty(), "{name}: nothing was heard");
         let path = lab.log_file(&format!("{name}.pcap"));
         fs::write(&path, self.pcap()).unwrap();
@@ -156,7 +238,7 @@ impl Traffic {
             // Checksums of IP are off by default, as network cards do them.
             .args(["-n", "-o", "ip.check_checksum:TRUE", "-r"])
             .arg(&path)
-            .args(["-Y", FAULTS])
+            .args(["-Y", faults])
             .args(["-V"])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -193,31 +275,24 @@ impl Traffic {
     }
 }
 
-fn heard(frame: &Frame) -> Option<Heard> {
-    let packet = payload(&frame.bytes, ETHERTYPE_IPV4)?;
-    let header_length = usize::from(packet.first()? & 0x0f) * 4;
-    let total_length = usize::from(u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]));
-    if *packet.get(9)? != PROTOCOL_VRRP {
-        return None;
-    }
-    let message = packet.get(header_length..total_length)?;
-    Some(Heard {
-        at: frame.at,
-        from: address(packet.get(12..16)?),
-        vrid: *message.get(1)?,
-        priority: *message.get(2)?,
-        message: message.to_vec(),
-        header: packet[..header_length].to_vec(),
-    })
-}
-
 fn announced(frame: &Frame) -> Option<Announced> {
-    let packet = payload(&frame.bytes, ETHERTYPE_ARP)?;
-    // The sender's and the target's protocol address (RFC 826).
-    let (sender, target) = (packet.get(14..18)?, packet.get(24..28)?);
-    (sender == target).then(|| Announced {
+    let address = match payload(&frame.bytes, ETHERTYPE_ARP) {
+        Some(packet) => {
+            // The sender's and the target's protocol address (RFC 826).
+            let (sender, target) = (v4(packet, 14)?, v4(packet, 24)?);
+            (sender == target).then_some(sender)?
+        }
+        None => {
+            let packet = payload(&frame.bytes, ETHERTYPE_IPV6)?;
+            let is_advertisement = (*packet.get(6)?, *packet.get(IPV6_HEADER)?)
+                == (PROTOCOL_ICMPV6, NEIGHBOUR_ADVERTISEMENT);
+            let to_all = v6(packet, 24)?.is_multicast();
+            (is_advertisement && to_all).then_some(v6(packet, IPV6_HEADER + 8)?)?
+        }
+    };
+    Some(Announced {
         at: frame.at,
-        address: address(sender),
+        address,
         frame: frame.bytes.clone(),
     })
 }
@@ -226,6 +301,12 @@ fn payload(frame: &[u8], ethertype: [u8; 2]) -> Option<&[u8]> {
     (frame.get(12..14)? == ethertype).then(|| &frame[14..])
 }
 
-fn address(bytes: &[u8]) -> Ipv4Addr {
-    Ipv4Addr::from(<[u8; 4]>::try_from(bytes).unwrap())
+fn v4(bytes: &[u8], at: usize) -> Option<IpAddr> {
+    let octets: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    Some(Ipv4Addr::from(octets).into())
+}
+
+fn v6(bytes: &[u8], at: usize) -> Option<IpAddr> {
+    let octets: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
+    Some(Ipv6Addr::from(octets).into())
 }

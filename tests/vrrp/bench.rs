@@ -140,6 +140,11 @@ impl Packet {
     }
 
     pub fn datagram(&self) -> Vec<u8> {
+        self.datagram_to(GROUP)
+    }
+
+    /// The same to another destination.
+    pub fn datagram_to(&self, destination: Ipv4Addr) -> Vec<u8> {
         let message = Message {
             vrid: Vrid::new(self.vrid).unwrap(),
             priority: Priority(self.priority),
@@ -150,8 +155,8 @@ impl Packet {
             },
             trailer: None,
         };
-        let message = message.encode(&envelope(self.source.into(), GROUP.into()));
-        ip(self.source, GROUP, self.ttl, &message)
+        let message = message.encode(&envelope(self.source.into(), destination.into()));
+        ip(self.source, destination, self.ttl, &message)
     }
 }
 
@@ -216,6 +221,8 @@ pub fn settings(instances: Vec<InstanceSettings>, groups: Vec<GroupSettings>) ->
 pub struct Bench {
     pub router: Router,
     pub now: Moment,
+    /// The announcements that [`drain`](Bench::drain) has seen go out.
+    pub announced: Vec<(Moment, Announcement)>,
     /// What the router has been told of its interfaces, by link.
     links: BTreeMap<u8, Option<InterfaceFacts>>,
 }
@@ -247,9 +254,16 @@ impl Bench {
         memory: &Memory,
         now: Moment,
     ) -> Self {
+        Self::of(settings(instances, groups), memory, now)
+    }
+
+    /// One with settings for all instances together, that has not been told of any
+    /// interface.
+    pub fn of(settings: RouterSettings, memory: &Memory, now: Moment) -> Self {
         Bench {
-            router: Router::new(settings(instances, groups), memory, now),
+            router: Router::new(settings, memory, now),
             now,
+            announced: Vec::new(),
             links: BTreeMap::new(),
         }
     }
@@ -292,8 +306,9 @@ impl Bench {
                     _ => {}
                 }
             }
-            if self.router.next_announcement(self.now).is_none() {
-                return did;
+            match self.router.next_announcement(self.now) {
+                Some(announcement) => self.announced.push((self.now, announcement)),
+                None => return did,
             }
         }
     }

@@ -164,7 +164,11 @@ fn a_master_that_stood_still_goes_on_if_it_heard_nobody() {
     bench.now = at(60_000);
     bench.router.on_time(bench.now);
     let did = bench.drain();
-    assert_eq!(did, [Did::Sent(0, 100)]);
+    assert_eq!(did[0], Did::Sent(0, 100));
+    assert!(
+        matches!(did[1..], [Did::Told(_, Change::Late { .. })]),
+        "{did:?}"
+    );
     assert_eq!(bench.report(0).counters.announcements, announced + 5);
 }
 
@@ -195,4 +199,43 @@ fn a_backup_that_stood_still_stays_one_if_adverts_wait() {
     bench.router.on_time(bench.now);
     assert_eq!(bench.drain(), []);
     assert_eq!(bench.state(0), State::Backup);
+}
+
+/// Whoever is behind an interface that was down has heard nothing of who became master
+/// meanwhile; the same after another hardware address.
+#[test]
+fn an_interface_that_comes_back_is_told_of_the_addresses_on_it() {
+    let mut settings = instance(0);
+    settings.addresses.push(address(1, 81));
+    let mut bench = Bench::bare(vec![settings], vec![], &Memory::default(), at(0));
+    let down = ipvsd::vrrp::InterfaceFacts {
+        is_up: false,
+        ..facts(1)
+    };
+    bench.interface(1, Some(down.clone()));
+    bench.interface(0, Some(facts(0)));
+    bench.until(20_000);
+    assert_eq!(bench.state(0), State::Master);
+    let announced = |bench: &Bench| bench.report(0).counters.announcements;
+    // One address, two rounds.
+    assert_eq!(announced(&bench), 10);
+
+    let mut up = facts(1);
+    up.addresses.push((address(1, 81).address, 32));
+    bench.interface(1, Some(up.clone()));
+    bench.drain();
+    assert_eq!(announced(&bench), 15);
+    // Later all of them.
+    bench.until(30_000);
+    assert_eq!(announced(&bench), 25);
+    up.hardware_address = Some([2, 0, 0, 0, 1, 99]);
+    bench.interface(1, Some(up.clone()));
+    bench.drain();
+    assert_eq!(announced(&bench), 30);
+    // Nothing has changed that they would have to know.
+    bench.until(40_000);
+    up.addresses.push(([10, 0, 1, 7].into(), 24));
+    bench.interface(1, Some(up));
+    bench.drain();
+    assert_eq!(announced(&bench), 40);
 }

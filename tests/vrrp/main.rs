@@ -2,17 +2,23 @@
 //! it in a simulation, and whether these tests would notice if it were wrong.
 
 mod addresses;
+mod announcing;
 mod bench;
 mod captured;
 mod corpus;
+mod delays;
 mod drops;
 mod faults;
+mod foreign;
 mod forged;
 mod groups;
+mod intervals;
 mod mutations;
+mod options;
 mod packets;
 mod pcap;
 mod places;
+mod regrouping;
 mod reload;
 mod resume;
 mod simulation;

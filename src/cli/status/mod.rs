@@ -1,5 +1,6 @@
 //! `ipvsd status`: what the running director knows.
 
+mod timing;
 mod vrrp;
 
 use std::fmt::Write as _;
@@ -88,9 +89,9 @@ fn plain(status: &Status) -> String {
             child.restarts
         );
         if child.process == "vrrp"
-            && let Some(timing) = &status.vrrp_timing
+            && let Some(vrrp_timing) = &status.vrrp_timing
         {
-            vrrp::plain_timing(&mut text, timing);
+            timing::plain(&mut text, vrrp_timing);
         }
     }
     for process in missing(status) {

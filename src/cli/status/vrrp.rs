@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::age;
+use super::timing::short;
 use crate::daemon::core::report::{
-    AddressStatus, GroupStatus, InstanceStatus, MailQueueStatus, PacketsStatus, Status,
-    TimingStatus,
+    AddressStatus, AdvertLatenessStatus, GroupStatus, InstanceStatus, MailQueueStatus,
+    PacketsStatus, Status,
 };
 
 /// The instances, the groups, and what is heard that belongs to none.
@@ -27,61 +28,6 @@ pub fn plain(text: &mut String, status: &Status) {
             "\nVRRP packets on {interface} that belong to no instance: {}",
             list(kinds)
         );
-    }
-}
-
-/// How the vrrp process is scheduled, and how late it was.
-pub fn plain_timing(text: &mut String, timing: &TimingStatus) {
-    if let Some(scheduling) = &timing.scheduling {
-        let raised = match timing.raised_to {
-            Some(_) => " (for being late)",
-            None => "",
-        };
-        let policy = match scheduling.priority {
-            0 => scheduling.policy.clone(),
-            priority => format!("{} {priority}{raised}", scheduling.policy),
-        };
-        let memory = match scheduling.locked_memory {
-            0 => String::new(),
-            bytes => format!(", {} MB kept in memory", bytes >> 20),
-        };
-        let _ = writeln!(
-            text,
-            "  scheduled {policy}, nice {}, on processors {}{memory}",
-            scheduling.nice,
-            ranges(&scheduling.processors)
-        );
-    }
-    if let Some(lateness) = &timing.lateness {
-        let times = match lateness.late {
-            0 => "never".to_owned(),
-            1 => "once".to_owned(),
-            n => format!("{n} times"),
-        };
-        let _ = writeln!(
-            text,
-            "  at worst {} late, {} in the last minute, {times} by more than half an advert interval",
-            short(lateness.worst),
-            short(lateness.recent)
-        );
-    }
-}
-
-/// `0-3,7`, as in /proc and in taskset(1).
-fn ranges(numbers: &[u16]) -> String {
-    let ranges = numbers.chunk_by(|one, next| one.checked_add(1) == Some(*next));
-    let ranges = ranges.map(|range| match range {
-        [first, .., last] => format!("{first}-{last}"),
-        one => one.iter().map(u16::to_string).collect(),
-    });
-    ranges.collect::<Vec<_>>().join(",")
-}
-
-/// A short time in seconds, as people say it.
-fn short(seconds: f64) -> String {
-    match seconds < 1.0 {
-        true => format!("{:.1} ms", seconds * 1000.0),
-        false => format!("{seconds:.1} s"),
     }
 }
 
@@ -125,7 +71,7 @@ fn plain_instance(text: &mut String, instance: &InstanceStatus) {
         );
     }
     if let Some(packets) = &instance.packets {
-        plain_packets(text, packets);
+        plain_packets(text, packets, instance.lateness.as_ref());
     }
 }
 
@@ -158,17 +104,43 @@ fn plain_delivery(text: &mut String, instance: &InstanceStatus) {
         "hmac" => ", signed".to_owned(),
         other => format!(", {other}"),
     };
+    let learned = match instance.learned_interval {
+        Some(learned) => format!(" (the master's: {learned} s)"),
+        None => String::new(),
+    };
     let _ = writeln!(
         text,
-        "  an advert every {} s by {} to {destinations}{authentication}",
+        "  an advert every {} s{learned} by {} to {destinations}{authentication}",
         instance.configured_interval, instance.delivery
     );
 }
 
-fn plain_packets(text: &mut String, packets: &PacketsStatus) {
-    let releases = match packets.releases_received {
-        0 => String::new(),
-        n => format!(" ({n} of a master that stopped)"),
+fn plain_packets(
+    text: &mut String,
+    packets: &PacketsStatus,
+    lateness: Option<&AdvertLatenessStatus>,
+) {
+    let late = match lateness {
+        Some(AdvertLatenessStatus { worst, late: 0 }) if *worst > 0.0 => {
+            format!(" (at worst {} late)", short(*worst))
+        }
+        Some(AdvertLatenessStatus { worst, late }) if *late > 0 => format!(
+            " ({late} late by more than half an interval, at worst by {})",
+            short(*worst)
+        ),
+        _ => String::new(),
+    };
+    let special = [
+        (packets.releases_received, "of a master that stopped"),
+        (packets.unsigned_received, "not signed"),
+    ];
+    let special = special.iter().filter(|(count, _)| *count > 0);
+    let special: Vec<_> = special
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let special = match special.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", special.join(", ")),
     };
     let dropped = match packets.dropped.is_empty() {
         true => String::new(),
@@ -176,7 +148,7 @@ fn plain_packets(text: &mut String, packets: &PacketsStatus) {
     };
     let _ = writeln!(
         text,
-        "  adverts: {} sent, {} received{releases}{dropped}",
+        "  adverts: {} sent{late}, {} received{special}{dropped}",
         packets.adverts_sent, packets.adverts_received
     );
     let _ = writeln!(
@@ -225,7 +197,7 @@ pub fn plain_mail(text: &mut String, mail: &MailQueueStatus) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::core::report::{LatenessStatus, MasterStatus, SchedulingStatus};
+    use crate::daemon::core::report::MasterStatus;
 
     fn instance() -> InstanceStatus {
         InstanceStatus {
@@ -241,6 +213,7 @@ mod tests {
             destinations: vec!["224.0.0.18".into()],
             authentication: "pass".into(),
             configured_interval: 1.0,
+            learned_interval: None,
             configured_priority: 100,
             priority: Some(100),
             group: None,
@@ -259,10 +232,12 @@ mod tests {
                 adverts_sent: 0,
                 adverts_received: 75,
                 releases_received: 1,
+                unsigned_received: 0,
                 became_master: 0,
                 announcements_sent: 0,
                 dropped: BTreeMap::from([("password".into(), 3), ("ttl".into(), 1)]),
             }),
+            lateness: None,
         }
     }
 
@@ -301,6 +276,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_as_it_should_be_is_told_where_it_is() {
+        let text = |instance: &InstanceStatus| {
+            let mut text = String::new();
+            plain_instance(&mut text, instance);
+            text
+        };
+        let mut instance = InstanceStatus {
+            learned_interval: Some(0.25),
+            destinations: vec!["10.0.0.2".into(), "10.0.0.3".into()],
+            delivery: "unicast".into(),
+            authentication: "hmac".into(),
+            lateness: Some(AdvertLatenessStatus {
+                worst: 0.0004,
+                late: 0,
+            }),
+            ..instance()
+        };
+        if let Some(packets) = &mut instance.packets {
+            packets.unsigned_received = 12;
+            packets.dropped = BTreeMap::from([("stale".into(), 7)]);
+        }
+        let told = text(&instance);
+        let expected = "  an advert every 1 s (the master's: 0.25 s) by unicast to 10.0.0.2, \
+                        10.0.0.3, signed\n";
+        assert!(told.contains(expected), "{told}");
+        let expected = "  adverts: 0 sent (at worst 0.4 ms late), 75 received (1 of a master \
+                        that stopped, 12 not signed), dropped: 7 stale\n";
+        assert!(told.contains(expected), "{told}");
+        instance.lateness = Some(AdvertLatenessStatus {
+            worst: 1.5,
+            late: 3,
+        });
+        let expected = "sent (3 late by more than half an interval, at worst by 1.5 s), 75";
+        assert!(text(&instance).contains(expected));
+    }
+
+    #[test]
     fn an_address_says_where_it_is_and_what_it_is_in() {
         let of = |advertised, here| {
             let mut text = String::new();
@@ -318,33 +330,6 @@ mod tests {
         assert_eq!(
             of(false, Some(false)),
             "  fd00::80/64 on eth1 (in no advert), not here\n"
-        );
-    }
-
-    #[test]
-    fn the_timing_is_told_as_people_have_configured_it() {
-        let mut text = String::new();
-        let timing = TimingStatus {
-            lateness: Some(LatenessStatus {
-                measured: 100,
-                worst: 1.25,
-                recent: 0.0004,
-                late: 1,
-            }),
-            scheduling: Some(SchedulingStatus {
-                policy: "RR".into(),
-                priority: 3,
-                nice: -10,
-                processors: vec![0, 1, 2, 5, 7, 8],
-                locked_memory: 29 << 20,
-            }),
-            raised_to: Some(3),
-        };
-        plain_timing(&mut text, &timing);
-        assert_eq!(
-            text,
-            "  scheduled RR 3 (for being late), nice -10, on processors 0-2,5,7-8, 29 MB kept in memory\n\
-             \x20 at worst 1.2 s late, 0.4 ms in the last minute, once by more than half an advert interval\n"
         );
     }
 

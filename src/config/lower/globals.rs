@@ -35,7 +35,7 @@ impl Lower<'_, '_> {
                 }
                 "lvs_audit_interval" => self.audit_interval(id),
                 "notify_timeout" => self.notify_timeout(id),
-                _ if self.global_mail(id) || self.global_vrrp(id) => {}
+                _ if self.global_mail(id) || self.global_vrrp(id) || self.global_process(id) => {}
                 _ => self.other(GLOBAL_DEFS, id),
             }
         }

@@ -7,6 +7,7 @@ mod globals;
 mod language;
 mod mail;
 mod misplaced;
+mod process;
 mod real_server;
 mod script;
 mod server;
@@ -19,7 +20,8 @@ mod vrrp;
 use std::collections::HashMap;
 
 use super::diagnostic::{Code, Collector, Diagnostic, shown};
-use super::keywords::{GLOBAL_DEFS, TOP_LEVEL, VRRP_SYNC_GROUP};
+use super::key_file::KeyFile;
+use super::keywords::{GARP_GROUP, GLOBAL_DEFS, TOP_LEVEL, VRRP_SYNC_GROUP};
 use super::model::{Model, Origin, Script, ScriptId};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
@@ -27,9 +29,19 @@ use crate::lvs::ServiceKey;
 use mail::AlertDefaults;
 use vrrp::{Defaults, Named};
 
-/// What the statements mean, which is of use only if there were no errors; and
-/// whether a word stands in a block that should have ended before it.
-pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> (Model, bool) {
+/// What the statements mean.
+#[derive(Debug, Default)]
+pub(super) struct Lowered {
+    /// Of use only if there were no errors.
+    pub model: Model,
+    /// A word stands in a block that should have ended before it.
+    pub misplaced: bool,
+    /// Files that keys of the model are still to be read from.
+    pub key_files: Vec<KeyFile>,
+}
+
+/// What the statements mean, without looking at any file.
+pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
     let mut lower = Lower {
         ast,
         diagnostics,
@@ -45,9 +57,14 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> (Model, bool)
         orphan_of: None,
         block_explained: false,
         misplaced: false,
+        key_files: Vec::new(),
     };
     lower.file();
-    (lower.model, lower.misplaced)
+    Lowered {
+        model: lower.model,
+        misplaced: lower.misplaced,
+        key_files: lower.key_files,
+    }
 }
 
 /// The state of lowering one configuration.
@@ -77,11 +94,13 @@ struct Lower<'a, 's> {
     block_explained: bool,
     /// A word stands in a block that should have ended before it.
     misplaced: bool,
+    /// Files that keys of the model are still to be read from.
+    key_files: Vec<KeyFile>,
 }
 
 impl<'s> Lower<'_, 's> {
     fn file(&mut self) {
-        self.hide_passwords();
+        self.hide_secrets();
         self.unclosed_blocks();
         let ast = self.ast;
         // First, because what they say holds for blocks before them, too.
@@ -91,6 +110,7 @@ impl<'s> Lower<'_, 's> {
             }
         }
         self.mail_without_server();
+        self.unused_realtime_limit();
         let mut empty = true;
         for id in ast.top_level() {
             empty = false;
@@ -98,6 +118,7 @@ impl<'s> Lower<'_, 's> {
                 GLOBAL_DEFS => {}
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
+                GARP_GROUP => self.garp_group(id),
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
                 _ => {
@@ -112,6 +133,7 @@ impl<'s> Lower<'_, 's> {
                 self.vrrp_sync_group(id);
             }
         }
+        self.unused_interfaces();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());

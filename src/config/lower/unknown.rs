@@ -144,13 +144,6 @@ fn consequence(block: &str, word: &str) -> Option<&'static str> {
 /// As [`consequence`], for instances and sync groups.
 fn vrrp_consequence(word: &str) -> Option<&'static str> {
     Some(match word {
-        "unicast_peer" => {
-            "adverts go out by multicast: directors that expect them by unicast hear none"
-        }
-        "unicast_src_ip" | "mcast_src_ip" => {
-            "adverts have the first address of the interface as their source"
-        }
-        "virtual_ipaddress_excluded" => "these addresses are not moved between directors",
         "virtual_routes" | "virtual_rules" => "these are not moved between directors",
         "track_script" | "track_file" | "track_process" | "track_bfd" => {
             "what it says changes neither priority nor state"
@@ -160,19 +153,11 @@ fn vrrp_consequence(word: &str) -> Option<&'static str> {
         "use_vmac" | "use_ipvlan" => {
             "the addresses are on the interface itself, and are announced with its MAC"
         }
-        "auth_hmac" => "adverts are not signed, and no signature is looked at",
-        "no_accept" | "strict_mode" => "the master answers at its virtual addresses",
-        "garp_lower_prio_delay" | "garp_lower_prio_repeat" => {
-            "`garp_master_delay` and `garp_master_repeat` hold for this, too"
+        "no_accept" => "the master answers at its virtual addresses",
+        "track_src_ip" => {
+            "an instance whose source is not on its interface is in FAULT in any case"
         }
-        "garp_master_refresh" | "garp_master_refresh_repeat" => {
-            "a master announces its addresses at the beginning only"
-        }
-        "lower_prio_no_advert" => "a master answers adverts of lower priority",
-        "higher_prio_send_advert" => "a master that gives way sends one more advert in any case",
-        "down_timer_adverts" => "a master is missed after 3 adverts, as always",
-        "skip_check_adv_addr" => "the addresses in every advert are looked at",
-        "notify_master_rx_lower_pri" | "notify_deleted" => "the script is not run",
+        "notify_deleted" => "the script is not run",
         _ => return None,
     })
 }
@@ -181,19 +166,6 @@ fn vrrp_consequence(word: &str) -> Option<&'static str> {
 fn global_consequence(word: &str) -> Option<&'static str> {
     Some(match word {
         "dynamic_interfaces" => "an instance whose interface is absent waits for it in any case",
-        "vrrp_strict" => "nothing is refused or dropped for its sake",
-        "vrrp_skip_check_adv_addr" => "the addresses in every advert are looked at",
-        "vrrp_garp_interval" | "vrrp_gna_interval" => {
-            "frames that announce addresses go out without a pause between them"
-        }
-        "vrrp_garp_lower_prio_delay" | "vrrp_garp_lower_prio_repeat" => {
-            "`vrrp_garp_master_delay` and `vrrp_garp_master_repeat` hold for this, too"
-        }
-        "vrrp_garp_master_refresh" | "vrrp_garp_master_refresh_repeat" => {
-            "a master announces its addresses at the beginning only"
-        }
-        "vrrp_min_garp" => "addresses are announced as often as `vrrp_garp_master_repeat` says",
-        "vrrp_startup_delay" | "vrrp_delay_after_boot" => "instances begin at once",
         "default_interface" => "every `vrrp_instance` names its interface itself",
         "notify_fifo" | "vrrp_notify_fifo" | "lvs_notify_fifo" => "nothing is written to it",
         _ => return None,

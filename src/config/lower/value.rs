@@ -66,7 +66,19 @@ impl<'a> Lower<'a, '_> {
     /// A word that stands by itself and so switches something on.
     pub(super) fn flag(&mut self, id: StatementId) -> Option<bool> {
         let words = self.values(id);
-        self.extra_words(id, words);
+        match words {
+            [only] if switch(&self.text(*only).to_ascii_lowercase()) == Some(false) => {
+                let span = only.span();
+                let word = self.ast.keyword(id);
+                self.report(
+                    Code::NoEffect,
+                    format!("`{word}` takes no value: this is on"),
+                )
+                .at(span, "this has no effect, as with keepalived")
+                .help("to switch it off, remove the line");
+            }
+            _ => self.extra_words(id, words),
+        }
         Some(true)
     }
 
@@ -234,13 +246,14 @@ impl<'a> Lower<'a, '_> {
             strsim::damerau_levenshtein(name, &text.to_lowercase()) == 1 && name.len() > 2
         });
         let diagnostic = self.invalid(word, what);
-        match similar {
-            Some(name) => diagnostic
+        if let Some(name) = similar {
+            diagnostic
                 .help(format!("did you mean `{name}`?"))
-                .replace_with(name),
-            None => diagnostic,
+                .replace_with(name);
         }
-        .help(format!("it is one of {}", names.join(", ")));
+        if names.len() > 1 {
+            diagnostic.help(format!("it is one of {}", names.join(", ")));
+        }
         None
     }
 
@@ -253,14 +266,14 @@ impl<'a> Lower<'a, '_> {
             .replace_with(name);
     }
 
-    fn out_of_range(&mut self, word: Word, range: &str) {
+    pub(super) fn out_of_range(&mut self, word: Word, range: &str) {
         let text = shown(self.text(word));
         let span = word.span();
         self.report(Code::OutOfRange, format!("`{text}` is out of range"))
             .at(span, format!("possible is {range}"));
     }
 
-    fn not_a_number(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
+    pub(super) fn not_a_number(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
         let text = shown(self.text(word));
         let span = word.span();
         let trailing = self.text(word).ends_with([';', ',']);

@@ -7,8 +7,8 @@ use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use super::{
-    Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, RealServer, Script, SmtpHost, UserSpec,
-    VirtualServer,
+    AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
+    Script, SmtpHost, UserSpec, VirtualServer,
 };
 use crate::lvs::{DestinationKey, ServiceKey};
 
@@ -23,7 +23,11 @@ impl Model {
             text.say("lvs_audit_interval", Seconds(self.global.audit_interval));
             text.say("notify_timeout", Seconds(self.global.notify_timeout));
             text.mail(&self.global.mail);
+            text.vrrp_global(&self.global.vrrp);
+            text.process("vrrp", &self.global.vrrp_process);
+            text.auto_priority(&self.global.auto_priority);
         });
+        text.garp_groups(&self.global.vrrp.pacing);
         for group in &self.vrrp_sync_groups {
             text.vrrp_sync_group(self, group);
         }
@@ -97,6 +101,31 @@ impl Text {
         self.say("smtp_connect_timeout", Seconds(mail.timeout));
         self.some("smtp_helo_name", mail.helo_name.as_deref().map(Quoted));
         self.flag("no_email_faults", mail.no_faults);
+    }
+
+    /// How the process is run that the words about it begin with the name of.
+    fn process(&mut self, name: &str, options: &ProcessOptions) {
+        let ProcessOptions {
+            nice,
+            realtime,
+            realtime_limit,
+            no_swap,
+            processors,
+        } = options;
+        self.some(&format!("{name}_priority"), *nice);
+        self.some(&format!("{name}_rt_priority"), *realtime);
+        let limit = realtime_limit.map(|limit| limit.as_micros());
+        self.some(&format!("{name}_rlimit_rttime"), limit);
+        self.flag(&format!("{name}_no_swap"), *no_swap);
+        if !processors.is_empty() {
+            let processors: Vec<_> = processors.iter().map(u16::to_string).collect();
+            self.say(&format!("{name}_cpu_affinity"), processors.join(" "));
+        }
+    }
+
+    fn auto_priority(&mut self, auto: &AutoPriority) {
+        self.say("max_auto_priority", auto.most);
+        self.say("min_auto_priority_delay", auto.from.as_micros());
     }
 
     fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {

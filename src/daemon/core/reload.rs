@@ -62,6 +62,9 @@ impl Core {
             for absent in crate::daemon::interfaces::absent(model) {
                 tracing::warn!("{absent}");
             }
+            for absent in crate::daemon::sources::absent(model) {
+                tracing::warn!("{absent}");
+            }
         }
     }
 }

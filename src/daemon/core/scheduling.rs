@@ -19,6 +19,8 @@ pub(super) struct VrrpScheduling {
     /// None where the kernel does not even tell what core has.
     parent: Option<Parent>,
     given: Scheduling,
+    /// It has been given everything since it has all its threads.
+    is_settled: bool,
     /// The real-time priority that it has come to by being late.
     raised: Option<u8>,
     /// Another is not tried: the kernel has refused one, or there is none above.
@@ -34,6 +36,7 @@ impl VrrpScheduling {
         VrrpScheduling {
             parent: parent.ok(),
             given: Scheduling::default(),
+            is_settled: false,
             raised: None,
             is_at_end: false,
         }
@@ -47,6 +50,7 @@ impl VrrpScheduling {
     /// Another process has been started, which has been given nothing yet.
     fn begin(&mut self) {
         self.given = Scheduling::default();
+        self.is_settled = false;
         self.raised = None;
         self.is_at_end = false;
     }
@@ -115,9 +119,15 @@ impl Core {
 
     /// The configuration is in force.
     pub(super) fn settle_vrrp_scheduling(&mut self) {
-        if let Some(pid) = self.vrrp.working() {
-            self.schedule_vrrp(pid, self.routers_in_force.no_swap);
+        let Some(pid) = self.vrrp.working() else {
+            return;
+        };
+        if !std::mem::replace(&mut self.scheduling.is_settled, true) {
+            // What a thread starts under real-time scheduling has no nice value below 0
+            // (SCHED_RESET_ON_FORK, sched(7)).
+            self.scheduling.given.nice = None;
         }
+        self.schedule_vrrp(pid, self.routers_in_force.no_swap);
     }
 
     fn schedule_vrrp(&mut self, pid: u32, may_lock_memory: bool) {
@@ -153,12 +163,11 @@ impl Core {
         if self.scheduling.is_at_end || by < auto.from {
             return;
         }
-        // As keepalived words it.
-        let late = format!("A thread timer expired {:.6} seconds ago", by.as_secs_f64());
+        let late = format!("the vrrp process was late by {:.3} s", by.as_secs_f64());
         let Some(next) = next_priority(self.scheduling.given.realtime, auto) else {
             self.scheduling.is_at_end = true;
             tracing::warn!(
-                "{late}: the vrrp process is as high as max_auto_priority {} allows",
+                "{late}, and is as high as max_auto_priority {} allows",
                 auto.most
             );
             return;
@@ -169,13 +178,14 @@ impl Core {
         let refused = self.scheduling.give(pid, wanted);
         if refused.is_empty() {
             self.scheduling.raised = Some(next);
-            tracing::warn!("{late}: Set realtime priority {next} for the vrrp process");
+            // As keepalived words it.
+            tracing::warn!("Set realtime priority {next}: {late}");
             return;
         }
         self.scheduling.is_at_end = true;
         self.scheduling.given = before;
         for refusal in refused {
-            tracing::warn!("{late}: max_auto_priority: {refusal}");
+            tracing::warn!("max_auto_priority: {late}, and {refusal}");
         }
     }
 }

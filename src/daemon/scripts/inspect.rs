@@ -53,6 +53,21 @@ pub enum ProblemKind {
     Relative,
 }
 
+impl ProblemKind {
+    /// The stable name, as a code of `ipvsd check`.
+    pub fn code(self) -> &'static str {
+        match self {
+            ProblemKind::User => "script-user",
+            ProblemKind::Absent => "script-absent",
+            ProblemKind::Unreadable => "script-unreadable",
+            ProblemKind::NotAFile => "script-not-a-file",
+            ProblemKind::NotExecutable => "script-not-executable",
+            ProblemKind::Unsafe => "script-unsafe",
+            ProblemKind::Relative => "script-relative",
+        }
+    }
+}
+
 impl fmt::Display for ScriptProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "script `{}`: {}", self.script, self.text)

@@ -137,5 +137,6 @@ fn on(address: &VirtualAddress, interface: u32) -> Address {
         scope: address.scope,
         label: address.label.clone(),
         is_secondary: false,
+        is_unusable: false,
     }
 }

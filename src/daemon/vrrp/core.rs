@@ -6,7 +6,7 @@ use crate::daemon::messages::vrrp::{FromVrrp, SentAdvert, ToVrrp};
 use crate::moment::Moment;
 use crate::sys::clock;
 use crate::vrrp::router::master_down_interval;
-use crate::vrrp::{Change, InstanceId, VrrpEvent, Why};
+use crate::vrrp::{Change, Input, InstanceId, VrrpEvent, Why};
 
 /// A part of the master-down interval: when an instance has sent adverts for this long,
 /// core hears of it.
@@ -37,6 +37,10 @@ impl VrrpProcess {
                 let shortest = shortest_interval(&settings);
                 self.lateness.configure(shortest, late_from);
                 self.listeners.want(&settings.instances, &self.worker);
+                self.wall_clock.want(&settings.instances);
+                if let Some(clock) = self.wall_clock.look() {
+                    self.router.handle(Input::WallClock(clock), clock::now());
+                }
                 self.router.reload(settings, clock::now());
                 self.tell_of_all_interfaces();
             }
@@ -84,7 +88,8 @@ impl VrrpProcess {
         }
         // After what has come of it: then nothing more comes of the one before, and
         // nothing of it is left behind, whatever happens to this process.
-        if self.kernel.is_in_step()
+        if self.unready.is_some()
+            && self.kernel.is_in_step()
             && self.listeners.is_settled()
             && self.operations.being_removed().next().is_none()
             && let Some(generation) = self.unready.take()

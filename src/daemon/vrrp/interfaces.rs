@@ -8,9 +8,10 @@ use super::worker::Report;
 use crate::moment::Moment;
 use crate::vrrp::Input;
 
-/// While an operation of our own is under way, how long to gather what has become of
-/// interfaces before it is told.
-const PAUSE: Duration = Duration::from_millis(2);
+/// While an operation of our own is under way, how long to leave news of interfaces
+/// unread: each of hundreds of addresses that are added is one. What else has happened
+/// to an interface waits as long.
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl VrrpProcess {
     /// Links, addresses, and what the worker has done.
@@ -23,8 +24,11 @@ impl VrrpProcess {
             // An address must not be missing only because the news of it has not been
             // read yet.
             self.kernel.read_all(&self.worker)?;
-        } else {
+        } else if !self.is_gathering(now) {
             self.kernel.read(&self.worker)?;
+            if !self.kernel.has_more() {
+                self.kernel_read = now;
+            }
         }
         let mut changed = Vec::new();
         let was_in_step = self.kernel.is_in_step();
@@ -40,17 +44,11 @@ impl VrrpProcess {
                 Report::Listening {
                     interface,
                     index,
-                    destination,
+                    channel,
                     result,
                 } => {
-                    self.listeners.on_opened(
-                        &interface,
-                        index,
-                        destination,
-                        result,
-                        now,
-                        &self.worker,
-                    );
+                    self.listeners
+                        .on_opened(&interface, index, channel, result, now, &self.worker);
                     self.untold.insert(interface);
                 }
             }
@@ -60,14 +58,6 @@ impl VrrpProcess {
             self.reports = changed;
             return Ok(());
         }
-        // Each of hundreds of addresses that we add ourselves is news.
-        let is_our_own = !self.operations.is_empty() && changed.is_empty();
-        if is_our_own && self.interfaces_told.is_some_and(|told| now < told + PAUSE) {
-            self.interfaces_wait = true;
-            return Ok(());
-        }
-        self.interfaces_told = Some(now);
-        self.interfaces_wait = false;
         self.tell_of_interfaces(now);
         for report in changed {
             if let Report::Changed { ticket, refused } = report
@@ -83,10 +73,14 @@ impl VrrpProcess {
         Ok(())
     }
 
-    /// When what has been gathered is to be told.
+    /// Whether news of interfaces are left unread for now.
+    pub(super) fn is_gathering(&self, now: Moment) -> bool {
+        self.interfaces_wake().is_some_and(|wake| now < wake)
+    }
+
+    /// Until when that is so, or has been.
     pub(super) fn interfaces_wake(&self) -> Option<Moment> {
-        self.interfaces_wait
-            .then(|| self.interfaces_told.unwrap_or_default() + PAUSE)
+        (!self.operations.is_empty()).then(|| self.kernel_read + PAUSE)
     }
 
     /// Everything that is known, to a router that knows nothing.
@@ -108,8 +102,7 @@ impl VrrpProcess {
             let facts = self.kernel.facts(&name);
             match &facts {
                 Some(facts) => {
-                    let (index, worker) = (facts.index, &self.worker);
-                    if !self.listeners.attend(&name, index, now, worker) {
+                    if !self.listeners.attend(&name, facts, now, &self.worker) {
                         self.untold.insert(name);
                         continue;
                     }

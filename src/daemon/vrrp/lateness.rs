@@ -31,6 +31,9 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// How often core is told: one bad moment counts once.
 const CORE_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a page may take to come from a disk.
+const FAULT: Duration = Duration::from_millis(10);
+
 /// What counts as recent, in so many parts.
 const RECENT_PART: Duration = Duration::from_secs(10);
 const RECENT_PARTS: usize = 6;
@@ -76,7 +79,7 @@ impl Cause {
             Cause::Starved(runnable)
         } else if running >= most {
             Cause::Busy(running)
-        } else if faults > 0 {
+        } else if FAULT * u32::try_from(faults).unwrap_or(u32::MAX) >= most {
             Cause::Paged(faults)
         } else {
             Cause::Stopped
@@ -272,8 +275,7 @@ fn part(now: Moment) -> u64 {
 #[derive(Debug)]
 pub struct Meter {
     schedstat: Option<File>,
-    /// When a pause was last thought of, and how often it had waited by then.
-    looked: Option<(Moment, u64)>,
+    breath: Breath,
 }
 
 impl Meter {
@@ -282,7 +284,7 @@ impl Meter {
         Meter {
             // Absent where the kernel does not count that, or without /proc.
             schedstat: File::open("/proc/thread-self/schedstat").ok(),
-            looked: None,
+            breath: Breath::default(),
         }
     }
 
@@ -310,22 +312,35 @@ impl Meter {
     /// Pauses for [`BREATH`] where this thread has not waited for anything for a while,
     /// and may not go on like that: it is scheduled in real time with a limit.
     pub fn breathe(&mut self, now: Moment) {
-        if self.looked.is_some_and(|(at, _)| now - at < SAMPLE) {
-            return;
-        }
-        let Ok(usage) = getrusage(UsageWho::RUSAGE_THREAD) else {
-            return;
+        let waits = || {
+            let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+            u64::try_from(usage.voluntary_context_switches()).ok()
         };
-        let waits = u64::try_from(usage.voluntary_context_switches()).unwrap_or(0);
-        let has_waited = self.looked.is_none_or(|(_, before)| before != waits);
-        self.looked = Some((now, waits));
         let is_limited = || {
             let limit = getrlimit(Resource::RLIMIT_RTTIME);
             limit.is_ok_and(|(soft, _)| soft != libc::RLIM_INFINITY)
         };
-        if !has_waited && is_limited() {
+        if self.breath.is_due(now, waits) && is_limited() {
             std::thread::sleep(BREATH);
         }
+    }
+}
+
+/// Whether a thread has gone on for a while without waiting for anything.
+#[derive(Debug, Default)]
+struct Breath {
+    /// When this was last looked at, and how often it had waited by then.
+    looked: Option<(Moment, Option<u64>)>,
+}
+
+impl Breath {
+    fn is_due(&mut self, now: Moment, waits: impl FnOnce() -> Option<u64>) -> bool {
+        if self.looked.is_some_and(|(at, _)| now - at < SAMPLE) {
+            return false;
+        }
+        let waits = waits();
+        let before = self.looked.replace((now, waits));
+        before.is_some_and(|(_, before)| before == waits && waits.is_some())
     }
 }
 

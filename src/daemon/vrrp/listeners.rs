@@ -1,19 +1,21 @@
-//! The sockets that adverts come in by: one for an interface and a destination,
-//! whatever the number of instances there, and another one when the interface has come
-//! back.
+//! The sockets that adverts come in by: one for an interface and a channel (family,
+//! destination, protocol), whatever the number of instances there, and another one when
+//! the interface has come back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use socket2::Socket;
 
 use super::worker::{Order, Worker};
+use crate::family::Family;
 use crate::moment::Moment;
-use crate::sys::vrrp_socket::{Inbox, MOST_WAITING, Receiver};
-use crate::vrrp::settings::InstanceSettings;
+use crate::sys::vrrp_socket::{Channel, Inbox, MOST_WAITING, Receiver};
+use crate::vrrp::InterfaceFacts;
+use crate::vrrp::input::Received;
+use crate::vrrp::settings::{Authentication, InstanceSettings};
 
 /// How long after a failure a socket is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -29,7 +31,7 @@ const LOSS_TOLD_PAUSE: Duration = Duration::from_secs(60);
 pub struct Listeners {
     /// By the names of all interfaces that have to do with an instance; those that only
     /// have addresses put on them have no sockets.
-    interfaces: BTreeMap<String, BTreeMap<IpAddr, Listener>>,
+    interfaces: BTreeMap<String, BTreeMap<Channel, Listener>>,
     inbox: Inbox,
     /// The latest reading has left something.
     more: bool,
@@ -67,10 +69,10 @@ enum Listening {
 impl Listeners {
     /// Sets what is to be listened to. Sockets that go on being wanted go on.
     pub fn want(&mut self, instances: &[InstanceSettings], worker: &Worker) {
-        let mut wanted: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
+        let mut wanted: BTreeMap<&str, BTreeSet<Channel>> = BTreeMap::new();
         for instance in instances {
-            let destinations = wanted.entry(&instance.interface).or_default();
-            destinations.extend(instance.group());
+            let channels = wanted.entry(&instance.interface).or_default();
+            channels.insert(channel(instance));
             for address in &instance.addresses {
                 wanted.entry(&address.interface).or_default();
             }
@@ -78,16 +80,18 @@ impl Listeners {
         for (name, listeners) in &mut self.interfaces {
             let kept = wanted.get(name.as_str());
             let unwanted = listeners
-                .extract_if(.., |to, _| kept.is_none_or(|kept| !kept.contains(to)))
+                .extract_if(.., |channel, _| {
+                    kept.is_none_or(|kept| !kept.contains(channel))
+                })
                 .map(|(_, listener)| listener);
             unwanted.for_each(|listener| listener.close(worker));
         }
         self.interfaces
             .retain(|name, _| wanted.contains_key(name.as_str()));
-        for (name, destinations) in wanted {
+        for (name, channels) in wanted {
             let listeners = self.interfaces.entry(name.to_owned()).or_default();
-            for destination in destinations {
-                listeners.entry(destination).or_default();
+            for channel in channels {
+                listeners.entry(channel).or_default();
             }
         }
     }
@@ -101,28 +105,42 @@ impl Listeners {
         self.interfaces.contains_key(name)
     }
 
-    /// The interface is there, with this index. True once everything that is to be
-    /// heard by it is; until then what is missing is being opened.
-    pub fn attend(&mut self, name: &str, index: u32, now: Moment, worker: &Worker) -> bool {
+    /// The interface is there. True once everything that is to be heard by it is; until
+    /// then what is missing is being opened. What cannot be opened for a family that the
+    /// interface has no address of holds nobody up: without one there is no instance of
+    /// that family either.
+    pub fn attend(
+        &mut self,
+        name: &str,
+        facts: &InterfaceFacts,
+        now: Moment,
+        worker: &Worker,
+    ) -> bool {
         let Some(listeners) = self.interfaces.get_mut(name) else {
             return true;
         };
+        let index = facts.index;
+        let speaks = |family| {
+            let mut families = facts.addresses.iter().map(|(own, _)| Family::of(*own));
+            families.any(|of| of == family)
+        };
         let mut all = true;
-        for (destination, listener) in listeners {
+        for (channel, listener) in listeners {
             let open = match listener.state {
                 Listening::Open { index: of, .. } if of == index => continue,
                 Listening::Opening { index: of } => of != index,
                 Listening::Failed { index: of, again } => of != index || again <= now,
                 Listening::Closed | Listening::Open { .. } => true,
             };
-            all = false;
+            let has_failed = matches!(listener.state, Listening::Failed { .. });
+            all &= has_failed && !open && !speaks(channel.family);
             if open {
                 let before = std::mem::replace(&mut listener.state, Listening::Opening { index });
                 before.close(worker);
                 worker.order(Order::Listen {
                     interface: name.to_owned(),
                     index,
-                    destination: *destination,
+                    channel: *channel,
                 });
             }
         }
@@ -141,7 +159,7 @@ impl Listeners {
         &mut self,
         name: &str,
         index: u32,
-        destination: IpAddr,
+        channel: Channel,
         result: io::Result<Socket>,
         now: Moment,
         worker: &Worker,
@@ -149,7 +167,7 @@ impl Listeners {
         let wanted = self
             .interfaces
             .get_mut(name)
-            .and_then(|listeners| listeners.get_mut(&destination))
+            .and_then(|listeners| listeners.get_mut(&channel))
             .filter(|listener| matches!(listener.state, Listening::Opening { index: of } if of == index));
         let Some(listener) = wanted else {
             // Wanted no more.
@@ -158,10 +176,10 @@ impl Listeners {
             }
             return;
         };
-        listener.state = match result.and_then(Receiver::new) {
+        listener.state = match result.and_then(|socket| Receiver::new(socket, channel.family)) {
             Ok(receiver) => {
                 if listener.complaint.take().is_some() {
-                    tracing::info!("adverts to {destination} are heard on {name} now");
+                    tracing::info!("{channel} are heard on {name} now");
                 }
                 self.more = true;
                 Listening::Open {
@@ -172,7 +190,7 @@ impl Listeners {
             }
             Err(error) => {
                 let complaint = format!(
-                    "adverts to {destination} cannot be heard on {name}: {error}; no instance begins there until they are"
+                    "{channel} cannot be heard on {name}: {error}; no instance begins there before they are"
                 );
                 if listener.complaint.as_ref() != Some(&complaint) {
                     tracing::error!("{complaint}");
@@ -220,7 +238,7 @@ impl Listeners {
 
     /// Hands out what has come in: some of it, or with `all` everything that had come
     /// before this was called.
-    pub fn read(&mut self, all: bool, mut take: impl FnMut(u32, &[u8])) {
+    pub fn read(&mut self, all: bool, mut take: impl FnMut(u32, Received<'_>)) {
         let Listeners {
             interfaces,
             inbox,
@@ -238,7 +256,7 @@ impl Listeners {
             while read < most {
                 match receiver.read(inbox) {
                     Ok(count) => {
-                        inbox.datagrams().for_each(|datagram| take(index, datagram));
+                        inbox.packets().for_each(|packet| take(index, packet));
                         read += count;
                         if count < Inbox::CAPACITY {
                             break;
@@ -279,13 +297,13 @@ impl Listeners {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = (&IpAddr, &Listener)> {
+    fn all(&self) -> impl Iterator<Item = (&Channel, &Listener)> {
         self.interfaces.values().flatten()
     }
 }
 
 fn receivers(
-    interfaces: &BTreeMap<String, BTreeMap<IpAddr, Listener>>,
+    interfaces: &BTreeMap<String, BTreeMap<Channel, Listener>>,
 ) -> impl Iterator<Item = (u32, &Receiver)> {
     let all = interfaces.values().flatten();
     all.filter_map(|(_, listener)| match &listener.state {
@@ -294,6 +312,15 @@ fn receivers(
         } => Some((*index, receiver)),
         _ => None,
     })
+}
+
+/// What an instance's adverts come in by.
+fn channel(instance: &InstanceSettings) -> Channel {
+    Channel {
+        family: instance.family,
+        group: instance.group(),
+        in_header: matches!(instance.authentication, Authentication::Header(_)),
+    }
 }
 
 impl Listener {

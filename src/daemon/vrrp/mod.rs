@@ -18,6 +18,7 @@ mod kernel;
 mod lateness;
 mod listeners;
 mod outbox;
+mod wall_clock;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,6 +32,7 @@ use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
 use self::listeners::Listeners;
 use self::outbox::{Outbox, is_release};
+use self::wall_clock::WallClockWatch;
 use self::worker::{Report, Worker};
 use super::child;
 use super::ipc::Connection;
@@ -43,7 +45,6 @@ use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
 use crate::sys::{clock, sandbox, scheduling};
-use crate::vrrp::input::Received;
 use crate::vrrp::settings::RouterSettings;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
@@ -78,9 +79,9 @@ struct VrrpProcess {
     known: BTreeMap<String, Option<InterfaceFacts>>,
     /// Interfaces that it is to be told of.
     untold: BTreeSet<String>,
-    /// When it was last told of any, and whether there is something new for it.
-    interfaces_told: Option<Moment>,
-    interfaces_wait: bool,
+    /// When the news of them were last read to their end.
+    kernel_read: Moment,
+    wall_clock: WallClockWatch,
     /// What came back from the worker before all that was told had been read.
     reports: Vec<Report>,
     /// For core.
@@ -156,6 +157,8 @@ impl VrrpProcess {
         let mut listeners = Listeners::default();
         let shortest = shortest_interval(&settings);
         listeners.want(&settings.instances, &worker);
+        let mut wall_clock = WallClockWatch::default();
+        wall_clock.want(&settings.instances);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
@@ -168,8 +171,8 @@ impl VrrpProcess {
             alarm,
             known: BTreeMap::new(),
             untold: BTreeSet::new(),
-            interfaces_told: None,
-            interfaces_wait: false,
+            kernel_read: Moment::default(),
+            wall_clock,
             reports: Vec::new(),
             told: Vec::new(),
             adverts: HashMap::new(),
@@ -190,6 +193,7 @@ impl VrrpProcess {
         loop {
             self.turn()?;
             self.tell(core);
+            let is_gathering = self.is_gathering(clock::now());
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             self.alarm
                 .set(self.wake())
@@ -216,7 +220,7 @@ impl VrrpProcess {
                     Some(report) => reports.push(report),
                     None => return Err("the thread that speaks to the kernel has ended".into()),
                 },
-                ready = kernel.readable() => ready.map_err(|error| error.to_string())?,
+                ready = kernel.readable(), if !is_gathering => ready.map_err(|error| error.to_string())?,
                 () = std::future::poll_fn(|context| listeners.poll_readable(context)) => {}
                 gone_off = alarm.gone_off() => gone_off.map_err(|error| error.to_string())?,
                 // Lets the runtime look at what has come in meanwhile.
@@ -234,12 +238,14 @@ impl VrrpProcess {
             tracing::warn!("{told}");
         }
         self.late = self.late.or(found.for_core);
+        if let Some(clock) = self.wall_clock.look() {
+            self.router.handle(Input::WallClock(clock), now);
+        }
         self.take_in_kernel(now)
             .map_err(|error| format!("netlink fails: {error}"))?;
-        let is_due = self.router.wake().is_some_and(|wake| wake <= now);
+        let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
         let router = &mut self.router;
-        self.listeners.read(is_due, |interface, datagram| {
-            let packet = Received::V4(datagram);
+        self.listeners.read(is_due, |interface, packet| {
             let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });
@@ -252,7 +258,7 @@ impl VrrpProcess {
             self.note_advert(instance, now);
         }
         self.announcing = self.outbox.announce(&mut self.router, now);
-        self.lateness.end(self.router.wake(), now);
+        self.lateness.end(self.router.timers_wake(), now);
         self.meter.breathe(now);
         Ok(())
     }

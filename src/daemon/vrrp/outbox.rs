@@ -1,11 +1,13 @@
 //! What goes out: adverts at once, frames behind them, and neither lost where a queue is
-//! full for a moment.
+//! full for a moment: adverts wait here, and frames with the router.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::moment::Moment;
+use crate::sys::clock;
 use crate::sys::packet_socket::{PacketSocket, is_congestion};
 use crate::sys::vrrp_socket::Sender;
 use crate::vrrp::input::{Advert, Announcement, InstanceId};
@@ -14,19 +16,15 @@ use crate::vrrp::{Priority, Router};
 /// How long a full queue is left alone.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Frames that are sent between two looks at what has come in and what is due.
-const BATCH: usize = 64;
-
 /// How often the same complaint is made.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 pub struct Outbox {
     sender: Sender,
     packets: PacketSocket,
-    /// Adverts for which there was no room. A later one takes an earlier one's place.
-    unsent: BTreeMap<InstanceId, Advert>,
-    /// Frames for which there was no room.
-    held: VecDeque<Announcement>,
+    /// Adverts for which there was no room, by whom they go to. A later one takes an
+    /// earlier one's place.
+    unsent: BTreeMap<(InstanceId, IpAddr), Advert>,
     /// When to try these again.
     again: Option<Moment>,
     /// By interface: when something could not be sent was last complained of.
@@ -39,7 +37,6 @@ impl Outbox {
             sender,
             packets,
             unsent: BTreeMap::new(),
-            held: VecDeque::new(),
             again: None,
             complaints: BTreeMap::new(),
         }
@@ -47,12 +44,13 @@ impl Outbox {
 
     /// Sends an advert. True if it has gone out.
     pub fn send(&mut self, advert: Advert, now: Moment) -> bool {
-        self.unsent.remove(&advert.instance);
+        let key = (advert.instance, advert.destination);
+        self.unsent.remove(&key);
         match self.sender.send(&advert) {
             Ok(()) => true,
             Err(error) if is_congestion(&error) => {
                 self.again = Some(now + PAUSE);
-                self.unsent.insert(advert.instance, advert);
+                self.unsent.insert(key, advert);
                 false
             }
             Err(error) => {
@@ -71,7 +69,7 @@ impl Outbox {
         self.again = None;
         let unsent = std::mem::take(&mut self.unsent);
         let mut sent = Vec::new();
-        for (instance, advert) in unsent {
+        for ((instance, _), advert) in unsent {
             let is_release = is_release(&advert);
             if self.send(advert, now) && !is_release {
                 sent.push(instance);
@@ -84,42 +82,46 @@ impl Outbox {
     /// word that it stops.
     pub fn forget(&mut self, instance: InstanceId) {
         self.unsent
-            .retain(|of, advert| *of != instance || is_release(advert));
-        self.held.retain(|held| held.instance != instance);
+            .retain(|(of, _), advert| *of != instance || is_release(advert));
     }
 
-    /// Sends some of the frames that are due. Returns whether there are more that could
-    /// be sent at once.
+    /// Sends some of the frames that are due: one batch between two looks at what has
+    /// come in and what else is due. Returns whether there are more that could be sent
+    /// at once.
     pub fn announce(&mut self, router: &mut Router, now: Moment) -> bool {
-        for _ in 0..BATCH {
-            // Not before the adverts that wait, nor into a queue that is full.
-            if self.again.is_some() {
-                break;
-            }
-            let Some(frame) = self
-                .held
-                .pop_front()
-                .or_else(|| router.next_announcement(now))
-            else {
-                return false;
-            };
-            match self.packets.send(&frame) {
-                Ok(()) => {}
-                Err(error) if is_congestion(&error) => {
-                    self.held.push_front(frame);
-                    self.again = Some(now + PAUSE);
-                }
-                Err(error) => self.complain("gratuitous ARP", frame.interface, &error, now),
-            }
-        }
-        if self.again.is_some() {
-            // Here they wait until there is room; with the router they would be due all
-            // the time.
-            self.held
-                .extend(std::iter::from_fn(|| router.next_announcement(now)));
+        let frames = std::iter::from_fn(|| router.next_announcement(now));
+        let mut frames: Vec<_> = frames.take(PacketSocket::BATCH).collect();
+        if frames.is_empty() {
             return false;
         }
-        true
+        // Not into a queue where an advert finds no room.
+        let crowded: BTreeSet<u32> = self.unsent.values().map(|of| of.interface).collect();
+        hold_back(router, &mut frames, now, |frame| {
+            crowded.contains(&frame.interface)
+        });
+        while let Some(first) = frames.first() {
+            let interface = first.interface;
+            match self.packets.send(&frames) {
+                Ok(sent) => {
+                    frames.drain(..sent);
+                }
+                // The socket's own queue.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    hold_back(router, &mut frames, now, |_| true);
+                }
+                Err(error) if is_congestion(&error) => {
+                    hold_back(router, &mut frames, now, |frame| {
+                        frame.interface == interface
+                    });
+                }
+                Err(error) => {
+                    self.complain("an announcement", interface, &error, now);
+                    frames.remove(0);
+                }
+            }
+        }
+        router.announced(clock::now());
+        router.has_announcements(now)
     }
 
     /// When there is something to be tried again.
@@ -140,6 +142,20 @@ impl Outbox {
         self.complaints.insert(interface, now);
         tracing::warn!("{what} could not be sent by interface {interface}: {error}");
     }
+}
+
+/// These frames go back to the router until there may be room for them.
+fn hold_back(
+    router: &mut Router,
+    frames: &mut Vec<Announcement>,
+    now: Moment,
+    which: impl Fn(&Announcement) -> bool,
+) {
+    // The last one first: so each comes before those that were behind it.
+    for frame in frames.iter().rev().filter(|frame| which(frame)) {
+        router.not_announced(frame, now + PAUSE);
+    }
+    frames.retain(|frame| !which(frame));
 }
 
 /// Whether an advert says that the master stops.

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::sync::mpsc as orders;
 
 use nix::errno::Errno;
@@ -12,7 +11,7 @@ use socket2::Socket;
 use tokio::sync::mpsc as reports;
 
 use crate::sys::rtnetlink::{Changes, Commands, Refusal, Snapshot};
-use crate::sys::vrrp_socket;
+use crate::sys::vrrp_socket::{self, Channel};
 
 /// Something to be done, after everything before it.
 pub enum Order {
@@ -25,7 +24,7 @@ pub enum Order {
     Listen {
         interface: String,
         index: u32,
-        destination: IpAddr,
+        channel: Channel,
     },
     /// Close it.
     Close(Socket),
@@ -42,7 +41,7 @@ pub enum Report {
     Listening {
         interface: String,
         index: u32,
-        destination: IpAddr,
+        channel: Channel,
         result: io::Result<Socket>,
     },
 }
@@ -110,13 +109,13 @@ fn work(
             Order::Listen {
                 interface,
                 index,
-                destination,
+                channel,
             } => {
-                let result = vrrp_socket::listen(&interface, index, destination);
+                let result = vrrp_socket::listen(&interface, index, &channel);
                 Report::Listening {
                     interface,
                     index,
-                    destination,
+                    channel,
                     result,
                 }
             }

@@ -21,14 +21,23 @@ const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_INET_CONF: u16 = 1;
+const IFLA_INET6_CONF: u16 = 2;
 /// linux/ip.h; the values of IFLA_INET_CONF are in this order, from 1.
 pub(super) const IPV4_DEVCONF_PROMOTE_SECONDARIES: u16 = 20;
+/// linux/ipv6.h; the values of IFLA_INET6_CONF are in this order, from 0.
+const DEVCONF_FORWARDING: usize = 0;
+/// linux/netconf.h: `sizeof(struct netconfmsg)`, as far as attributes are aligned.
+const NETCONF_HEADER: usize = 4;
+const NETCONFA_IFINDEX: u16 = 1;
+const NETCONFA_FORWARDING: u16 = 2;
 /// linux/if_addr.h
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_LABEL: u16 = 3;
 const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
+/// linux/rtnetlink.h
+const RTM_NEWNETCONF: u16 = 80;
 /// linux/netlink.h: of an error, what it was about, and the flags that say what follows.
 const NLMSGERR_ATTR_MSG: u16 = 1;
 const NLM_F_CAPPED: u16 = 0x100;
@@ -96,6 +105,7 @@ fn split(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
             libc::RTM_DELADDR => {
                 address(payload)?.map_or(Body::Other, |a| Body::Notice(Notice::NoAddress(a)))
             }
+            RTM_NEWNETCONF => netconf(payload)?.map_or(Body::Other, Body::Notice),
             _ => Body::Other,
         },
     };
@@ -118,13 +128,17 @@ fn link(payload: &[u8]) -> Option<Option<Notice>> {
     let mut name = None;
     let mut hardware_address = None;
     let mut promotes_secondaries = None;
+    let mut forwards_ipv6 = false;
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..)?) {
         let attribute = attribute.ok()?;
         let value = attribute.value();
         match attribute.kind() {
             IFLA_IFNAME => name = text(value),
             IFLA_ADDRESS => hardware_address = value.try_into().ok(),
-            IFLA_AF_SPEC => promotes_secondaries = promotes(value),
+            IFLA_AF_SPEC => {
+                promotes_secondaries = promotes(value);
+                forwards_ipv6 = forwards(value).unwrap_or(false);
+            }
             _ => {}
         }
     }
@@ -136,6 +150,7 @@ fn link(payload: &[u8]) -> Option<Option<Notice>> {
         is_up: header.flags.contains(LinkFlags::Up | LinkFlags::Running),
         hardware_address: hardware_address.filter(|_| speaks_arp),
         promotes_secondaries,
+        forwards_ipv6,
     })))
 }
 
@@ -152,6 +167,37 @@ fn promotes(families: &[u8]) -> Option<bool> {
     let values = find(inet.value(), IFLA_INET_CONF)?;
     let at = usize::from(IPV4_DEVCONF_PROMOTE_SECONDARIES - 1) * 4;
     u32_at(values.value(), at).map(|value| value != 0)
+}
+
+/// The same with AF_INET6 and IFLA_INET6_CONF.
+fn forwards(families: &[u8]) -> Option<bool> {
+    let inet6 = find(families, libc::AF_INET6 as u16)?;
+    let values = find(inet6.value(), IFLA_INET6_CONF)?;
+    u32_at(values.value(), DEVCONF_FORWARDING * 4).map(|value| value != 0)
+}
+
+/// The outer None is what cannot be read, the inner one another setting, or one that is
+/// no interface's.
+fn netconf(payload: &[u8]) -> Option<Option<Notice>> {
+    if i32::from(*payload.first()?) != libc::AF_INET6 {
+        return Some(None);
+    }
+    let (mut interface, mut forwarding) = (None, None);
+    for attribute in NlasIterator::new(payload.get(NETCONF_HEADER..)?) {
+        let attribute = attribute.ok()?;
+        match attribute.kind() {
+            // Below 0 it is about all of them, or about those to come.
+            NETCONFA_IFINDEX => {
+                interface = u32_at(attribute.value(), 0).filter(|index| *index <= i32::MAX as u32);
+            }
+            NETCONFA_FORWARDING => forwarding = u32_at(attribute.value(), 0),
+            _ => {}
+        }
+    }
+    Some(interface.zip(forwarding).map(|(interface, forwarding)| {
+        let on = forwarding != 0;
+        Notice::Forwarding { interface, on }
+    }))
 }
 
 fn find(attributes: &[u8], kind: u16) -> Option<NlaBuffer<&[u8]>> {
@@ -193,7 +239,14 @@ fn address(payload: &[u8]) -> Option<Option<Address>> {
         scope: header.scope.into(),
         label,
         is_secondary: is_v4 && flags & AddressFlags::Secondary.bits() != 0,
+        is_unusable: is_unusable(AddressFlags::from_bits_retain(flags)),
     }))
+}
+
+/// An optimistic address is used while it is tentative (RFC 4429).
+fn is_unusable(flags: AddressFlags) -> bool {
+    flags.contains(AddressFlags::Dadfailed)
+        || flags.contains(AddressFlags::Tentative) && !flags.contains(AddressFlags::Optimistic)
 }
 
 /// The kernel's words about a refusal: behind the errno, and behind the request or as
@@ -276,16 +329,75 @@ mod tests {
             scope: 253,
             label: Some("eth0:1".into()),
             is_secondary: false,
+            is_unusable: false,
+        }
+    }
+
+    fn a_v6_address() -> Address {
+        let address = "fd00::80".parse().unwrap();
+        Address {
+            address,
+            prefix: 128,
+            peer: address,
+            broadcast: None,
+            scope: 0,
+            label: None,
+            ..an_address()
         }
     }
 
     #[test]
     fn what_is_asked_for_reads_as_what_was_meant() {
-        let mut bytes = Vec::new();
-        encode::add_address(&an_address(), 7, &mut bytes);
-        let frame = frames(&bytes).next().unwrap().unwrap();
-        let notice = Notice::Address(an_address());
-        assert_eq!((frame.seq, frame.body), (7, Body::Notice(notice)));
+        for address in [an_address(), a_v6_address()] {
+            let mut bytes = Vec::new();
+            encode::add_address(&address, 7, &mut bytes);
+            let frame = frames(&bytes).next().unwrap().unwrap();
+            let notice = Notice::Address(address);
+            assert_eq!((frame.seq, frame.body), (7, Body::Notice(notice)));
+        }
+    }
+
+    #[test]
+    fn an_address_in_question_cannot_be_used() {
+        let is_unusable = |flags: AddressFlags| {
+            let mut bytes = Vec::new();
+            encode::add_address(&a_v6_address(), 7, &mut bytes);
+            let attribute = [8u16, IFA_FLAGS].map(u16::to_ne_bytes).concat();
+            let at = bytes.windows(4).position(|window| window == attribute);
+            let at = at.unwrap() + 4;
+            bytes[at..at + 4].copy_from_slice(&flags.bits().to_ne_bytes());
+            match frames(&bytes).next().unwrap().unwrap().body {
+                Body::Notice(Notice::Address(address)) => address.is_unusable,
+                other => panic!("{other:?}"),
+            }
+        };
+        use AddressFlags as F;
+        assert!(is_unusable(F::Tentative));
+        assert!(is_unusable(F::Tentative | F::Dadfailed));
+        assert!(is_unusable(F::Dadfailed | F::Permanent));
+        assert!(!is_unusable(F::Tentative | F::Optimistic));
+        assert!(!is_unusable(F::Nodad | F::Permanent | F::Deprecated));
+    }
+
+    #[test]
+    fn a_setting_is_an_interfaces_or_nothing() {
+        let of = |family: i32, index: i32| {
+            let mut payload = vec![family as u8, 0, 0, 0];
+            for (kind, value) in [(NETCONFA_IFINDEX, index), (NETCONFA_FORWARDING, 1)] {
+                payload.extend(8u16.to_ne_bytes());
+                payload.extend(kind.to_ne_bytes());
+                payload.extend(value.to_ne_bytes());
+            }
+            let bytes = message(RTM_NEWNETCONF, &payload);
+            match frames(&bytes).next().unwrap().unwrap().body {
+                Body::Notice(Notice::Forwarding { interface, on }) => Some((interface, on)),
+                _ => None,
+            }
+        };
+        assert_eq!(of(libc::AF_INET6, 3), Some((3, true)));
+        // NETCONFA_IFINDEX_ALL
+        assert_eq!(of(libc::AF_INET6, -1), None);
+        assert_eq!(of(libc::AF_INET, 3), None);
     }
 
     #[test]

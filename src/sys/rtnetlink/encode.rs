@@ -1,10 +1,11 @@
-//! From what is wanted to the bytes of a netlink message, each with NLM_F_ACK.
+//! From what is wanted to the bytes of a netlink message. A change is answered where it
+//! is refused, or with [`ask_for_answer`] in any case.
 
 use rtnetlink::packet_core::{
     DefaultNla, Emitable, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE,
     NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
 use rtnetlink::packet_route::link::{
     AfSpecInet, AfSpecUnspec, LinkAttribute, LinkExtentMask, LinkMessage,
 };
@@ -12,6 +13,10 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Address;
 use super::decode::IPV4_DEVCONF_PROMOTE_SECONDARIES;
+use crate::family::Family;
+
+/// INFINITY_LIFE_TIME of the kernel's addresses.
+const FOREVER: u32 = u32::MAX;
 
 /// RTM_NEWADDR. One that is there already becomes permanent, and that is all.
 pub(super) fn add_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
@@ -28,15 +33,22 @@ pub(super) fn add_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
         // In use at once: it has been another director's until a moment ago, and
         // nobody else's.
         attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        if address.prefix == Family::V6.address_bits() {
+            // Nothing of the host's own is sent from it unless somebody says so.
+            let mut lifetime = CacheInfo::default();
+            lifetime.ifa_preferred = 0;
+            lifetime.ifa_valid = FOREVER;
+            attributes.push(AddressAttribute::CacheInfo(lifetime));
+        }
     }
-    let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+    let flags = NLM_F_CREATE | NLM_F_REPLACE;
     push(RouteNetlinkMessage::NewAddress(message), flags, seq, into);
 }
 
 /// RTM_DELADDR.
 pub(super) fn remove_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
     let message = RouteNetlinkMessage::DelAddress(bare(address));
-    push(message, NLM_F_ACK, seq, into);
+    push(message, 0, seq, into);
 }
 
 /// RTM_SETLINK: net.ipv4.conf.IF.promote_secondaries, without a file in /proc.
@@ -52,7 +64,7 @@ pub(super) fn promote_secondaries(interface: u32, on: bool, seq: u32, into: &mut
     message.attributes = vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet(vec![
         AfSpecInet::Other(inet_conf),
     ])])];
-    push(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, seq, into);
+    push(RouteNetlinkMessage::SetLink(message), 0, seq, into);
 }
 
 /// RTM_GETLINK for one interface.
@@ -73,6 +85,14 @@ pub(super) fn dump_links(seq: u32, into: &mut Vec<u8>) {
 pub(super) fn dump_addresses(seq: u32, into: &mut Vec<u8>) {
     let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
     push(message, NLM_F_DUMP, seq, into);
+}
+
+/// Gives the message that begins here NLM_F_ACK.
+pub(super) fn ask_for_answer(message: &mut [u8]) {
+    // nlmsg_flags of struct nlmsghdr
+    if let Some(Ok(flags)) = message.get_mut(6..8).map(<&mut [u8; 2]>::try_from) {
+        *flags = (u16::from_ne_bytes(*flags) | NLM_F_ACK).to_ne_bytes();
+    }
 }
 
 /// What identifies an address.

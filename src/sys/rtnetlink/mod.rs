@@ -47,15 +47,18 @@ pub struct Address {
     /// when that one goes, unless the interface promotes secondaries. IPv4 only: the
     /// bit has another meaning with IPv6.
     pub is_secondary: bool,
+    /// Nothing can be sent from it: the kernel still asks whether somebody else on the
+    /// link has it (IFA_F_TENTATIVE), or somebody has (IFA_F_DADFAILED). IPv6 only.
+    pub is_unusable: bool,
 }
 
+/// What makes an address the same one for the kernel, on one interface: the address, the
+/// bits of its mask and its other end.
+type AddressKey = (IpAddr, u8, IpAddr);
+
 impl Address {
-    /// Whether the kernel takes the two for one and the same.
-    pub fn is_same(&self, other: &Address) -> bool {
-        self.interface == other.interface
-            && self.address == other.address
-            && self.prefix == other.prefix
-            && self.peer == other.peer
+    fn key(&self) -> AddressKey {
+        (self.address, self.prefix, self.peer)
     }
 }
 
@@ -70,6 +73,8 @@ pub struct Link {
     pub hardware_address: Option<[u8; 6]>,
     /// net.ipv4.conf.IF.promote_secondaries, where it is said.
     pub promotes_secondaries: Option<bool>,
+    /// net.ipv6.conf.IF.forwarding; false where the interface does not speak IPv6.
+    pub forwards_ipv6: bool,
 }
 
 /// News of a link or an address, or a part of an answer about all of them.
@@ -80,6 +85,12 @@ pub enum Notice {
     NoLink(u32),
     Address(Address),
     NoAddress(Address),
+    /// net.ipv6.conf.IF.forwarding is this now.
+    Forwarding {
+        /// The interface's index.
+        interface: u32,
+        on: bool,
+    },
 }
 
 /// Makes room for what comes in. Without the right to, as much as the system allows.

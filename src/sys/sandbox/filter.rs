@@ -8,6 +8,8 @@ use seccompiler::{
     SeccompFilter, SeccompRule,
 };
 
+use crate::sys::vrrp_socket;
+
 /// What every child does, whatever the arguments.
 const CALLS: &[libc::c_long] = &[
     // Sockets that are there, and pipes of the log.
@@ -99,6 +101,7 @@ pub fn vrrp() -> Result<BpfProgram, BackendError> {
     let mut rules = Rules::new()?;
     for call in [
         libc::SYS_recvmmsg,
+        libc::SYS_sendmmsg,
         libc::SYS_timerfd_settime,
         // The kernel's count of the time that it waits for a processor.
         libc::SYS_pread64,
@@ -110,16 +113,18 @@ pub fn vrrp() -> Result<BpfProgram, BackendError> {
     }
     // Adverts by an interface that has come later, and netlink anew where an answer
     // was lost. The others are there already.
-    let raw = masked(1, SOCKET_TYPE, libc::SOCK_RAW as u64)?;
-    let adverts = vec![
-        equal(0, libc::AF_INET)?,
-        raw,
-        equal(2, crate::sys::vrrp_socket::PROTOCOL)?,
-    ];
-    rules.allow(libc::SYS_socket, adverts)?;
+    for (family, protocol) in [
+        (libc::AF_INET, vrrp_socket::PROTOCOL),
+        (libc::AF_INET, vrrp_socket::PROTOCOL_AH),
+        (libc::AF_INET6, vrrp_socket::PROTOCOL),
+    ] {
+        let raw = masked(1, SOCKET_TYPE, libc::SOCK_RAW as u64)?;
+        let adverts = vec![equal(0, family)?, raw, equal(2, protocol)?];
+        rules.allow(libc::SYS_socket, adverts)?;
+    }
     rules.netlink(libc::NETLINK_ROUTE)?;
     rules.options(&[libc::SOL_SOCKET, libc::SOL_NETLINK])?;
-    rules.ip_options(&[libc::SOL_IP])?;
+    rules.ip_options(&[libc::SOL_IP, libc::SOL_IPV6])?;
     rules.finish()
 }
 

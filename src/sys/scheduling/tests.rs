@@ -244,7 +244,7 @@ fn what_is_refused_is_told_and_the_rest_is_done() {
         [
             (
                 "cpu_affinity",
-                "the host, or the cgroup's cpuset, has none of them"
+                "the host, or the cgroup's cpuset, does not have them all"
             ),
             ("priority", "CAP_SYS_NICE is missing"),
             ("rt_priority", "CAP_SYS_NICE is missing"),
@@ -256,6 +256,26 @@ fn what_is_refused_is_told_and_the_rest_is_done() {
         "cannot give it the nice value -10: Permission denied (os error 13) (CAP_SYS_NICE is missing)"
     );
     assert_eq!(process.limit("Max realtime timeout").0, "1000000");
+}
+
+#[test]
+fn of_processors_those_are_used_that_are_there() {
+    if is_inside() {
+        return;
+    }
+    let process = Process::start("of_processors_those_are_used_that_are_there");
+    let parent = Parent::this().unwrap();
+    let processor = Present::of(process.pid()).unwrap().processors[0];
+    for absent in [1000, 8191] {
+        let wanted = Scheduling {
+            processors: vec![processor, absent],
+            ..Scheduling::default()
+        };
+        let refused = parent.change(process.pid(), &Scheduling::default(), &wanted);
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].option, "cpu_affinity");
+        assert_eq!(process.processors(), [processor.to_string()].into());
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The lines that people search their logs for.
 
+use std::time::Duration;
+
 use super::{Change, Subject, VrrpEvent, Why};
 use crate::vrrp::packet::DropKind;
-use crate::vrrp::types::{Priority, State};
+use crate::vrrp::types::{AdvertInterval, Priority, State};
 
 fn entered(subject: Subject, to: State, why: Why) -> String {
     let change = Change::Entered {
@@ -59,13 +61,22 @@ fn other_changes() {
         }),
         "(VI_1) Stopped in MASTER STATE"
     );
-    assert_eq!(
+    let other_master = |is_answered| {
         of_instance(Change::OtherMaster {
             address: [10, 0, 0, 2].into(),
-            priority: Priority(50)
-        }),
+            priority: Priority(50),
+            is_answered,
+        })
+    };
+    assert_eq!(
+        other_master(true),
         "(VI_1) Received advert from 10.0.0.2 with lower priority 50, or the same and a lower \
          address, forcing new election"
+    );
+    assert_eq!(
+        other_master(false),
+        "(VI_1) Received advert from 10.0.0.2 with lower priority 50, or the same and a lower \
+         address"
     );
     let dropped = |count| {
         of_instance(Change::Dropped {
@@ -82,5 +93,31 @@ fn other_changes() {
     assert_eq!(
         dropped(7),
         "(VI_1) Dropped 7 packets, the last from 10.0.0.2 (ttl): its TTL is 64"
+    );
+}
+
+#[test]
+fn intervals_and_delays() {
+    let interval = |centiseconds| AdvertInterval::from_centiseconds(centiseconds).unwrap();
+    let (from, to) = (interval(100), interval(300));
+    let master = [10, 0, 0, 2].into();
+    assert_eq!(
+        of_instance(Change::IntervalLearned { from, to, master }),
+        "(VI_1) advertisement interval updated from 1000ms to 3000ms by master 10.0.0.2"
+    );
+    assert_eq!(
+        of_instance(Change::IntervalOwn { from: to, to: from }),
+        "(VI_1) changing advert interval from 3000ms to locally configured 1000ms"
+    );
+    let delay = Duration::from_millis(2_500);
+    assert_eq!(
+        of_instance(Change::Delayed { delay }),
+        "(VI_1) Delaying startup for 2.5 seconds"
+    );
+    let by = Duration::from_millis(1_250);
+    let late = of_instance(Change::Late { by });
+    assert!(
+        late.starts_with("(VI_1) A thread timer expired 1.250000 seconds ago"),
+        "{late}"
     );
 }

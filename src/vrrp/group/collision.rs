@@ -18,7 +18,7 @@ impl Group {
         let held = self
             .members
             .iter()
-            .map(|member| now.saturating_since(member.since))
+            .map(|member| now.saturating_since(member.told.since))
             .min();
         let wait = self
             .members

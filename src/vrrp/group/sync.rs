@@ -7,48 +7,30 @@ use crate::vrrp::event::{Change, Subject, VrrpEvent, Why};
 use crate::vrrp::input::Action;
 use crate::vrrp::memory::{GroupMemory, GroupReport};
 use crate::vrrp::settings::GroupSettings;
+use crate::vrrp::told::Told;
 use crate::vrrp::types::{Priority, State};
 
 /// What a sync group has for itself.
 #[derive(Debug)]
 pub struct SyncGroup {
     pub settings: GroupSettings,
-    pub state: State,
-    pub since: Moment,
-    pub why: Why,
-    /// What the process before this one knew, until INIT is left.
-    remembered: Option<GroupMemory>,
+    state: State,
+    told: Told,
+    begun: Moment,
 }
 
 impl SyncGroup {
-    pub fn new(settings: GroupSettings, remembered: Option<GroupMemory>, now: Moment) -> Self {
+    pub fn new(settings: GroupSettings, remembered: Option<&GroupMemory>, now: Moment) -> Self {
+        let told = remembered.map(|memory| Told {
+            state: memory.state,
+            since: memory.since,
+            why: memory.why.clone(),
+        });
         SyncGroup {
             settings,
             state: State::Init,
-            since: now,
-            why: Why::Start,
-            remembered,
-        }
-    }
-
-    fn told_state(&self) -> State {
-        match &self.remembered {
-            Some(memory) => memory.state,
-            None => self.state,
-        }
-    }
-
-    /// It is configured no longer.
-    pub fn retire(&self, priority: Priority, out: &mut VecDeque<Action>) {
-        let from = self.told_state();
-        self.tell(Change::Stopped { from, priority }, out);
-    }
-
-    /// Its members begin again, from INIT.
-    pub fn begin_again(&mut self) {
-        if self.state != State::Init {
-            self.remembered = Some(self.memory());
-            self.state = State::Init;
+            told: told.unwrap_or_else(|| Told::nothing(now)),
+            begun: now,
         }
     }
 
@@ -61,32 +43,18 @@ impl SyncGroup {
         now: Moment,
         out: &mut VecDeque<Action>,
     ) {
-        let from = self.told_state();
         self.state = to;
-        match self.remembered.take() {
-            Some(memory) if memory.state == to => {
-                self.since = memory.since;
-                self.why = memory.why;
-                return;
-            }
-            _ => {}
+        if let Some(change) = self.told.enter(to, priority, why, now) {
+            self.tell(change, out);
         }
-        self.since = now;
-        self.why = why.clone();
-        let change = Change::Entered {
-            from,
-            to,
-            priority,
-            why,
-        };
-        self.tell(change, out);
     }
 
-    /// Its members have handed over.
-    pub fn stop(&mut self, priority: Priority, out: &mut VecDeque<Action>) {
-        self.retire(priority, out);
-        self.remembered = None;
+    /// Its members have handed over, or it is configured no longer.
+    pub fn end(&mut self, priority: Priority, now: Moment, out: &mut VecDeque<Action>) {
+        let from = self.told.state;
         self.state = State::Init;
+        self.told = Told::nothing(now);
+        self.tell(Change::Stopped { from, priority }, out);
     }
 
     fn tell(&self, change: Change, out: &mut VecDeque<Action>) {
@@ -97,22 +65,23 @@ impl SyncGroup {
     }
 
     pub fn memory(&self) -> GroupMemory {
-        match &self.remembered {
-            Some(memory) => memory.clone(),
-            None => GroupMemory {
-                state: self.state,
-                since: self.since,
-                why: self.why.clone(),
-            },
+        GroupMemory {
+            state: self.told.state,
+            since: self.told.since,
+            why: self.told.why.clone(),
         }
     }
 
     pub fn report(&self) -> GroupReport {
+        let (since, why) = match self.state {
+            State::Init => (self.begun, Why::Start),
+            _ => (self.told.since, self.told.why.clone()),
+        };
         GroupReport {
             name: self.settings.name.clone(),
             state: self.state,
-            since: self.since,
-            why: self.why.clone(),
+            since,
+            why,
         }
     }
 }

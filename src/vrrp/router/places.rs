@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::family::Family;
 use crate::vrrp::group::Group;
 use crate::vrrp::input::InstanceId;
+use crate::vrrp::instance::Instance;
 use crate::vrrp::link::Interfaces;
 use crate::vrrp::packet::Datagram;
 use crate::vrrp::settings::{Delivery, InstanceSettings};
@@ -20,6 +21,8 @@ pub struct Places {
     by_id: HashMap<InstanceId, Place>,
     /// Several where instances speak to different peers by unicast.
     by_wire: HashMap<Wire, Vec<Place>>,
+    /// The groups that have to do with an interface.
+    by_interface: HashMap<String, Vec<usize>>,
 }
 
 /// What a packet shows of the instance that it is for.
@@ -37,8 +40,17 @@ impl Places {
     /// The places of all members of these groups.
     pub fn of(groups: &[Group], interfaces: &Interfaces) -> Self {
         let mut places = Places::default();
-        for (group, members) in groups.iter().map(|group| &group.members).enumerate() {
-            for (at, member) in members.iter().enumerate() {
+        for (group, it) in groups.iter().enumerate() {
+            for name in it.all().flat_map(interfaces_of) {
+                let groups = match places.by_interface.get_mut(name) {
+                    Some(groups) => groups,
+                    None => places.by_interface.entry(name.to_owned()).or_default(),
+                };
+                if groups.last() != Some(&group) {
+                    groups.push(group);
+                }
+            }
+            for (at, member) in it.members.iter().enumerate() {
                 let settings = &member.settings;
                 places.by_id.insert(member.id, (group, at));
                 if let Some(facts) = interfaces.facts(&settings.interface) {
@@ -57,6 +69,12 @@ impl Places {
 
     pub fn of_instance(&self, id: InstanceId) -> Option<Place> {
         self.by_id.get(&id).copied()
+    }
+
+    /// The groups of which a member sends adverts by an interface, or has an address
+    /// on it.
+    pub fn of_interface(&self, name: &str) -> Vec<usize> {
+        self.by_interface.get(name).cloned().unwrap_or_default()
     }
 
     /// The instance that a packet is for. Among those that have everything but their
@@ -83,6 +101,13 @@ impl Places {
         });
         of_peer.or(places.first()).copied()
     }
+}
+
+fn interfaces_of(instance: &Instance) -> impl Iterator<Item = &str> {
+    let settings = &instance.settings;
+    let addresses = settings.addresses.iter();
+    let of_addresses = addresses.map(|address| address.interface.as_str());
+    std::iter::once(settings.interface.as_str()).chain(of_addresses)
 }
 
 fn is_peer(settings: &InstanceSettings, address: IpAddr) -> bool {

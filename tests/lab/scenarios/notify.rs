@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cluster::Method;
 use crate::daemon::{Program, descendants_of};
+use crate::intruder::{Intruder, Packet};
 use crate::lab::{Lab, poll, secs, wait_until};
 use crate::pair::{LONG, cluster, directors};
 use crate::scenario::{Scenario, scenarios};
@@ -18,6 +19,7 @@ pub const ALL: &[Scenario] = scenarios!(notify:
     a_reload_that_changes_nothing_runs_nothing,
     a_script_that_hangs_is_killed,
     a_stop_waits_for_its_scripts_but_not_for_ever,
+    another_master_that_gives_no_way_is_told_once,
 );
 
 const SCRIPTS_AS_ROOT: &str = "global_defs {
@@ -406,4 +408,42 @@ fn a_stop_waits_for_its_scripts_but_not_for_ever(lab: &Lab) {
         secs(1),
     );
     wait_until("nothing of it is left", secs(5), || !sleeping());
+}
+
+/// keepalived runs the script for each advert, one a second; what it hands to the script
+/// is the same.
+fn another_master_that_gives_no_way_is_told_once(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 2);
+    let [director, _] = directors(&cluster);
+    let record = Record::new(lab, "lower");
+    let script = recorder(lab, "lower", &record);
+    let instance = Instance::new(120).with(&format!(
+        "notify_master_rx_lower_pri \"{script} lower 'two words'\"
+         notify \"{script} any\""
+    ));
+    let ipvsd = director.start(&format!("{SCRIPTS_AS_ROOT}{}", instance.conf()));
+    ipvsd.wait_for_state("VI_1", "MASTER", LONG);
+    record.wait_for(2);
+    let mark = ipvsd.log().mark();
+    let intruder = Intruder::on(&cluster.client);
+    let lower = Packet {
+        priority: 50,
+        ..Packet::highest("10.0.0.100", 51, &["10.0.0.80"], "")
+    };
+    let own_words = "0:0 [lower] [two words]";
+    for _ in 0..5 {
+        intruder.send(&lower);
+    }
+    ipvsd.wait_for_log_after(mark, "forcing new election", LONG);
+    wait_until("all of them to be heard", LONG, || {
+        let received = &ipvsd.status_json()["instances"][0]["packets"]["adverts_received"];
+        received.as_u64() == Some(5)
+    });
+    record.wait_for(3);
+    assert!(ipvsd.sigterm(secs(20)).status.success());
+    let lines = record.lines().split_off(2);
+    assert_eq!(
+        lines,
+        [own_words, "0:0 [any] [INSTANCE] [VI_1] [STOP] [120]"]
+    );
 }

@@ -2,9 +2,17 @@
 //! other must understand.
 
 mod bytes;
+mod every_kind;
+mod frr;
 mod group;
+mod kinds;
 
 use self::bytes::adverts_are_the_same_bytes;
+use self::every_kind::{
+    ipvsd_takes_every_kind_over_from_ipvsd, ipvsd_takes_every_kind_over_from_keepalived,
+    keepalived_takes_every_kind_over_from_ipvsd,
+};
+use self::frr::{frr_takes_over_from_ipvsd, ipvsd_takes_over_from_frr};
 use self::group::{
     a_group_of_ipvsd_follows_one_of_keepalived, a_group_of_keepalived_follows_one_of_ipvsd,
 };
@@ -28,6 +36,11 @@ pub const ALL: &[Scenario] = scenarios!(pairs:
     a_group_of_keepalived_follows_one_of_ipvsd,
     a_group_of_ipvsd_follows_one_of_keepalived,
     adverts_are_the_same_bytes,
+    keepalived_takes_every_kind_over_from_ipvsd,
+    ipvsd_takes_every_kind_over_from_keepalived,
+    ipvsd_takes_every_kind_over_from_ipvsd,
+    frr_takes_over_from_ipvsd,
+    ipvsd_takes_over_from_frr,
 );
 
 fn keepalived_takes_over_from_ipvsd(lab: &Lab) {

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod ends;
+mod forms;
 mod links;
 mod packets;
 mod whole;
@@ -16,6 +17,11 @@ use self::addresses::{
 };
 use self::ends::{
     core_ends, it_is_killed_and_comes_back_at_once, it_is_killed_and_comes_back_too_late,
+};
+use self::forms::{
+    a_thousand_instances_share_the_sockets, adverts_of_every_form,
+    an_address_in_question_is_waited_for, an_ipv6_address_can_be_used_at_once,
+    others_are_told_from_the_reload_on, what_is_wrong_with_ipv6_adverts_is_counted,
 };
 use self::links::{
     an_interface_comes_back_as_another, an_interface_is_called_otherwise,
@@ -42,6 +48,12 @@ pub const ALL: &[Scenario] = scenarios!(vrrp_process:
     an_interface_comes_back_as_another,
     an_interface_is_called_otherwise,
     the_last_address_goes_and_others_hear_of_it,
+    adverts_of_every_form,
+    what_is_wrong_with_ipv6_adverts_is_counted,
+    an_ipv6_address_can_be_used_at_once,
+    an_address_in_question_is_waited_for,
+    others_are_told_from_the_reload_on,
+    a_thousand_instances_share_the_sockets,
     a_flood_of_adverts_delays_none,
     adverts_that_come_back,
     a_full_queue_loses_nothing,

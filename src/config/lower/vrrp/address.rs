@@ -1,33 +1,100 @@
-//! `virtual_ipaddress`: the addresses of the master.
+//! `virtual_ipaddress`, `virtual_ipaddress_excluded`: the addresses of the master.
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::instance::InstanceWords;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords;
 use crate::config::lower::Lower;
+use crate::config::source::Span;
 use crate::config::syntax::{StatementId, Word};
-use crate::lvs::Family;
+use crate::family::Family;
 use crate::vrrp::settings::VirtualAddress;
 
 /// The block of addresses.
 const VIRTUAL_IPADDRESS: &str = "vrrp_instance/virtual_ipaddress";
-/// How many addresses an advert can count (RFC 3768 section 5.3.5).
+/// The block of those that are in no advert.
+const EXCLUDED: &str = "vrrp_instance/virtual_ipaddress_excluded";
+/// How many addresses an advert can count (RFC 3768 section 5.3.5). Over IPv4 they fit
+/// into 1,500 octets with every kind of authentication.
 const MOST_ADDRESSES: usize = 255;
+/// How many IPv6 addresses an advert has room for in 1,500 octets, beside the headers (40
+/// and 8 octets) and the trailer of `auth_hmac` (28). keepalived takes as many, and
+/// all directors of an instance have to count alike.
+const MOST_IPV6: usize = (1_500 - 40 - 8 - 28) / 16;
+
+/// All addresses of an instance.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    /// First those that stand in adverts, then the others.
+    pub(super) list: Vec<VirtualAddress>,
+    /// How many of them, at the end, stand in no advert.
+    pub(super) excluded: usize,
+    /// Of those in adverts; None where there are none.
+    pub(super) family: Option<Family>,
+    /// The first one in adverts, and where it is said.
+    pub(super) first: Option<(IpAddr, Span)>,
+    /// `virtual_ipaddress` has a line, be it right or wrong.
+    pub(super) is_mentioned: bool,
+}
+
+/// A line that says an address, and the address, unless it is wrong.
+type SaidAddress = (StatementId, Option<VirtualAddress>);
 
 impl<'s> Lower<'_, 's> {
     /// All addresses of an instance, in the order of the file. Those that are wrong
     /// have been told. `device` is the instance's interface, where that is known.
     pub(super) fn addresses(
         &mut self,
-        instance: StatementId,
         name: Option<&'s str>,
         device: Option<&'s str>,
-        blocks: &[StatementId],
-    ) -> Vec<VirtualAddress> {
-        let ast = self.ast;
-        let mut addresses = Vec::new();
+        words: &InstanceWords<'s>,
+    ) -> Addresses {
         let mut family = None;
-        let mut lines = 0;
+        let advertised = self.lines(VIRTUAL_IPADDRESS, &words.addresses, |lower, line| {
+            lower.virtual_address(line, Some(&mut family), device)
+        });
+        let most = match family {
+            Some(Family::V6) => MOST_IPV6,
+            Some(Family::V4) | None => MOST_ADDRESSES,
+        };
+        if let Some((line, _)) = advertised.get(most) {
+            self.too_many(*line, most);
+        }
+        let others = self.lines(EXCLUDED, &words.excluded, |lower, line| {
+            lower.virtual_address(line, None, device)
+        });
+        let mut addresses = Addresses {
+            family,
+            is_mentioned: !advertised.is_empty(),
+            first: advertised.iter().find_map(|(line, address)| {
+                let address = address.as_ref()?.address;
+                Some((address, self.keyword_span(*line)))
+            }),
+            ..Addresses::default()
+        };
+        let within = advertised.len().min(most);
+        for (at, (line, address)) in advertised.into_iter().chain(others).enumerate() {
+            let Some(address) = address else { continue };
+            self.not_elsewhere(name, &address, line);
+            if let Some(name) = name.filter(|_| device != Some(&*address.interface)) {
+                self.used(name, &address.interface, false, line);
+            }
+            addresses.list.push(address);
+            addresses.excluded += usize::from(at >= within);
+        }
+        addresses
+    }
+
+    /// What the lines of blocks of addresses say.
+    fn lines(
+        &mut self,
+        path: &'static str,
+        blocks: &[StatementId],
+        mut address: impl FnMut(&mut Self, StatementId) -> Option<VirtualAddress>,
+    ) -> Vec<SaidAddress> {
+        let ast = self.ast;
+        let mut lines = Vec::new();
         for block in blocks {
             if !self.has_block(*block) {
                 continue;
@@ -36,48 +103,38 @@ impl<'s> Lower<'_, 's> {
             for line in ast.block(*block) {
                 let is_word = !keywords::blocks(ast.keyword(line)).is_empty();
                 if is_word || ast.has_block(line) {
-                    self.stray(VIRTUAL_IPADDRESS, line);
-                    continue;
+                    self.stray(path, line);
+                } else {
+                    lines.push((line, address(self, line)));
                 }
-                lines += 1;
-                let Some(address) = self.virtual_address(line, &mut family, device) else {
-                    continue;
-                };
-                if lines > MOST_ADDRESSES {
-                    if lines == MOST_ADDRESSES + 1 {
-                        self.too_many(line);
-                    }
-                    continue;
-                }
-                self.not_elsewhere(name, &address, line);
-                if let Some(name) = name.filter(|_| device != Some(&*address.interface)) {
-                    self.used(name, &address.interface, false, line);
-                }
-                addresses.push(address);
             }
         }
-        if lines == 0 && self.is_whole() && blocks.iter().all(|block| ast.has_block(*block)) {
-            self.no_addresses(instance);
-        }
-        addresses
+        lines
     }
 
     /// `ADDRESS[/PREFIX] [brd ADDRESS|+|-] [dev INTERFACE] [scope SCOPE] [label LABEL]`.
+    /// `family` is that of the ones before it, where all are of one.
     fn virtual_address(
         &mut self,
         line: StatementId,
-        family: &mut Option<Family>,
+        family: Option<&mut Option<Family>>,
         device: Option<&'s str>,
     ) -> Option<VirtualAddress> {
         let (word, rest) = self.ast.words(line).split_first()?;
         let place = self.address_and_prefix(*word);
         let options = self.options(rest);
         let (address, prefix) = place?;
-        self.same_family(*word, address, family)?;
+        if let Some(family) = family {
+            self.same_family(*word, address, family)?;
+        }
         let options = options?;
         // None where the instance's interface is wrong, which has been told.
         let interface = options.interface.or(device)?;
         let label = match options.label {
+            Some((_, word)) if address.is_ipv6() => {
+                self.of_ipv4(word, "labels are");
+                None
+            }
             Some((label, word)) => {
                 self.label(label, word, interface)?;
                 Some(label.to_owned())
@@ -107,7 +164,7 @@ impl<'s> Lower<'_, 's> {
         let Ok(address) = address.parse::<IpAddr>() else {
             let is_list = text.contains(['-', ',']);
             let is_name = text.chars().any(|part| part.is_ascii_alphabetic());
-            let diagnostic = self.invalid(word, "an IPv4 address, with `/PREFIX` or without");
+            let diagnostic = self.invalid(word, "an address, with `/PREFIX` or without");
             if is_list {
                 diagnostic.help("every address stands on a line of its own");
             } else if is_name && !text.contains(':') {
@@ -143,31 +200,27 @@ impl<'s> Lower<'_, 's> {
         family: &mut Option<Family>,
     ) -> Option<()> {
         let own = Family::of(address);
-        let first = family.is_none();
-        match (*family.get_or_insert(own), own) {
-            (Family::V4, Family::V4) => Some(()),
-            (Family::V6, _) => {
-                if first {
-                    let span = word.span();
-                    self.report(
-                        Code::ValueNotServed,
-                        "instances of IPv6 addresses are not served yet",
-                    )
-                    .at(span, "the first address decides the family of an instance");
-                }
-                None
-            }
+        let (wanted, message) = match (*family.get_or_insert(own), own) {
             (Family::V4, Family::V6) => {
-                let span = word.span();
-                self.report(
-                    Code::FamilyMismatch,
-                    "an IPv6 address in an instance of IPv4 addresses",
-                )
-                .at(span, "an IPv4 address belongs here")
-                .help("addresses of the other family belong in `virtual_ipaddress_excluded`, which is not served yet");
-                None
+                ("IPv4", "an IPv6 address in an instance of IPv4 addresses")
             }
-        }
+            (Family::V6, Family::V4) => {
+                ("IPv6", "an IPv4 address in an instance of IPv6 addresses")
+            }
+            _ => return Some(()),
+        };
+        let span = word.span();
+        self.report(Code::FamilyMismatch, message)
+            .at(span, format!("an {wanted} address belongs here"))
+            .help("addresses of the other family belong in `virtual_ipaddress_excluded`");
+        None
+    }
+
+    /// An option that the kernel knows with IPv4 only.
+    pub(super) fn of_ipv4(&mut self, word: Word, what: &str) {
+        let span = word.span();
+        self.report(Code::NoEffect, format!("{what} for IPv4 addresses"))
+            .at(span, "this has no effect");
     }
 
     /// An address on an interface belongs to one instance: there is but one of it to be
@@ -201,24 +254,20 @@ impl<'s> Lower<'_, 's> {
         }
     }
 
-    fn too_many(&mut self, line: StatementId) {
+    fn too_many(&mut self, line: StatementId, most: usize) {
         let span = self.span(line);
-        let message = format!("an instance has at most {MOST_ADDRESSES} virtual addresses");
-        self.report(Code::OutOfRange, message)
-            .at(span, "there is no room for this one in an advert")
-            .help("put the rest into another instance, and both into a `vrrp_sync_group`");
-    }
-
-    fn no_addresses(&mut self, instance: StatementId) {
-        let span = self.span(instance);
-        self.report(Code::Doubtful, "an instance without virtual addresses")
-            .at(span, "it decides who is master, and moves nothing")
-            .help("list them in its block: `virtual_ipaddress { ADDRESS/PREFIX }`");
+        let message = format!("an advert has room for {most} addresses");
+        self.report(Code::ValueAdjusted, message)
+            .at(
+                span,
+                "from here on they are moved without being in adverts, as by keepalived",
+            )
+            .help("write them into `virtual_ipaddress_excluded`, alike on all directors");
     }
 }
 
 /// Whether a host can have the address and others can reach it there.
-fn can_be_assigned(address: IpAddr) -> bool {
+pub(super) fn can_be_assigned(address: IpAddr) -> bool {
     let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
     !address.is_unspecified() && !address.is_multicast() && !is_broadcast
 }

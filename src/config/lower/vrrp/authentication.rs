@@ -1,27 +1,39 @@
 //! `authentication` in `vrrp_instance`.
 
+use super::hmac::HmacWords;
+use super::settled::Context;
 use crate::config::diagnostic::Code;
-use crate::config::keywords::{AUTHENTICATION, block_name};
+use crate::config::keywords::AUTHENTICATION;
 use crate::config::lower::{Lower, Said};
 use crate::config::syntax::StatementId;
 use crate::vrrp::settings::{Authentication, Password};
+use crate::vrrp::types::Version;
 
 /// The octets of a password that there is room for (RFC 2338 section 5.3.10).
 const PASSWORD_BYTES: usize = 8;
 
 /// The word that a password follows.
-const PASSWORD: &str = "auth_pass";
+pub(super) const PASSWORD: &str = "auth_pass";
 
 /// Kinds of authentication.
 #[derive(Clone, Copy)]
 enum Kind {
     Pass,
-    /// IPsec's header, which never was in RFC 3768.
+    /// IPsec's header.
     Header,
 }
 
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Pass => "PASS",
+            Kind::Header => "AH",
+        }
+    }
+}
+
 impl Lower<'_, '_> {
-    /// `authentication { auth_type PASS auth_pass SECRET }`.
+    /// `authentication { auth_type PASS|AH auth_pass SECRET }`.
     pub(super) fn authentication(&mut self, block: StatementId) -> Option<Authentication> {
         let ast = self.ast;
         if !self.has_block(block) {
@@ -40,30 +52,10 @@ impl Lower<'_, '_> {
                     let value = self.password(id);
                     self.say(&mut password, id, value);
                 }
-                _ => self.other(AUTHENTICATION, id),
+                _ => self.other_among_secrets(AUTHENTICATION, id),
             }
         }
         self.together(block, kind, password)
-    }
-
-    /// No message shows a password, also where it stands in a block that it does not
-    /// belong in, or where its word is misspelt.
-    pub(in crate::config::lower) fn hide_passwords(&mut self) {
-        let ast = self.ast;
-        if !ast.mentions("auth") {
-            return;
-        }
-        let is_authentication = |id| block_name(AUTHENTICATION) == ast.keyword(id);
-        let is_secret = |id: &StatementId| match ast.keyword(*id) {
-            PASSWORD => true,
-            "auth_type" => false,
-            _ => ast.parent(*id).is_some_and(is_authentication),
-        };
-        for id in ast.all().filter(is_secret) {
-            for word in ast.words(id).get(1..).unwrap_or(&[]) {
-                self.diagnostics.hide(word.span());
-            }
-        }
     }
 
     fn together(
@@ -77,15 +69,15 @@ impl Lower<'_, '_> {
             self.mentions(block, PASSWORD),
         );
         match (kind, password) {
-            (
-                Some(Said {
-                    value: Kind::Pass, ..
-                }),
-                Some(password),
-            ) => Some(Authentication::Pass(password.value)),
+            (Some(kind), Some(password)) => Some(match kind.value {
+                Kind::Pass => Authentication::Pass(password.value),
+                Kind::Header => Authentication::Header(password.value),
+            }),
             (Some(said), None) if !has_password => {
                 let span = self.span(said.by);
-                self.report(Code::MissingValue, "`auth_type PASS` needs `auth_pass`")
+                let kind = said.value.name();
+                let message = format!("`auth_type {kind}` needs `auth_pass`");
+                self.report(Code::MissingValue, message)
                     .at(span, "there is no password for it")
                     .help("add `auth_pass SECRET`, or remove the `authentication` block: without a password keepalived does not authenticate either");
                 None
@@ -108,20 +100,9 @@ impl Lower<'_, '_> {
     }
 
     fn authentication_kind(&mut self, id: StatementId) -> Option<Kind> {
-        let word = self.value(id, "`PASS`")?;
-        let choices = [("PASS", Kind::Pass), ("AH", Kind::Header)];
-        let kind = self.choice(word, "a kind of authentication", &choices)?;
-        if let Kind::Header = kind {
-            let span = word.span();
-            self.report(
-                Code::ValueNotServed,
-                "authentication by IPsec's header is not served yet",
-            )
-            .at(span, "`PASS` is served")
-            .help("write `auth_type PASS`, or remove the `authentication` block, on all directors");
-            return None;
-        }
-        Some(kind)
+        let word = self.value(id, "`PASS` or `AH`")?;
+        let choices = [Kind::Pass, Kind::Header].map(|kind| (kind.name(), kind));
+        self.choice(word, "a kind of authentication", &choices)
     }
 
     /// `auth_pass PASSWORD`.
@@ -147,5 +128,52 @@ impl Lower<'_, '_> {
             );
         }
         Some(Password::new(text))
+    }
+
+    /// What an instance's words about authentication come to together.
+    pub(super) fn settled_authentication(
+        &mut self,
+        legacy: Option<Said<Authentication>>,
+        hmac: Option<Said<HmacWords>>,
+        context: &Context,
+    ) -> Authentication {
+        let legacy = legacy.filter(|said| said.value != Authentication::None);
+        if let Some(hmac) = hmac {
+            if let Some(legacy) = legacy {
+                let (span, by) = (self.keyword_span(legacy.by), self.keyword_span(hmac.by));
+                self.report(
+                    Code::NoEffect,
+                    "`authentication` does not go together with `auth_hmac`",
+                )
+                .at(span, "this has no effect: adverts carry no password")
+                .related(by, "because of this")
+                .help("remove it");
+            }
+            let hmac = self.settled_hmac(hmac, context);
+            return hmac.map_or(Authentication::None, Authentication::Hmac);
+        }
+        let Some(legacy) = legacy else {
+            return Authentication::None;
+        };
+        let (message, because) = match (context.version, context.strict) {
+            (Version::V3, _) => ("version 3 of VRRP knows no `authentication`", None),
+            (Version::V2, Some(strict)) => (
+                "`authentication` does not go together with strict mode",
+                Some(strict),
+            ),
+            (Version::V2, None) => return legacy.value,
+        };
+        let span = self.keyword_span(legacy.by);
+        let because = because.map(|strict| self.span(strict));
+        let diagnostic = self.report(Code::NoEffect, message);
+        diagnostic.at(
+            span,
+            "this has no effect: adverts carry no password, as with keepalived",
+        );
+        if let Some(because) = because {
+            diagnostic.related(because, "because of this");
+        }
+        diagnostic.help("`auth_hmac` signs adverts; all directors of the instance need it");
+        Authentication::None
     }
 }

@@ -1,20 +1,20 @@
 //! `vrrp_instance`: its words.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::announce::AnnounceWords;
+use super::behaviour::BehaviourWords;
+use super::delivery::DeliveryWords;
+use super::hmac::HmacWords;
 use super::notify::NotifyWords;
+use super::version::WrittenInterval;
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VRRP_INSTANCE;
 use crate::config::lower::{Lower, Said};
 use crate::config::syntax::StatementId;
 use crate::vrrp::settings::Authentication;
-use crate::vrrp::types::{AdvertInterval, Priority, State, Vrid};
+use crate::vrrp::types::{Priority, State, Version, Vrid};
 
-/// The limits of `advert_int` (keepalived.conf(5), and the octet of RFC 3768
-/// section 5.3.7).
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(255);
 /// The longest `preempt_delay` (keepalived.conf(5)).
 const LONGEST_DELAY: Duration = Duration::from_secs(1000);
 
@@ -25,17 +25,23 @@ pub(super) struct InstanceWords<'s> {
     pub(super) interface: Option<Said<&'s str>>,
     pub(super) vrid: Option<Said<Vrid>>,
     pub(super) priority: Option<Said<Priority>>,
-    pub(super) advert_interval: Option<Said<AdvertInterval>>,
+    pub(super) version: Option<Said<Version>>,
+    pub(super) advert_interval: Option<Said<WrittenInterval>>,
     pub(super) preempt: Option<Said<bool>>,
     pub(super) preempt_delay: Option<Said<Duration>>,
-    pub(super) destination: Option<Said<Ipv4Addr>>,
+    pub(super) delivery: DeliveryWords,
     pub(super) authentication: Option<Said<Authentication>>,
-    pub(super) garp_master_delay: Option<Said<Duration>>,
-    pub(super) garp_master_repeat: Option<Said<u32>>,
+    pub(super) hmac: Option<Said<HmacWords>>,
+    pub(super) behaviour: BehaviourWords,
+    pub(super) announce: AnnounceWords,
     pub(super) smtp_alert: Option<Said<bool>>,
     pub(super) notify: NotifyWords,
     /// The blocks of addresses, which add up.
     pub(super) addresses: Vec<StatementId>,
+    /// The blocks of those that are in no advert.
+    pub(super) excluded: Vec<StatementId>,
+    /// `no_virtual_ipaddress`.
+    pub(super) no_addresses: Option<Said<bool>>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -78,10 +84,13 @@ impl<'s> Lower<'_, 's> {
                 self.say(&mut words.priority, id, value);
             }
             "advert_int" => {
-                let value = self.advert_interval(id);
+                let value = self.written_interval(id);
                 self.say(&mut words.advert_interval, id, value);
             }
-            "version" => self.vrrp_version(id),
+            "version" => {
+                let value = self.vrrp_version(id);
+                self.say(&mut words.version, id, value);
+            }
             "nopreempt" | "preempt" => self.preempt(words, id),
             "preempt_delay" => {
                 let word = self.value(id, "a time in seconds");
@@ -89,28 +98,29 @@ impl<'s> Lower<'_, 's> {
                     word.and_then(|word| self.seconds(word, Duration::ZERO..=LONGEST_DELAY));
                 self.say(&mut words.preempt_delay, id, value);
             }
-            "mcast_dst_ip" => {
-                let value = self.multicast_group(id);
-                self.say(&mut words.destination, id, value);
-            }
             "authentication" => {
                 let value = self.authentication(id);
                 self.say(&mut words.authentication, id, value);
             }
-            "virtual_ipaddress" => words.addresses.push(id),
-            "garp_master_delay" => {
-                let value = self.announcement_delay(id);
-                self.say(&mut words.garp_master_delay, id, value);
+            "auth_hmac" => {
+                let value = self.auth_hmac(id);
+                self.say(&mut words.hmac, id, value);
             }
-            "garp_master_repeat" => {
-                let value = self.announcement_repeat(id);
-                self.say(&mut words.garp_master_repeat, id, value);
+            "virtual_ipaddress" => words.addresses.push(id),
+            "virtual_ipaddress_excluded" => words.excluded.push(id),
+            "no_virtual_ipaddress" => {
+                let value = self.flag(id);
+                self.say(&mut words.no_addresses, id, value);
             }
             "smtp_alert" => {
                 let value = self.switch(id);
                 self.say(&mut words.smtp_alert, id, value);
             }
-            _ if self.notify_word(&mut words.notify, id) => {}
+            "notify_master_rx_lower_pri" => self.notify_lower_priority(&mut words.notify, id),
+            _ if self.notify_word(&mut words.notify, id)
+                || self.delivery_word(&mut words.delivery, id)
+                || self.behaviour_word(&mut words.behaviour, id)
+                || self.instance_announce(&mut words.announce, id) => {}
             _ => self.other(VRRP_INSTANCE, id),
         }
     }
@@ -119,24 +129,6 @@ impl<'s> Lower<'_, 's> {
         let word = self.value(id, "`MASTER` or `BACKUP`")?;
         let choices = [("MASTER", State::Master), ("BACKUP", State::Backup)];
         self.choice(word, "a state to begin with", &choices)
-    }
-
-    /// `advert_int SECONDS`: a whole number of them with version 2.
-    fn advert_interval(&mut self, id: StatementId) -> Option<AdvertInterval> {
-        let word = self.value(id, "a time in seconds")?;
-        let time = self.seconds(word, SHORTEST_INTERVAL..=LONGEST_INTERVAL)?;
-        let rounded = (time.as_millis() + 500) / 1000;
-        let seconds = u8::try_from(rounded.max(1)).unwrap_or(u8::MAX);
-        if Duration::from_secs(seconds.into()) != time {
-            let span = word.span();
-            self.report(
-                Code::ValueAdjusted,
-                "version 2 of VRRP counts whole seconds between adverts",
-            )
-            .at(span, format!("{seconds} s is used"))
-            .help("all directors of an instance have to have the same `advert_int`");
-        }
-        AdvertInterval::from_seconds(seconds)
     }
 
     /// `nopreempt`, and `preempt`, which takes it back. The later one counts.

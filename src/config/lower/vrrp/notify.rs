@@ -12,6 +12,8 @@ pub(super) struct NotifyWords {
     backup: Option<Said<Script>>,
     fault: Option<Said<Script>>,
     stop: Option<Said<Script>>,
+    /// An instance's only.
+    lower_priority: Option<Said<Script>>,
     any: Option<Said<Script>>,
 }
 
@@ -26,13 +28,22 @@ impl Lower<'_, '_> {
             "notify" => &mut words.any,
             _ => return false,
         };
+        self.one_script(slot, id);
+        true
+    }
+
+    /// `notify_master_rx_lower_pri COMMAND [USER [GROUP]]`.
+    pub(super) fn notify_lower_priority(&mut self, words: &mut NotifyWords, id: StatementId) {
+        self.one_script(&mut words.lower_priority, id);
+    }
+
+    fn one_script(&mut self, slot: &mut Option<Said<Script>>, id: StatementId) {
         let script = self.command_and_user(id);
         match (&slot, script) {
             (Some(first), _) => self.second_script(first.by, id),
             (None, Some(value)) => *slot = Some(Said { value, by: id }),
             (None, None) => {}
         }
-        true
     }
 
     /// With keepalived, it is the first one that counts here.
@@ -55,7 +66,7 @@ impl Lower<'_, '_> {
             backup: number(words.backup),
             fault: number(words.fault),
             stop: number(words.stop),
-            master_rx_lower_pri: None,
+            master_rx_lower_pri: number(words.lower_priority),
             any: number(words.any),
         }
     }

@@ -20,8 +20,12 @@ const SCOPES: [(&str, u8); 5] = [
 /// means that they are skipped.
 const NOT_SERVED: [(&str, usize, &str); 9] = [
     ("home", 0, "the address is no home address"),
-    ("-nodad", 0, "it is for IPv6 addresses"),
-    ("mngtmpaddr", 0, "it is for IPv6 addresses"),
+    (
+        "-nodad",
+        0,
+        "duplicates of the address are not looked for, in any case",
+    ),
+    ("mngtmpaddr", 0, "no temporary addresses are made from it"),
     (
         "noprefixroute",
         0,
@@ -37,7 +41,11 @@ const NOT_SERVED: [(&str, usize, &str); 9] = [
         0,
         "the address is put back when another program removes it",
     ),
-    ("preferred_lft", 1, "the address stays preferred"),
+    (
+        "preferred_lft",
+        1,
+        "an IPv6 address with a prefix of /128 is not preferred as a source, and any other is",
+    ),
     (
         "use_vmac",
         0,
@@ -61,7 +69,7 @@ pub(super) struct Options<'s> {
 
 #[derive(Clone, Copy)]
 pub(super) enum Broadcast {
-    Address(Ipv4Addr),
+    Address(Ipv4Addr, Word),
     /// `+`: the bits of the host are all ones.
     Ones(Word),
     /// `-`: they are all zeroes.
@@ -146,7 +154,7 @@ impl<'s> Lower<'_, 's> {
         value
     }
 
-    fn no_value(&mut self, option: Word) -> Option<()> {
+    pub(super) fn no_value(&mut self, option: Word) -> Option<()> {
         let span = option.span();
         let word = self.text(option);
         self.report(Code::MissingValue, format!("`{word}` needs a value"))
@@ -187,7 +195,7 @@ impl<'s> Lower<'_, 's> {
             "+" => Some(Broadcast::Ones(word)),
             "-" => Some(Broadcast::Zeroes(word)),
             _ => match self.address(word)? {
-                IpAddr::V4(address) => Some(Broadcast::Address(address)),
+                IpAddr::V4(address) => Some(Broadcast::Address(address, word)),
                 IpAddr::V6(_) => {
                     self.invalid(word, "an IPv4 address, `+` or `-`");
                     None
@@ -203,12 +211,20 @@ impl<'s> Lower<'_, 's> {
         address: IpAddr,
         prefix: u8,
     ) -> Option<Ipv4Addr> {
-        let IpAddr::V4(address) = address else {
-            return None;
+        let broadcast = broadcast?;
+        let address = match (address, broadcast) {
+            (IpAddr::V4(address), _) => address,
+            (
+                IpAddr::V6(_),
+                Broadcast::Address(_, word) | Broadcast::Ones(word) | Broadcast::Zeroes(word),
+            ) => {
+                self.of_ipv4(word, "broadcast addresses are");
+                return None;
+            }
         };
         let host = u32::MAX.checked_shr(prefix.into()).unwrap_or(0);
-        let (word, made) = match broadcast? {
-            Broadcast::Address(address) => return Some(address),
+        let (word, made) = match broadcast {
+            Broadcast::Address(address, _) => return Some(address),
             Broadcast::Ones(word) => (word, Ipv4Addr::from_bits(address.to_bits() | host)),
             Broadcast::Zeroes(word) => (word, Ipv4Addr::from_bits(address.to_bits() & !host)),
         };

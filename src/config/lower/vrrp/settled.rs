@@ -1,9 +1,9 @@
 //! What the words of an instance come to together, with everything inherited in its
 //! place, and what they must not be together with those of other instances.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::net::IpAddr;
 
+use super::address::Addresses;
 use super::instance::InstanceWords;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::lower::timing::said;
@@ -11,11 +11,19 @@ use crate::config::lower::{Lower, Said};
 use crate::config::model::VrrpInstance;
 use crate::config::syntax::StatementId;
 use crate::family::Family;
-use crate::vrrp::settings::{Announcements, Delivery, InstanceSettings};
-use crate::vrrp::types::{Priority, State, Vrid};
+use crate::vrrp::settings::{Delivery, InstanceSettings};
+use crate::vrrp::types::{AdvertInterval, Priority, State, Version, Vrid};
 
-/// Where adverts go to (RFC 3768 section 5.2.2).
-const DESTINATION: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// What has been settled of an instance, and decides what else its words come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    /// Where strict mode is switched on, if it is.
+    pub(super) strict: Option<StatementId>,
+    pub(super) priority: Priority,
+    pub(super) family: Family,
+    pub(super) version: Version,
+    pub(super) advert_interval: AdvertInterval,
+}
 
 impl<'s> Lower<'_, 's> {
     /// The instance that the words of a block make. None where something is wrong,
@@ -30,131 +38,178 @@ impl<'s> Lower<'_, 's> {
         let interface = self.required(block, "interface", words.interface, help);
         let help = "a number from 1 to 255, the same on all directors of the instance";
         let vrid = self.required(block, "virtual_router_id", words.vrid, help);
-        let destination = said(words.destination)
-            .or(self.vrrp_defaults.destination)
-            .unwrap_or(DESTINATION);
-        let priority = said(words.priority).unwrap_or(Priority::DEFAULT);
-        let (preempt, preempt_delay) = self.preemption(&words, priority);
         let notify = self.notify(std::mem::take(&mut words.notify));
         if let (Some(name), Some(interface)) = (name, interface) {
             self.used(name, interface.value, true, interface.by);
         }
-        let device = said(interface);
-        let addresses = self.addresses(block, name, device, &words.addresses);
+        let addresses = self.addresses(name, said(interface), &words);
+        let peers = self.peers(&words.delivery.peers);
+        let family = self.family(addresses.family, &words.delivery, &peers);
+        let version = self.version(words.version, family);
+        let context = Context {
+            strict: self.strict(&words.behaviour),
+            priority: said(words.priority).unwrap_or(Priority::DEFAULT),
+            family,
+            version,
+            advert_interval: self.interval(words.advert_interval, version),
+        };
+        self.enough_addresses(block, &words, &addresses, &context);
+        let state = self.state_to_begin_with(&words, &context);
+        let (preempt, preempt_delay) = self.preemption(&words, state, &context);
+        let delivered = self.delivered(&words.delivery, peers, &context, &addresses.list);
+        let authentication =
+            self.settled_authentication(words.authentication, words.hmac.take(), &context);
+        let announcements = self.announcements(&words.announce, context.strict);
         let (name, interface, vrid) = (name?, interface?, vrid?);
-        self.one_router(name, vrid, destination.into(), interface.value);
-        let defaults = Announcements::default();
-        let delay = said(words.garp_master_delay)
-            .or(self.vrrp_defaults.garp_master_delay)
-            .unwrap_or(defaults.delay);
-        let repeat = said(words.garp_master_repeat)
-            .or(self.vrrp_defaults.garp_master_repeat)
-            .unwrap_or(defaults.repeat);
+        self.one_router(name, vrid, &delivered.delivery, interface.value);
+        let mut settings = InstanceSettings {
+            version,
+            delivery: delivered.delivery,
+            source: delivered.source,
+            checksum: delivered.checksum,
+            initial_state: said(state).unwrap_or(State::Backup),
+            priority: context.priority,
+            advert_interval: context.advert_interval,
+            preempt,
+            preempt_delay,
+            authentication,
+            addresses: addresses.list,
+            excluded: addresses.excluded,
+            announcements,
+            ..InstanceSettings::new(name, interface.value, vrid.value, family)
+        };
+        self.behave(&mut settings, &words.behaviour, context.strict);
         Some(VrrpInstance {
-            settings: InstanceSettings {
-                delivery: Delivery::Multicast {
-                    group: destination.into(),
-                },
-                initial_state: said(words.state).unwrap_or(State::Backup),
-                priority,
-                advert_interval: said(words.advert_interval).unwrap_or_default(),
-                preempt,
-                preempt_delay,
-                authentication: said(words.authentication).unwrap_or_default(),
-                addresses,
-                announcements: Announcements {
-                    delay,
-                    repeat,
-                    lower_prio_delay: delay,
-                    lower_prio_repeat: repeat,
-                    ..defaults
-                },
-                ..InstanceSettings::new(name, interface.value, vrid.value, Family::V4)
-            },
+            settings,
             notify,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(block),
         })
     }
 
-    /// Whether the instance takes over from a lower master, and how long it waits.
-    fn preemption(&mut self, words: &InstanceWords<'_>, priority: Priority) -> (bool, Duration) {
-        let as_master = words.state.filter(|state| state.value == State::Master);
-        let mut nopreempt = words.preempt.filter(|preempt| !preempt.value);
-        if let (Some(said), Some(state)) = (nopreempt, as_master) {
-            let (span, state) = (self.span(said.by), self.span(state.by));
-            self.report(
-                Code::NoEffect,
-                "`nopreempt` does not go together with `state MASTER`",
-            )
-            .at(
-                span,
-                "this has no effect: this director takes over from any of lower priority",
-            )
-            .related(state, "because of this")
-            .help("write `state BACKUP`: alone, it becomes master all the same");
-            nopreempt = None;
-        } else if let Some(said) = nopreempt
-            && priority == Priority::OWNER
+    /// Tells where there are no addresses to be moved, or not those that there have to be.
+    fn enough_addresses(
+        &mut self,
+        block: StatementId,
+        words: &InstanceWords<'_>,
+        addresses: &Addresses,
+        context: &Context,
+    ) {
+        if let Some(by) = words.no_addresses
+            && addresses.is_mentioned
         {
-            let span = self.span(said.by);
+            let span = self.span(by.by);
             self.report(
                 Code::NoEffect,
-                "`nopreempt` does not go together with `priority 255`",
+                "`no_virtual_ipaddress` in an instance that has some",
             )
-            .at(
-                span,
-                "this has no effect: the owner of the addresses always takes over",
-            )
-            .help("write `priority 254`");
-            nopreempt = None;
+            .at(span, "this has no effect");
         }
-        let mut delay = words.preempt_delay.filter(|delay| !delay.value.is_zero());
-        let as_owner = words.priority.filter(|said| said.value == Priority::OWNER);
-        let in_the_way = nopreempt.map(|said| (said.by, "nopreempt"));
-        let in_the_way = in_the_way.or(as_master.map(|said| (said.by, "state MASTER")));
-        let in_the_way = in_the_way.or(as_owner.map(|said| (said.by, "priority 255")));
-        if let (Some(said), Some((by, word))) = (delay, in_the_way) {
-            let (span, by) = (self.span(said.by), self.span(by));
-            let help = match word {
-                "nopreempt" => {
-                    "remove one of the two: `preempt_delay` takes over later, `nopreempt` never"
-                }
-                "priority 255" => "write `priority 254`: the owner of the addresses never waits",
-                _ => "write `state BACKUP`: alone, it becomes master all the same",
-            };
-            self.report(
-                Code::NoEffect,
-                format!("`preempt_delay` does not go together with `{word}`"),
-            )
-            .at(span, "this has no effect")
-            .related(by, "because of this")
-            .help(help);
-            delay = None;
+        let blocks = words.addresses.iter();
+        if addresses.is_mentioned
+            || !self.is_whole()
+            || !blocks.into_iter().all(|id| self.ast.has_block(*id))
+        {
+            self.link_local_first(addresses, context);
+            return;
         }
-        (nopreempt.is_none(), said(delay).unwrap_or_default())
+        let span = self.keyword_span(block);
+        match (context.strict, words.no_addresses) {
+            (Some(strict), _) => {
+                let by = self.span(strict);
+                self.report(
+                    Code::MissingValue,
+                    "in strict mode an instance needs a virtual address",
+                )
+                .at(span, "no advert of it has one")
+                .related(by, "because of this")
+                .help("list it in its block: `virtual_ipaddress { ADDRESS/PREFIX }`");
+            }
+            (None, Some(_)) => {}
+            (None, None) if context.version == Version::V3 => {
+                self.report(
+                    Code::MissingValue,
+                    "an instance of version 3 needs a virtual address",
+                )
+                .at(span, "no advert of it has one")
+                .help("list it in its block: `virtual_ipaddress { ADDRESS/PREFIX }`")
+                .help("or write `no_virtual_ipaddress`, if it is not to have any");
+            }
+            (None, None) => {
+                let span = self.span(block);
+                self.report(Code::Doubtful, "an instance without virtual addresses")
+                    .at(span, "it decides who is master, and moves nothing")
+                    .help("list them in its block: `virtual_ipaddress { ADDRESS/PREFIX }`")
+                    .help("or write `no_virtual_ipaddress`, if it is not to have any");
+            }
+        }
     }
 
-    /// An identifier belongs to one instance, where packets of several would meet.
+    /// RFC 9568 section 5.2.9: the first address over IPv6 is a link-local one.
+    fn link_local_first(&mut self, addresses: &Addresses, context: &Context) {
+        let Some((IpAddr::V6(first), span)) = addresses.first else {
+            return;
+        };
+        if context.family == Family::V4 || first.is_unicast_link_local() {
+            return;
+        }
+        let strict = context.strict.map(|strict| self.span(strict));
+        let diagnostic = self.report(
+            Code::Doubtful,
+            "the first virtual address over IPv6 should be a link-local one",
+        );
+        diagnostic
+            .at(span, "taken as it is")
+            .help("the RFCs ask for it: begin the list with an address of fe80::/64, alike on all directors");
+        if let Some(strict) = strict {
+            diagnostic.related(strict, "strict mode asks for it, too");
+        }
+    }
+
+    /// An identifier belongs to one instance, where packets of several would meet: those
+    /// of a multicast group on an interface, or those to and from a peer.
     fn one_router(
         &mut self,
         name: &'s str,
         vrid: Said<Vrid>,
-        destination: IpAddr,
+        delivery: &Delivery,
         interface: &'s str,
     ) {
-        let key = (vrid.value, destination, interface);
-        let (other, first) = *self.named.routers.entry(key).or_insert((name, vrid.by));
-        if first == vrid.by {
-            return;
+        let places: Vec<IpAddr> = match delivery {
+            Delivery::Multicast { group } => vec![*group],
+            Delivery::Unicast(unicast) => unicast.peers.iter().map(|it| it.address).collect(),
+        };
+        for place in places {
+            let key = (vrid.value, place, interface);
+            let (other, first) = *self.named.routers.entry(key).or_insert((name, vrid.by));
+            if first != vrid.by {
+                self.same_router(
+                    [other, name],
+                    [first, vrid.by],
+                    vrid.value,
+                    place,
+                    interface,
+                );
+                return;
+            }
         }
-        let (first, second) = (self.span(first), self.span(vrid.by));
-        let message = format!(
-            "`{}` and `{}` both have the virtual router id {} on {interface}",
-            shown(other),
-            shown(name),
-            vrid.value
-        );
+    }
+
+    fn same_router(
+        &mut self,
+        names: [&str; 2],
+        places: [StatementId; 2],
+        vrid: Vrid,
+        place: IpAddr,
+        interface: &str,
+    ) {
+        let [first, second] = places.map(|place| self.span(place));
+        let [other, name] = names.map(shown);
+        let mut message =
+            format!("`{other}` and `{name}` both have the virtual router id {vrid} on {interface}");
+        if !place.is_multicast() {
+            message += &format!(", with the peer {place}");
+        }
         self.report(Code::Duplicate, message)
             .at(second, "the same again")
             .related(first, "first here")

@@ -20,8 +20,8 @@ use crate::sys::ipvs::Counters;
 
 pub use self::timing::{LatenessStatus, SchedulingStatus, TimingStatus, timing};
 pub use self::vrrp::{
-    AddressStatus, GroupStatus, HostAddresses, InstanceStatus, MailQueueStatus, MasterStatus,
-    PacketsStatus, foreign_packets, groups, instances, mail,
+    AddressStatus, AdvertLatenessStatus, GroupStatus, HostAddresses, InstanceStatus,
+    MailQueueStatus, MasterStatus, PacketsStatus, foreign_packets, groups, instances, mail,
 };
 
 /// What `ipvsd status --json` prints. Times are in seconds.

@@ -36,6 +36,9 @@ pub struct InstanceStatus {
     pub authentication: String,
     /// What the file says.
     pub configured_interval: f64,
+    /// The master's, which this one goes by while it is BACKUP, where it is not the
+    /// configured one (version 3).
+    pub learned_interval: Option<f64>,
     /// What the file says.
     pub configured_priority: u8,
     /// The one in its adverts.
@@ -47,6 +50,8 @@ pub struct InstanceStatus {
     /// The master that is heard; None while it is master itself.
     pub master: Option<MasterStatus>,
     pub packets: Option<PacketsStatus>,
+    /// Of its regular adverts.
+    pub lateness: Option<AdvertLatenessStatus>,
 }
 
 /// A virtual address.
@@ -78,11 +83,22 @@ pub struct PacketsStatus {
     pub adverts_received: u64,
     /// Of these, with priority 0.
     pub releases_received: u64,
+    /// Of these, not signed, though `auth_hmac` is configured: it is not in the mode
+    /// `enforce`.
+    pub unsigned_received: u64,
     pub became_master: u64,
     /// Gratuitous ARP and unsolicited neighbour advertisements.
     pub announcements_sent: u64,
     /// By the kind of what was wrong.
     pub dropped: BTreeMap<String, u64>,
+}
+
+/// How late an instance's regular adverts were, in the life of the present vrrp process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdvertLatenessStatus {
+    pub worst: f64,
+    /// How many were late by more than half an interval.
+    pub late: u64,
 }
 
 /// A sync group.
@@ -241,6 +257,9 @@ fn instance_status(
         configured_interval: settings.advert_interval.as_duration().as_secs_f64(),
         configured_priority: settings.priority.0,
         priority: reported.map(|reported| reported.priority.0),
+        learned_interval: reported
+            .and_then(|reported| reported.learned_interval)
+            .map(|interval| interval.as_duration().as_secs_f64()),
         group: None,
         addresses: addresses.collect(),
         master: master.map(|master| MasterStatus {
@@ -249,6 +268,10 @@ fn instance_status(
             heard_age: (now - master.heard).as_secs_f64(),
         }),
         packets: reported.map(|reported| packets(&reported.counters)),
+        lateness: reported.map(|reported| AdvertLatenessStatus {
+            worst: reported.lateness.worst.as_secs_f64(),
+            late: reported.lateness.late,
+        }),
     }
 }
 
@@ -258,6 +281,7 @@ fn packets(counters: &Counters) -> PacketsStatus {
         adverts_sent: counters.adverts_sent,
         adverts_received: counters.adverts_received,
         releases_received: counters.releases_received,
+        unsigned_received: counters.unsigned_received,
         became_master: counters.became_master,
         announcements_sent: counters.announcements,
         dropped: dropped

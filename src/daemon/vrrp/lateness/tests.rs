@@ -113,6 +113,8 @@ fn the_reason_is_what_has_taken_most_of_the_time() {
     assert_eq!(cause(with(390, 10, 0)), Cause::Busy(millis(390)));
     assert_eq!(cause(with(10, 10, 40)), Cause::Paged(40));
     assert_eq!(cause(with(10, 10, 0)), Cause::Stopped);
+    // One page takes no such time.
+    assert_eq!(cause(with(10, 10, 1)), Cause::Stopped);
     let uncounted = Usage {
         runnable: None,
         ..with(10, 0, 0)
@@ -167,4 +169,19 @@ fn the_kernel_counts_what_this_thread_does() {
     while spent(meter.usage()) < millis(20) {}
     let after = meter.usage();
     assert!(after.runnable >= before.runnable);
+}
+
+#[test]
+fn who_never_waits_takes_a_breath_now_and_then() {
+    let mut breath = Breath::default();
+    let mut is_due = |now, waits| breath.is_due(at(now), || waits);
+    assert!(!is_due(1000, Some(5)));
+    assert!(!is_due(1049, Some(5)));
+    assert!(is_due(1050, Some(5)));
+    // The breath itself was a wait.
+    assert!(!is_due(1100, Some(6)));
+    assert!(is_due(1150, Some(6)));
+    // Where the kernel does not tell.
+    assert!(!is_due(1200, None));
+    assert!(!is_due(1250, None));
 }

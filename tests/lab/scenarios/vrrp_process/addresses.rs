@@ -1,5 +1,6 @@
 //! Virtual addresses on their interfaces.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipvsd::vrrp::settings::VirtualAddress;
@@ -134,7 +135,7 @@ pub fn what_another_program_takes_is_put_back(lab: &Lab) {
         let announced = traffic.announcements();
         announced
             .iter()
-            .any(|frame| frame.address.octets() == [10, 0, 0, 81])
+            .any(|frame| frame.address == IpAddr::from([10, 0, 0, 81]))
             .then_some(())
     });
     assert_eq!(

@@ -110,7 +110,7 @@ pub fn the_last_address_goes_and_others_hear_of_it(lab: &Lab) {
     });
     let traffic = wire.stop();
     let last = traffic.adverts().pop().expect("a last word");
-    assert_eq!((last.priority, last.from.octets()), (0, [10, 0, 0, 1]));
+    assert_eq!((last.priority, last.source), (0, [10, 0, 0, 1].into()));
 
     host.ip("addr add 10.0.0.9/24 dev eth0\n");
     wait_until("it is master again", LONG, || {

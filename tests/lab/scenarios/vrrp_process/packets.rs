@@ -1,6 +1,7 @@
 //! Adverts that nobody should take for one.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use ipvsd::daemon::messages::vrrp::FromVrrp;
@@ -237,7 +238,7 @@ pub fn a_full_queue_loses_nothing(lab: &Lab) {
         (announced.len() >= 50).then_some(announced)
     });
     for n in 1..=10 {
-        let of = |frame: &&Announced| frame.address.octets() == [10, 9, 0, n];
+        let of = |frame: &&Announced| frame.address == IpAddr::from([10, 9, 0, n]);
         assert_eq!(all.iter().filter(of).count(), 5, "10.9.0.{n}");
     }
     let adverts = wire.so_far().adverts();

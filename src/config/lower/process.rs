@@ -1,0 +1,170 @@
+//! `global_defs`: how the vrrp process is scheduled and kept in memory.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::Lower;
+use crate::config::diagnostic::Code;
+use crate::config::syntax::{StatementId, Word};
+
+/// The real-time priorities of Linux (sched(7)).
+const REALTIME: std::ops::RangeInclusive<i64> = 1..=99;
+/// The largest number of a processor, in a mask of 8192 (CONFIG_NR_CPUS).
+const MOST_PROCESSOR: u32 = 8_191;
+/// `min_auto_priority_delay`, in microseconds (keepalived.conf(5)).
+const AUTO_DELAY: std::ops::RangeInclusive<u32> = 1..=10_000_000;
+
+impl Lower<'_, '_> {
+    /// Whether this is a word about the vrrp process, or about all of them.
+    pub(super) fn global_process(&mut self, id: StatementId) -> bool {
+        match self.ast.keyword(id) {
+            "vrrp_priority" => {
+                self.said_once("vrrp_priority", id);
+                if let Some(word) = self.value(id, "a number from -20 to 19")
+                    && let Some(nice) = self.signed(word, -20, 19)
+                {
+                    self.model.global.vrrp_process.nice = Some(nice as i8);
+                }
+            }
+            "vrrp_rt_priority" => {
+                self.said_once("vrrp_rt_priority", id);
+                if let Some(word) = self.value(id, "a number from 1 to 99")
+                    && let Some(priority) = self.realtime(word)
+                {
+                    self.model.global.vrrp_process.realtime = Some(priority);
+                }
+            }
+            "vrrp_rlimit_rttime" => self.realtime_limit(id),
+            "vrrp_rlimit_rtime" => {
+                self.older(id, "vrrp_rlimit_rttime");
+                self.realtime_limit(id);
+            }
+            "vrrp_no_swap" => {
+                self.said_once("vrrp_no_swap", id);
+                self.flag(id);
+                self.model.global.vrrp_process.no_swap = true;
+            }
+            "vrrp_cpu_affinity" => {
+                self.said_once("vrrp_cpu_affinity", id);
+                self.processors(id);
+            }
+            "max_auto_priority" => {
+                self.said_once("max_auto_priority", id);
+                if let Some(most) = self.most_auto(id) {
+                    self.model.global.auto_priority.most = most;
+                }
+            }
+            "min_auto_priority_delay" => {
+                self.said_once("min_auto_priority_delay", id);
+                if let Some(word) = self.value(id, "a number of microseconds")
+                    && let Some(delay) = self.number(word, AUTO_DELAY)
+                {
+                    self.model.global.auto_priority.from = Duration::from_micros(delay.into());
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A whole number that may be below 0.
+    fn signed(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        match self.text(word).trim_start().parse::<i64>() {
+            Ok(number) if (low..=high).contains(&number) => Some(number),
+            Ok(_) => {
+                self.out_of_range(word, &format!("{low} to {high}"));
+                None
+            }
+            Err(_) => {
+                self.not_a_number(word, &format!("a whole number from {low} to {high}"));
+                None
+            }
+        }
+    }
+
+    /// `vrrp_rt_priority NUMBER`: what is beyond the limits is set to them.
+    fn realtime(&mut self, word: Word) -> Option<u8> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let Ok(number) = self.text(word).parse::<i64>() else {
+            self.not_a_number(word, "a whole number from 1 to 99");
+            return None;
+        };
+        let used = number.clamp(*REALTIME.start(), *REALTIME.end());
+        if used != number {
+            let span = word.span();
+            let message = format!("there is no real-time priority {number}");
+            self.report(Code::ValueAdjusted, message)
+                .at(span, format!("{used} is used, as by keepalived"))
+                .replace_with(used.to_string());
+        }
+        Some(used as u8)
+    }
+
+    /// `vrrp_rlimit_rttime MICROSECONDS`.
+    fn realtime_limit(&mut self, id: StatementId) {
+        self.said_once("vrrp_rlimit_rttime", id);
+        if let Some(word) = self.value(id, "a number of microseconds")
+            && let Some(limit) = self.number(word, 1..=u32::MAX)
+        {
+            let limit = Duration::from_micros(limit.into());
+            self.model.global.vrrp_process.realtime_limit = Some(limit);
+        }
+    }
+
+    /// `vrrp_cpu_affinity NUMBER ...`. Whether they are there is for those to say who know
+    /// the host.
+    fn processors(&mut self, id: StatementId) {
+        let words = self.values(id);
+        if words.is_empty() {
+            self.missing_value(id, "the number of a processor");
+            return;
+        }
+        let mut seen = HashSet::new();
+        let mut processors = Vec::new();
+        for word in words {
+            let Some(number) = self.number(*word, 0..=MOST_PROCESSOR) else {
+                continue;
+            };
+            let number = number as u16;
+            if seen.insert(number) {
+                processors.push(number);
+            }
+        }
+        self.model.global.vrrp_process.processors = processors;
+    }
+
+    /// `max_auto_priority [NUMBER]`: without one, the highest; -1 is none, as 0.
+    fn most_auto(&mut self, id: StatementId) -> Option<u8> {
+        let highest = *REALTIME.end();
+        let Some(word) = self.optional_value(id) else {
+            return Some(highest as u8);
+        };
+        let number = self.signed(word, -1, highest)?;
+        Some(number.max(0) as u8)
+    }
+
+    /// Words about real-time scheduling that nothing asks for.
+    pub(super) fn unused_realtime_limit(&mut self) {
+        let global = &self.model.global;
+        let is_used = global.vrrp_process.realtime.is_some() || global.auto_priority.most > 0;
+        let Some(by) = self.first.get("vrrp_rlimit_rttime").copied() else {
+            return;
+        };
+        if is_used {
+            return;
+        }
+        let span = self.span(by);
+        let word = self.ast.keyword(by);
+        self.report(
+            Code::NoEffect,
+            format!("`{word}` without real-time scheduling"),
+        )
+        .at(span, "this has no effect")
+        .help("add `vrrp_rt_priority` or `max_auto_priority`, or remove it");
+    }
+}
