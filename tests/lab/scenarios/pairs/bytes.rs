@@ -43,7 +43,7 @@ pub fn adverts_are_the_same_bytes(lab: &Lab) {
         },
     ];
     let kinds = Kind::all([Program::Keepalived; 2]);
-    let peer = link_local(&cluster.directors[1]);
+    let peer = link_local(&cluster.directors[1]).to_string();
     let of_kinds = kinds.iter().map(|kind| {
         kind.conf(Program::Keepalived, 1, 255)
             .replace("state BACKUP", "state MASTER")

@@ -1,7 +1,7 @@
 //! Every way in which two directors can speak to each other, as lines of a
 //! configuration.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::cluster::Family::{self, V4, V6};
 use crate::cluster::{Cluster, Method, Plan};
@@ -147,6 +147,11 @@ impl Kind {
         self.lines.contains("checksum") || (self.family == V4 && self.signs())
     }
 
+    /// It comes from the link-local address.
+    pub fn is_from_link(&self) -> bool {
+        self.family == V6 && !self.lines.contains("unicast_src_ip")
+    }
+
     pub fn has_ah(&self) -> bool {
         self.lines.contains("auth_type AH")
     }
@@ -240,10 +245,13 @@ pub fn cluster(lab: &Lab) -> Cluster<'_> {
 }
 
 /// The address of its link that the kernel has made, while it has no virtual address.
-pub fn link_local(director: &Director) -> String {
-    let mine = director.enter(crate::net::addresses).into_iter();
-    mine.filter_map(|line| Some(line.split_once(" fe80::")?.1.split_once('/')?.0.to_owned()))
-        .map(|rest| format!("fe80::{rest}"))
-        .next()
+pub fn link_local(director: &Director) -> Ipv6Addr {
+    let lines = director.enter(crate::net::addresses);
+    let all = lines.iter().filter_map(|line| {
+        let address = line.split_once("eth0 ")?.1.split('/').next()?;
+        address.parse().ok()
+    });
+    all.into_iter()
+        .find(Ipv6Addr::is_unicast_link_local)
         .unwrap()
 }
