@@ -94,6 +94,11 @@ impl VrrpProcess {
             && self.operations.being_removed().next().is_none()
             && let Some(generation) = self.unready.take()
         {
+            // Instances may have other names now, with nothing to be told of.
+            core.send(&FromVrrp::Changed {
+                memory: self.router.memory(),
+                told: Vec::new(),
+            });
             core.send(&FromVrrp::Ready { generation });
         }
         if !self.new_adverts.is_empty() {
