@@ -253,6 +253,17 @@ pub enum HmacMode {
     ReceiveOnly,
 }
 
+impl HmacMode {
+    /// As the file spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            HmacMode::Enforce => "enforce",
+            HmacMode::Permissive => "permissive",
+            HmacMode::ReceiveOnly => "receive-only",
+        }
+    }
+}
+
 /// A key of 32 to 64 octets. Its Debug form does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key(pub Vec<u8>);
