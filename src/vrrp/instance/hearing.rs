@@ -104,8 +104,14 @@ impl Instance {
     /// A backup hears an advert (RFC 3768 section 6.4.2).
     pub fn hear_as_backup(&mut self, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
         let master = heard.address;
+        let is_release = heard.priority == Priority::RELEASE;
+        // A good-bye that comes in behind the first advert of the next master is nothing
+        // to go by, nor is anybody's who was not master.
+        if is_release && self.master.is_some_and(|known| known.address != master) {
+            return;
+        }
         self.note_master(heard, now);
-        if heard.priority == Priority::RELEASE {
+        if is_release {
             self.expected = Why::MasterStopped { master };
             // Never later than before: whoever says so again and again would keep it
             // waiting.
