@@ -169,6 +169,7 @@ fn a_refresh_counts_from_when_the_router_has_become_master() {
     let mut bench = with(refresh);
     assert_eq!(until(&mut bench, 5_000), times(&[(0, 1), (4_000, 1)]));
     bench.interface(0, None);
+    assert_eq!(bench.router.announcement_wake(), None);
     assert_eq!(until(&mut bench, 15_000), []);
     bench.interface(0, Some(facts(0)));
     let expected = times(&[(15_000, 1), (19_000, 1), (23_000, 1)]);
