@@ -102,7 +102,16 @@ impl Router {
             }
             Input::Interface { name, facts } => self.on_interface(name, facts, now),
             Input::AddressesDone { instance, failed } => {
-                if let Some((group, member)) = self.places.of_instance(instance) {
+                let place = self.places.of_instance(instance);
+                if place.is_none() {
+                    // Nobody else waits for what becomes of it.
+                    let mut members = self.groups.iter_mut().flat_map(Group::all_mut);
+                    if let Some(member) = members.find(|member| member.id == instance) {
+                        for change in member.addresses.done(failed, now).told {
+                            member.tell(change, &mut self.actions);
+                        }
+                    }
+                } else if let Some((group, member)) = place {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
                     if !done.came.is_empty() && member.state == State::Master {
