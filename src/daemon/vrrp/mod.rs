@@ -90,6 +90,10 @@ struct VrrpProcess {
     /// it has not heard of yet.
     adverts: HashMap<InstanceId, Moment>,
     new_adverts: BTreeMap<InstanceId, Moment>,
+    /// When it last has.
+    adverts_told: Moment,
+    /// The shortest advert interval that is configured.
+    shortest: Option<Duration>,
     /// The generation that is not in force yet.
     unready: Option<u64>,
     /// There are frames to be sent at once.
@@ -177,6 +181,8 @@ impl VrrpProcess {
             told: Vec::new(),
             adverts: HashMap::new(),
             new_adverts: BTreeMap::new(),
+            adverts_told: Moment::default(),
+            shortest,
             unready: None,
             announcing: false,
             lateness: Lateness::new(shortest, late_from),
@@ -316,6 +322,7 @@ impl VrrpProcess {
             self.outbox.wake(),
             self.listeners.wake(),
             self.interfaces_wake(),
+            self.adverts_wake(),
         ];
         wakes.into_iter().flatten().min()
     }
