@@ -161,6 +161,20 @@ fn very_many_faults() {
     ));
     let told = &loaded.diagnostics;
     assert_eq!((told.errors(), told.warnings()), (0, 1));
+    let peers = addresses
+        .lines()
+        .map(|line| line.split(' ').next().unwrap_or(line));
+    let peers: String = peers.map(|peer| format!("{peer} min_ttl 1\n")).collect();
+    let groups: String = (0..50_000)
+        .map(|number| format!("garp_group {{\ninterface e{number}\n}}\n"))
+        .collect();
+    let cpus = "vrrp_cpu_affinity".to_owned() + &" 1".repeat(100_000);
+    enormous(format!(
+        "global_defs {{\n{cpus}\n}}\n{groups}vrrp_instance a {{\ninterface e\nvirtual_router_id 1\n\
+         unicast_peer {{\n{peers}}}\nvirtual_ipaddress {{\n{addresses}}}\n}}\n"
+    ));
+    let keys = "key 1 a b c\nhex:00\n".repeat(50_000);
+    enormous(format!("vrrp_instance a {{\nauth_hmac {{\n{keys}}}\n}}\n"));
     let secrets = "auth_pass a b c\n".repeat(100_000);
     enormous(format!(
         "vrrp_instance a {{\nauthentication {{\n{secrets}}}\n}}\n"

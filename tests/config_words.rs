@@ -573,6 +573,8 @@ fn the_reference_has_every_code() {
         let row = format!("| `{}` | {} |", code.name(), code.severity().name());
         assert!(codes.contains(&row), "{row}");
     }
-    let rows = codes.lines().filter(|line| line.starts_with("| `"));
+    // What is told of the machine has no severity.
+    let is_row = |line: &&str| line.starts_with("| `") && line.matches(" | ").count() == 2;
+    let rows = codes.lines().filter(is_row);
     assert_eq!(rows.count(), Code::ALL.len());
 }

@@ -176,6 +176,7 @@ mod of_vrrp {
     use ipvsd::vrrp::settings::Delivery;
     use ipvsd::vrrp::{InstanceId, Priority};
     use nix::sys::mman::{MlockAllFlags, mlockall};
+    use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 
     use super::*;
 
@@ -214,6 +215,9 @@ mod of_vrrp {
         // The time that it has waited for a processor, and its memory.
         assert!(schedstat.read_at(&mut [0; 96], 0).unwrap() > 4);
         scheduling::lock_memory(false).unwrap();
+        getrlimit(Resource::RLIMIT_RTTIME).unwrap();
+        getrusage(UsageWho::RUSAGE_THREAD).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
         if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT) {
             // Where the limit of this machine is too low for it.
             assert_eq!(error, Errno::ENOMEM);

@@ -1,5 +1,9 @@
 //! Thousands of addresses come up and go, at the word of a peer.
 
+use std::time::Instant;
+
+use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands};
+
 use crate::conf::{self, HIGHER, LOWER};
 use crate::daemon::{Daemon, Program};
 use crate::lab::{Lab, secs, wait_until};
@@ -50,6 +54,46 @@ pub fn turn(lab: &Lab, program: Program, addresses: usize, result: &mut UpAndDow
             (times().min().unwrap(), times().max().unwrap())
         });
         result.up.push(since(began.min(first(&wire, LOWER)), last));
+    }
+}
+
+/// The same by nothing but a loop that sends the changes and reads the answers: what the
+/// kernel takes for itself, and nobody can be below.
+pub fn bare_loop(addresses: usize, result: &mut UpAndDown) {
+    let host = Host::new("director", &[(FRONT, "10.0.0.1/24")]);
+    // The kernel has somebody to tell, as it has otherwise.
+    let _watch = AddressWatch::of(&host);
+    let mut commands = host.enter(|| Commands::open().unwrap());
+    let interface = host.enter(|| nix::net::if_::if_nametoindex("eth0").unwrap());
+    let wanted: Vec<_> = (0..addresses)
+        .map(|number| {
+            let address = conf::address(number).into();
+            Address {
+                interface,
+                address,
+                prefix: 32,
+                peer: address,
+                broadcast: None,
+                scope: 0,
+                label: None,
+                is_secondary: false,
+                is_unusable: false,
+            }
+        })
+        .collect();
+    let mut change = |kind: fn(Address) -> AddressChange| {
+        let changes = Changes {
+            changes: wanted.iter().cloned().map(kind).collect(),
+            ..Changes::default()
+        };
+        let began = Instant::now();
+        let refused = commands.change(&changes).unwrap();
+        assert!(refused.is_empty(), "{refused:?}");
+        began.elapsed().as_secs_f64() * 1e3
+    };
+    for _ in 0..TIMES {
+        result.up.push(change(AddressChange::Add));
+        result.down.push(change(AddressChange::Remove));
     }
 }
 

@@ -69,6 +69,7 @@ fn start(out: &Path) -> io::Result<bool> {
     })?;
     let mut inside = Command::new(std::env::current_exe()?);
     inside
+        .args(std::env::args_os().skip(1))
         .env(ROLE, INSIDE)
         .stdin(Stdio::null())
         // What the lab's parts have to say is for who looks into a failure.

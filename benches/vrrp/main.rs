@@ -61,15 +61,32 @@ const LOADS: [Many; 2] = [
     },
 ];
 
+type Part = fn(&Lab, &mut Report);
+
+const PARTS: [(&str, Part); 3] = [
+    ("takeover", takeovers),
+    ("addresses", up_and_down),
+    ("instances", loads),
+];
+
+/// Whether the command line names this part; without a name, all of them.
+fn is_wanted(part: &str) -> bool {
+    let words = std::env::args().skip(1);
+    let names: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
+    names.is_empty() || names.iter().any(|name| name == part)
+}
+
 fn main() -> ExitCode {
     match std::env::var(enclosure::ROLE).as_deref() {
         Ok(enclosure::INSIDE) => {
             let lab = enclosure::furnish();
             place::switch(place::FRONT);
             let mut report = Report::default();
-            takeovers(&lab, &mut report);
-            up_and_down(&lab, &mut report);
-            loads(&lab, &mut report);
+            for (name, part) in PARTS {
+                if is_wanted(name) {
+                    part(&lab, &mut report);
+                }
+            }
             enclosure::show(&lab, &report.text());
             ExitCode::SUCCESS
         }
@@ -117,16 +134,22 @@ fn takeovers(lab: &Lab, report: &mut Report) {
 fn up_and_down(lab: &Lab, report: &mut Report) {
     let addresses = ADDRESSES[ADDRESSES.len() - 1];
     let mut results = programs(lab).map(|_| addresses::UpAndDown::default());
+    let mut bare = addresses::UpAndDown::default();
     for _ in 0..TURNS {
         for (program, result) in programs(lab).into_iter().zip(&mut results) {
             report.say(lab, &format!("{addresses} addresses up and down"), program);
             addresses::turn(lab, program, addresses, result);
         }
+        addresses::bare_loop(addresses, &mut bare);
     }
     let up = results.each_ref().map(|result| result.up.clone());
     report.row(&format!("{addresses} addresses up, ms"), up);
     let down = results.each_ref().map(|result| result.down.clone());
     report.row(&format!("{addresses} addresses down, ms"), down);
+    let (up, down) = (report::median(bare.up), report::median(bare.down));
+    report.note(&format!(
+        "A bare loop takes {up:.2} ms to bring {addresses} addresses up and {down:.2} ms to take them down."
+    ));
 }
 
 fn loads(lab: &Lab, report: &mut Report) {

@@ -49,14 +49,18 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
+    fn of(values: Vec<f64>) -> Self {
         Spread {
-            median: values[values.len() / 2],
-            most: values[values.len() - 1],
+            most: values.iter().copied().fold(f64::MIN, f64::max),
             count: values.len(),
+            median: median(values),
         }
     }
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 impl std::fmt::Display for Spread {

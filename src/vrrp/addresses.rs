@@ -168,6 +168,7 @@ impl Addresses {
         let mut missing = Vec::new();
         for address in wanted {
             match interfaces.has(address) {
+                Some(true) if self.seen.contains(address) => {}
                 Some(true) => {
                     self.seen.insert(address.clone());
                 }

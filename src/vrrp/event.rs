@@ -72,7 +72,8 @@ pub enum Change {
         from: AdvertInterval,
         to: AdvertInterval,
     },
-    /// It stays in INIT for this long (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
+    /// It does not become master for not hearing one before this time has passed
+    /// (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
     Delayed { delay: Duration },
     /// An advert was due longer ago than an interval when this process came to it.
     Late { by: Duration },
@@ -130,8 +131,6 @@ pub enum Why {
     /// It has stood still for so long that another may have taken over, and does not
     /// wait to hear of it (`timer_expired_backup`).
     StoodStill { silent: Duration },
-    /// The start is delayed (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
-    Delayed,
     /// The interface has gone.
     InterfaceGone { interface: String },
     /// The interface or its link is down.
@@ -208,7 +207,6 @@ impl fmt::Display for Why {
                 "it stood still for {:.1} s, and another may have taken over",
                 silent.as_secs_f64()
             ),
-            Why::Delayed => f.write_str("the start is delayed"),
             Why::InterfaceGone { interface } => write!(f, "there is no interface {interface}"),
             Why::LinkDown { interface } => write!(f, "interface {interface} is down"),
             Why::NoAddress {

@@ -12,6 +12,7 @@ mod members;
 mod sync;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::event::{Change, Why};
 use super::input::Action;
@@ -56,21 +57,15 @@ impl Group {
             .map_or(State::Init, |member| member.state)
     }
 
-    /// Takes in what the interfaces are now. `begins`: when INIT may be left.
-    pub fn look(
-        &mut self,
-        interfaces: &Interfaces,
-        begins: Moment,
-        now: Moment,
-        out: &mut VecDeque<Action>,
-    ) {
+    /// Takes in what the interfaces are now.
+    pub fn look(&mut self, interfaces: &Interfaces, now: Moment, out: &mut VecDeque<Action>) {
         for member in &mut self.members {
             member.look(interfaces);
         }
         self.let_join(interfaces, now, out);
         let faulty = self.faulty();
         match (self.state(), faulty) {
-            (State::Init, _) => self.start(begins, now, out),
+            (State::Init, _) => self.start(now, out),
             (State::Fault, None) => self.recover(now, out),
             (State::Backup | State::Master, Some(lead)) => {
                 let why = self.fault_of(lead);
@@ -95,12 +90,12 @@ impl Group {
     }
 
     /// Leaves INIT, once every member's interface is known (RFC 3768 section 6.4.1).
-    fn start(&mut self, begins: Moment, now: Moment, out: &mut VecDeque<Action>) {
+    fn start(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         if self.members.iter().any(|member| member.port.is_none()) {
             return;
         }
-        if now < begins {
-            return self.delay(begins, now, out);
+        for member in &self.members {
+            member.tell_delay(now, out);
         }
         if let Some(lead) = self.faulty() {
             let why = self.fault_of(lead);
@@ -116,18 +111,6 @@ impl Group {
                 None => return,
             };
             self.stand(at, why, now, out);
-        }
-    }
-
-    /// Stays in INIT for now. What may be left of an earlier process does not stay for
-    /// as long.
-    fn delay(&mut self, begins: Moment, now: Moment, out: &mut VecDeque<Action>) {
-        for member in &mut self.members {
-            if !std::mem::replace(&mut member.is_delayed, true) {
-                member.remove_addresses(member.settings.addresses.clone(), out);
-                let delay = begins - now;
-                member.tell(Change::Delayed { delay }, out);
-            }
         }
     }
 
@@ -154,15 +137,25 @@ impl Group {
 
     /// Takes part from now on: the owner of the addresses as master, others as backups.
     fn stand(&mut self, lead: usize, why: Why, now: Moment, out: &mut VecDeque<Action>) {
-        for member in &mut self.members {
+        let mut delayed = Vec::new();
+        for (at, member) in self.members.iter_mut().enumerate() {
             // One that was a backup before it was killed has heard another owner.
-            member.ready =
+            let is_owner =
                 member.settings.priority == Priority::OWNER && member.told.state != State::Backup;
+            member.ready = is_owner && !member.is_delayed(now);
+            if is_owner && !member.ready {
+                delayed.push(at);
+            }
         }
         if self.is_ready() {
             self.change(State::Master, lead, why, Parting::Silent, now, out);
-        } else {
-            self.change(State::Backup, lead, why, Parting::Silent, now, out);
+            return;
+        }
+        self.change(State::Backup, lead, why.clone(), Parting::Silent, now, out);
+        for at in delayed {
+            let member = &mut self.members[at];
+            member.wait(Duration::ZERO, now);
+            member.expected = why.clone();
         }
     }
 
@@ -171,16 +164,9 @@ impl Group {
     }
 
     /// Does what is due.
-    pub fn on_time(
-        &mut self,
-        interfaces: &Interfaces,
-        begins: Moment,
-        now: Moment,
-        out: &mut VecDeque<Action>,
-    ) {
+    pub fn on_time(&mut self, interfaces: &Interfaces, now: Moment, out: &mut VecDeque<Action>) {
         match self.state() {
-            State::Init => self.start(begins, now, out),
-            State::Fault => {}
+            State::Init | State::Fault => {}
             State::Backup => self.on_master_down(now, out),
             State::Master => self.on_advert_timer(now, out),
         }
@@ -243,13 +229,9 @@ impl Group {
         }
     }
 
-    /// When to do something, if nothing happens before. `begins`: when INIT may be left.
-    pub fn wake(&self, begins: Moment) -> Option<Moment> {
-        let is_delayed = |member: &Instance| member.is_delayed && member.port.is_some();
-        let begins = self.members.iter().all(is_delayed).then_some(begins);
-        let begins = begins.filter(|_| !self.members.is_empty());
-        let members = self.members.iter().filter_map(Instance::wake);
-        members.chain(begins).min()
+    /// When to do something, if nothing happens before.
+    pub fn wake(&self) -> Option<Moment> {
+        self.members.iter().filter_map(Instance::wake).min()
     }
 
     /// Hands over. Afterwards nothing is done any more.

@@ -118,8 +118,13 @@ impl Guard {
         next
     }
 
-    /// Whether an advert with an authentication header counts. There is one counter for
-    /// all routers, ours included: the next master goes on where the last one ended.
+    /// Whether an advert with an authentication header counts: its number comes after
+    /// the last one of its sender.
+    ///
+    /// What is sent next comes after everything that was heard, for keepalived has one
+    /// counter for all routers, itself included. That counter alone is not enough here:
+    /// two masters whose adverts cross on their way would both take the other's for
+    /// replayed, for as long as they keep the same time.
     pub fn check_header(
         &mut self,
         header: &ah::Header<'_>,
@@ -135,12 +140,17 @@ impl Guard {
         if !header.is_genuine(key, is_unicast) {
             return Err(DropKind::Signature);
         }
-        let last = self.numbers.counter;
-        let begins_again = last >= NEAR_END && header.sequence <= u32::MAX - NEAR_END;
-        if header.sequence == 0 || header.sequence <= last && !begins_again {
+        let number = header.sequence;
+        let last = self.numbers.heard.get(&source).copied().unwrap_or(0);
+        if !comes_after(number, last) {
             return Err(DropKind::Replayed);
         }
-        self.numbers.counter = header.sequence;
+        if comes_after(number, self.numbers.counter) {
+            self.numbers.counter = number;
+        }
+        let heard = &mut self.numbers.heard;
+        make_room(heard, source, |last| *last);
+        heard.insert(source, number);
         Ok(())
     }
 
@@ -197,14 +207,7 @@ impl Guard {
 
     fn remember(&mut self, source: IpAddr, sequence: Sequence, clock: Sequence) {
         let senders = &mut self.numbers.senders;
-        if senders.len() >= SENDERS && !senders.contains_key(&source) {
-            let oldest = senders
-                .iter()
-                .min_by_key(|(_, last)| last.seconds_since(clock));
-            if let Some(oldest) = oldest.map(|(address, _)| *address) {
-                senders.remove(&oldest);
-            }
-        }
+        make_room(senders, source, |last| last.seconds_since(clock));
         senders.insert(source, sequence);
     }
 
@@ -226,6 +229,26 @@ impl Guard {
         }
         self.remarked.insert(key, now);
         Some(change)
+    }
+}
+
+/// Whether one number of an authentication header comes after another.
+fn comes_after(number: u32, last: u32) -> bool {
+    let begins_again = last >= NEAR_END && number <= u32::MAX - NEAR_END;
+    number != 0 && (number > last || begins_again)
+}
+
+/// Forgets the sender that has been silent for longest, where there are too many.
+fn make_room<T, K: Ord>(
+    senders: &mut BTreeMap<IpAddr, T>,
+    newcomer: IpAddr,
+    age: impl Fn(&T) -> K,
+) {
+    if senders.len() >= SENDERS && !senders.contains_key(&newcomer) {
+        let oldest = senders.iter().min_by_key(|(_, last)| age(last));
+        if let Some(oldest) = oldest.map(|(address, _)| *address) {
+            senders.remove(&oldest);
+        }
     }
 }
 

@@ -34,8 +34,9 @@ pub struct Instance {
     /// When it began, and why it leaves INIT if nothing else is known.
     begun: Moment,
     pub beginning: Why,
-    /// It stays in INIT for a while (`vrrp_startup_delay`).
-    pub is_delayed: bool,
+    /// Until then it does not become master for not hearing one
+    /// (`vrrp_startup_delay`).
+    begins: Moment,
     /// A process before this one has run it, and may have left addresses.
     has_predecessor: bool,
     /// That one was master. Until INIT is left.
@@ -82,7 +83,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn new(id: InstanceId, settings: InstanceSettings, now: Moment) -> Self {
+    pub fn new(id: InstanceId, settings: InstanceSettings, begins: Moment, now: Moment) -> Self {
         Instance {
             id,
             settings,
@@ -91,7 +92,7 @@ impl Instance {
             begun: now,
             guard: Guard::default(),
             beginning: Why::Start,
-            is_delayed: false,
+            begins,
             has_predecessor: false,
             was_master: false,
             port: None,
@@ -243,15 +244,32 @@ impl Instance {
 
     /// Begins to wait for the master's adverts.
     pub fn wait(&mut self, interval: Duration, now: Moment) {
-        self.timer = Some(now + interval);
+        self.timer = Some(self.earliest(now) + interval);
         self.ready = false;
+    }
+
+    /// Whether it may not become master yet for not hearing one.
+    pub fn is_delayed(&self, now: Moment) -> bool {
+        now < self.begins
+    }
+
+    /// Tells that the start is delayed, if that is new.
+    pub fn tell_delay(&self, now: Moment, out: &mut VecDeque<Action>) {
+        if self.is_delayed(now) && !self.has_predecessor {
+            let delay = self.begins - now;
+            self.tell(Change::Delayed { delay }, out);
+        }
+    }
+
+    /// From when on it waits for a master at the earliest.
+    pub fn earliest(&self, now: Moment) -> Moment {
+        now.max(self.begins)
     }
 
     /// Is in another state from now on. What is done about it has been done; gives what
     /// is to be told, nothing if it has been told before.
     pub fn enter(&mut self, to: State, why: Why, now: Moment) -> Option<Change> {
         self.state = to;
-        self.is_delayed = false;
         self.was_master = false;
         self.preempt_from = None;
         if to != State::Backup {
@@ -357,7 +375,6 @@ impl Instance {
 
     pub fn report(&self) -> InstanceReport {
         let (since, why) = match self.state {
-            State::Init if self.is_delayed => (self.begun, Why::Delayed),
             State::Init => (self.begun, self.beginning.clone()),
             _ => (self.told.since, self.told.why.clone()),
         };

@@ -107,6 +107,13 @@ impl Interfaces {
         let index = interface.facts.index;
         Some(match (source, settings.source) {
             (Some(&source), _) => Ok(Port { index, source }),
+            // Answers to a group's adverts go to the group: it does not matter to whom
+            // the address belongs, and some hide the sender by it.
+            (None, Some(source))
+                if settings.group().is_some() && !interface.facts.unusable.contains(&source) =>
+            {
+                Ok(Port { index, source })
+            }
             (None, Some(source)) => Err(Why::SourceMissing {
                 interface: name,
                 source,

@@ -16,7 +16,7 @@ use crate::moment::Moment;
 /// What core keeps for the next vrrp process, by the names of instances and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Until then instances stay in INIT (`vrrp_startup_delay`,
+    /// Until then nobody becomes master for not hearing one (`vrrp_startup_delay`,
     /// `vrrp_delay_after_boot`), as the first process has found; None: no process was
     /// there.
     pub begins: Option<Moment>,
@@ -44,8 +44,11 @@ pub struct InstanceMemory {
 /// Numbers that adverts were sent and heard with, so that none counts twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdvertNumbers {
-    /// AH: the latest number, of whoever's advert; 0 while there is none.
+    /// AH: the latest number, of whoever's advert; 0 while there is none. What is sent
+    /// next has a higher one.
     pub counter: u32,
+    /// AH: what was last heard of each sender.
+    pub heard: BTreeMap<IpAddr, u32>,
     /// `auth_hmac`: what was last signed.
     pub signed: Option<Sequence>,
     /// `auth_hmac`: what was last heard of each sender.

@@ -42,7 +42,8 @@ pub struct Router {
     log_unknown_vrids: bool,
     /// When each group wants to be woken.
     agenda: Agenda,
-    /// Until then INIT is not left.
+    /// Until then nobody becomes master for not hearing one (`vrrp_startup_delay`,
+    /// `vrrp_delay_after_boot`).
     begins: Moment,
     actions: VecDeque<Action>,
     next_id: u32,
@@ -195,7 +196,7 @@ impl Router {
     /// that may have changed it.
     fn touch(&mut self, group: usize) {
         self.take_in_rounds(group);
-        let wake = self.groups.get(group).and_then(|it| it.wake(self.begins));
+        let wake = self.groups.get(group).and_then(Group::wake);
         self.agenda.set(group, wake);
     }
 
@@ -208,7 +209,7 @@ impl Router {
         for group in self.places.of_interface(name) {
             let it = &mut self.groups[group];
             let members = it.members.len();
-            it.look(&self.interfaces, self.begins, now, &mut self.actions);
+            it.look(&self.interfaces, now, &mut self.actions);
             has_joined |= it.members.len() != members;
             // Nobody behind it has heard of what became master meanwhile.
             if after.is_some_and(|after| after.is_up) && before != after {
@@ -264,7 +265,7 @@ impl Router {
         let due: Vec<usize> = self.agenda.due(now).collect();
         for group in due {
             let it = &mut self.groups[group];
-            it.on_time(&self.interfaces, self.begins, now, &mut self.actions);
+            it.on_time(&self.interfaces, now, &mut self.actions);
             self.touch(group);
         }
         for (name, foreign) in &mut self.foreign {

@@ -325,7 +325,8 @@ pub struct Announcements {
     /// `garp_extra_if`: how often addresses on interfaces other than the instance's are
     /// announced, so that switches do not forget them; 0 is never.
     pub extra_interfaces: Duration,
-    /// `garp_extra_if all`: those on the instance's own as well.
+    /// `garp_extra_if all`: on all of these; without it on virtual MAC interfaces only,
+    /// of which there are none yet.
     pub extra_all: bool,
 }
 

@@ -323,6 +323,24 @@ fn keys_in_files() {
     assert!(load(&text).model.is_none());
 }
 
+/// What the other processes are given has no secret, and everything else.
+#[test]
+fn keys_are_for_the_process_that_signs() {
+    let text = format!(
+        "{}virtual_server 10.0.0.1 80 {{\nprotocol TCP\nreal_server 10.0.0.2 80 {{\n}}\n}}\n",
+        text_of(&format!("notify /bin/a\n{}", hmac_words("")))
+    );
+    let model = load(&text).model.expect("a model");
+    let others = model.without_vrrp();
+    let bytes = postcard::to_allocvec(&others).expect("bytes");
+    assert!(!bytes.windows(8).any(|part| part == &TEXT.as_bytes()[..8]));
+    assert_eq!(others.virtual_servers, model.virtual_servers);
+    assert_eq!(
+        (others.scripts, others.global),
+        (model.scripts, model.global)
+    );
+}
+
 /// A window is counted in whole seconds, and so is what is dumped of it.
 #[test]
 fn a_window_is_whole_seconds() {

@@ -1,10 +1,13 @@
 //! What configurations mean for VRRP and mail, and that the model, written down as a
 //! configuration, means the same again.
 
+mod addresses;
+mod announcing;
 mod behaviour;
 mod delivery;
 mod dump;
 mod keys;
+mod process;
 mod words;
 
 use ipvsd::config::diagnostic::Style;

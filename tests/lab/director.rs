@@ -148,6 +148,24 @@ impl<'lab> Director<'lab> {
             .any(|line| is_of(line, address))
     }
 
+    /// From now on it hears no advert of any kind, while it is heard.
+    pub fn deafen(&self) {
+        self.filter_adverts("-A");
+    }
+
+    pub fn undeafen(&self) {
+        self.filter_adverts("-D");
+    }
+
+    fn filter_adverts(&self, what: &str) {
+        // VRRP, and the authentication header.
+        let rules = [("iptables", 112), ("iptables", 51), ("ip6tables", 112)];
+        let lines = rules.map(|(program, protocol)| {
+            format!("{program}-legacy {what} INPUT -p {protocol} -j DROP")
+        });
+        self.sh(&lines.join("\n"));
+    }
+
     /// Starts to count the operations on this namespace's table, whoever
     /// sends them.
     pub fn watch_ipvs(&self) -> IpvsWatch {

@@ -9,8 +9,7 @@ use ipvsd::vrrp::settings::RouterSettings;
 use ipvsd::vrrp::{Priority, Router, State};
 
 use crate::bench::{
-    Bench, Did, HIGHER, LOWER, Packet, address, at, entered, facts, group, instance, ms, sent,
-    settings,
+    Bench, Did, HIGHER, LOWER, Packet, address, at, entered, facts, instance, ms, sent, settings,
 };
 
 const MASTER_DOWN: u64 = 3_609 + 1;
@@ -34,49 +33,73 @@ fn told(change: Change) -> Did {
     Did::Told(Subject::Instance("VI_0".to_owned()), change)
 }
 
+const DELAY: u64 = 4_000;
+
 #[test]
-fn a_delayed_start_waits_in_init_and_leaves_nothing_behind_meanwhile() {
-    let mut bench = started(delayed(4_000), &Memory::default(), at(0));
-    let delay = ms(4_000);
+fn a_delayed_start_is_told_and_nobody_is_master_before_its_end() {
+    let mut bench = started(delayed(DELAY), &Memory::default(), at(0));
+    let entered_backup = Change::Entered {
+        from: State::Init,
+        to: State::Backup,
+        priority: Priority(100),
+        why: Why::Start,
+    };
+    let delay = ms(DELAY);
     assert_eq!(
         bench.drain(),
         [
+            told(Change::Delayed { delay }),
             Did::Removed(0, vec![address(0, 80)]),
-            told(Change::Delayed { delay })
+            told(entered_backup),
         ]
     );
-    let report = bench.report(0);
-    assert_eq!((report.state, report.why), (State::Init, Why::Delayed));
-    // What is heard meanwhile is known and decides nothing.
-    bench.until(1_000);
-    bench.hear(0, &Packet::new(0, LOWER, 50));
-    assert!(bench.report(0).master.is_some());
-    bench.interface(0, Some(facts(0)));
-    assert_eq!(bench.until(3_999), []);
-    let did = bench.until(4_000);
-    assert_eq!(entered(&did), [("VI_0", State::Backup)]);
-    assert_eq!(entered(&bench.until(4_000 + MASTER_DOWN - 2)), []);
+    assert_eq!(bench.until(DELAY + MASTER_DOWN - 2), []);
     assert_eq!(
-        entered(&bench.until(4_000 + MASTER_DOWN)),
+        entered(&bench.until(DELAY + MASTER_DOWN)),
         [("VI_0", State::Master)]
     );
 }
 
 #[test]
-fn an_owner_waits_as_well() {
-    let mut settings = delayed(4_000);
-    settings.instances[0].priority = Priority::OWNER;
-    let mut bench = started(settings, &Memory::default(), at(0));
-    assert_eq!(sent(&bench.until(3_999)), []);
-    assert_eq!(entered(&bench.until(4_000)), [("VI_0", State::Master)]);
+fn adverts_count_while_the_start_is_delayed() {
+    // What is heard at 1 s, and when it is master after that.
+    for (priority, becomes_master) in [
+        (200, DELAY + MASTER_DOWN),
+        (50, DELAY + MASTER_DOWN),
+        // The skew, from the end of the delay.
+        (0, DELAY + 610),
+    ] {
+        let mut bench = started(delayed(DELAY), &Memory::default(), at(0));
+        bench.until(1_000);
+        bench.hear(0, &Packet::new(0, LOWER, priority));
+        let is_master = priority > 0;
+        assert_eq!(bench.report(0).master.is_some(), is_master);
+        assert_eq!(entered(&bench.until(becomes_master - 2)), [], "{priority}");
+        bench.until(becomes_master);
+        assert_eq!(bench.state(0), State::Master, "{priority}");
+    }
 }
 
 #[test]
-fn a_fault_is_looked_for_after_the_delay() {
-    let mut bench = started(delayed(4_000), &Memory::default(), at(0));
+fn an_owner_is_master_at_the_end_of_the_delay() {
+    let mut settings = delayed(DELAY);
+    settings.instances[0].priority = Priority::OWNER;
+    let mut bench = started(settings, &Memory::default(), at(0));
+    bench.until(1_000);
+    bench.hear(0, &Packet::new(0, LOWER, 254));
+    assert_eq!(sent(&bench.until(DELAY - 1)), []);
+    assert_eq!(entered(&bench.until(DELAY)), [("VI_0", State::Master)]);
+}
+
+#[test]
+fn a_fault_and_its_end_do_not_end_a_delay() {
+    let mut bench = started(delayed(DELAY), &Memory::default(), at(0));
+    bench.drain();
     bench.interface(0, None);
-    assert_eq!(entered(&bench.until(3_999)), []);
-    assert_eq!(entered(&bench.until(4_000)), [("VI_0", State::Fault)]);
+    assert_eq!(entered(&bench.until(1_000)), [("VI_0", State::Fault)]);
+    bench.interface(0, Some(facts(0)));
+    assert_eq!(entered(&bench.drain()), [("VI_0", State::Backup)]);
+    assert_eq!(entered(&bench.until(DELAY + MASTER_DOWN - 2)), []);
 }
 
 #[test]
@@ -85,70 +108,60 @@ fn after_boot_counts_from_boot() {
     let mut settings = delayed(500);
     settings.delay_after_boot = Duration::from_secs(1_002);
     let mut bench = started(settings.clone(), &Memory::default(), at(0));
-    assert_eq!(entered(&bench.until(1_999)), []);
-    assert_eq!(entered(&bench.until(2_000)), [("VI_0", State::Backup)]);
+    bench.until(2_000 + MASTER_DOWN - 2);
+    assert_eq!(bench.state(0), State::Backup);
+    bench.until(2_000 + MASTER_DOWN);
+    assert_eq!(bench.state(0), State::Master);
     // Long after boot there is no delay any more.
     settings.startup_delay = Duration::ZERO;
     let mut bench = started(settings, &Memory::default(), at(10_000));
-    assert_eq!(entered(&bench.drain()), [("VI_0", State::Backup)]);
+    bench.until(10_000 + MASTER_DOWN);
+    assert_eq!(bench.state(0), State::Master);
 }
 
 #[test]
 fn a_process_that_is_killed_does_not_begin_the_delay_anew() {
-    let mut bench = started(delayed(4_000), &Memory::default(), at(0));
+    let mut bench = started(delayed(DELAY), &Memory::default(), at(0));
     bench.until(3_000);
     let memory = bench.router.memory();
-    let mut bench = started(delayed(4_000), &memory, at(3_500));
-    assert_eq!(entered(&bench.until(3_999)), []);
-    assert_eq!(entered(&bench.until(4_000)), [("VI_0", State::Backup)]);
-    bench.until(4_000 + MASTER_DOWN);
+    let mut bench = started(delayed(DELAY), &memory, at(3_500));
+    // Nor tells of it again.
+    assert_eq!(
+        bench.until(DELAY + MASTER_DOWN - 2),
+        [Did::Removed(0, vec![address(0, 80)])]
+    );
+    bench.until(DELAY + MASTER_DOWN);
+    assert_eq!(bench.state(0), State::Master);
 
     // And a master resumes at once.
     let memory = bench.router.memory();
     let now = bench.now + ms(500);
-    let mut bench = started(delayed(4_000), &memory, now);
+    let mut bench = started(delayed(DELAY), &memory, now);
     assert_eq!(bench.drain()[0], Did::Sent(0, 100));
     assert_eq!(bench.state(0), State::Master);
 }
 
 #[test]
-fn a_reload_delays_nothing() {
+fn a_reload_neither_begins_a_delay_nor_ends_one() {
     let mut bench = started(delayed(0), &Memory::default(), at(0));
     bench.until(MASTER_DOWN);
-    bench.router.reload(delayed(4_000), bench.now);
+    bench.router.reload(delayed(DELAY), bench.now);
     assert_eq!(bench.drain(), []);
     assert_eq!(bench.state(0), State::Master);
-    // Nor does it end a delay.
-    let mut bench = started(delayed(4_000), &Memory::default(), at(0));
-    bench.drain();
+    // What is new then is not delayed.
+    let mut settings = delayed(DELAY);
+    settings.instances.push(instance(1));
+    bench.router.reload(settings, bench.now);
+    bench.interface(1, Some(facts(1)));
+    bench.until(2 * MASTER_DOWN);
+    assert_eq!(bench.state(1), State::Master);
+
+    let mut bench = started(delayed(DELAY), &Memory::default(), at(0));
     bench.until(1_000);
     bench.router.reload(delayed(0), bench.now);
-    assert_eq!(entered(&bench.until(3_999)), []);
-    assert_eq!(entered(&bench.until(4_000)), [("VI_0", State::Backup)]);
-}
-
-/// A newcomer whose interface is not known must not keep the others awake.
-#[test]
-fn a_delay_that_is_over_does_not_wake_who_waits_for_an_interface() {
-    let mut bench = started(delayed(4_000), &Memory::default(), at(0));
-    bench.drain();
-    let mut settings = delayed(4_000);
-    settings.instances.push(instance(1));
-    settings.groups = vec![group(&[0, 1])];
-    bench.router.reload(settings, bench.now);
-    bench.until(10_000);
-    assert_eq!((bench.state(0), bench.router.wake()), (State::Init, None));
-    bench.interface(1, Some(facts(1)));
-    assert_eq!(bench.state(0), State::Backup);
-}
-
-#[test]
-fn a_stop_ends_a_delay() {
-    let mut bench = started(delayed(4_000), &Memory::default(), at(0));
-    bench.drain();
-    let did = bench.stop();
-    assert_eq!(sent(&did), []);
-    assert_eq!(bench.router.wake(), None);
+    assert_eq!(entered(&bench.until(DELAY + MASTER_DOWN - 2)), []);
+    bench.until(DELAY + MASTER_DOWN);
+    assert_eq!(bench.state(0), State::Master);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use ipvsd::vrrp::settings::InstanceSettings;
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Version};
 
 use crate::bench::{
-    Bench, Did, GROUP, GROUP_6, HIGHER, HIGHER_6, LOWER, Packet, VIRTUAL_6, address, at, entered,
-    facts, instance, ms, sent,
+    Bench, Did, GROUP, GROUP_6, HIGHER, HIGHER_6, Packet, VIRTUAL_6, address, at, entered, facts,
+    instance, ms, sent,
 };
 
 /// Version 3: 3 s and the skew of priority 100, (256 - 100) / 256 of the interval.
@@ -259,7 +259,7 @@ fn a_stream_of_priority_0_does_not_delay_a_takeover() {
     for tenth in 0..20 {
         let did = bench.until(tenth * 100);
         entries.extend(entered(&did).iter().map(|(_, state)| (tenth, *state)));
-        bench.hear(0, &Packet::new(0, LOWER, 0));
+        bench.hear(0, &Packet::new(0, HIGHER, 0));
     }
     // 0.61 s after the first one.
     assert_eq!(entries, [(7, State::Master)]);

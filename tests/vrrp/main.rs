@@ -5,6 +5,7 @@ mod addresses;
 mod announcing;
 mod bench;
 mod captured;
+mod corpus;
 mod delays;
 mod drops;
 mod faults;

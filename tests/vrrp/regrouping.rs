@@ -58,6 +58,25 @@ fn a_member_whose_master_has_gone_joins_the_masters() {
     );
 }
 
+/// One that was heard long ago holds nobody back: in its group the member had to wait
+/// for another one.
+#[test]
+fn a_member_that_was_ready_in_another_group_joins_the_masters() {
+    let before = vec![group(&[1, 2])];
+    let mut bench = Bench::new(instances(&[0, 1, 2]), before);
+    bench.hear(1, &Packet::new(1, HIGHER, 200));
+    for second in 1..=5 {
+        bench.until(second * 1_000);
+        bench.hear(2, &Packet::new(2, HIGHER, 200));
+    }
+    bench.drain();
+    assert!(bench.report(1).master.is_some());
+    bench.reload(instances(&[0, 1, 2]), vec![group(&[0, 1])]);
+    assert_eq!(sent(&bench.drain()), [(1, 100)]);
+    assert_eq!(bench.state(1), State::Master);
+    assert_eq!(bench.state(2), State::Backup);
+}
+
 #[test]
 fn a_lower_master_is_taken_over_from_as_the_member_would_have_done() {
     for (preempt, state) in [(true, State::Master), (false, State::Backup)] {

@@ -10,7 +10,7 @@ use ipvsd::vrrp::settings::{Delivery, InstanceSettings, Unicast};
 use ipvsd::vrrp::{InterfaceFacts, Priority, State};
 
 use crate::bench::{
-    Bench, OWN_6, VIRTUAL_6, address, at, entered, facts, instance, instance_6, own, sent,
+    Bench, HIGHER, OWN_6, VIRTUAL_6, address, at, entered, facts, instance, instance_6, own, sent,
 };
 
 const MASTER_DOWN: u64 = 3_609 + 1;
@@ -85,10 +85,21 @@ fn the_configured_address_is_sent_from_wherever_it_stands() {
     assert_eq!(source(&mut bench(settings, facts)), IpAddr::from(GLOBAL));
 }
 
+fn unicast(peers: &[IpAddr]) -> InstanceSettings {
+    InstanceSettings {
+        delivery: Delivery::Unicast(Unicast {
+            peers: peers.iter().copied().map(crate::places::peer).collect(),
+            ttl: 255,
+            check_source: false,
+        }),
+        ..instance(0)
+    }
+}
+
 #[test]
-fn a_configured_address_that_is_missing_is_a_fault_until_it_comes() {
+fn a_unicast_address_that_is_missing_is_a_fault_until_it_comes() {
     let source: IpAddr = [10, 0, 0, 7].into();
-    let mut settings = instance(0);
+    let mut settings = unicast(&[HIGHER.into()]);
     settings.source = Some(source);
     let mut bench = bench(settings, facts(0));
     assert_eq!(entered(&bench.drain()), [("VI_0", State::Fault)]);
@@ -105,6 +116,22 @@ fn a_configured_address_that_is_missing_is_a_fault_until_it_comes() {
     let did = bench.drain();
     assert_eq!(sent(&did), [(0, 0)]);
     assert_eq!(entered(&did), [("VI_0", State::Fault)]);
+}
+
+/// As keepalived does it; some hide the sender so.
+#[test]
+fn a_multicast_address_is_sent_from_wherever_it_is() {
+    let elsewhere: IpAddr = [10, 9, 9, 9].into();
+    let mut settings = instance(0);
+    settings.source = Some(elsewhere);
+    assert_eq!(source(&mut bench(settings.clone(), facts(0))), elsewhere);
+    // Not while the kernel still asks whether somebody else has it.
+    let mut tentative = with_addresses(&[own(0).into(), elsewhere]);
+    tentative.unusable = vec![elsewhere];
+    let mut bench = bench(settings, tentative);
+    assert_eq!(entered(&bench.drain()), [("VI_0", State::Fault)]);
+    bench.interface(0, Some(facts(0)));
+    assert_eq!(entered(&bench.drain()), [("VI_0", State::Backup)]);
 }
 
 /// The owner has no address but the virtual one, and may be told to use that.
@@ -124,19 +151,10 @@ fn an_owner_sends_from_the_virtual_address_that_is_its_own() {
 
 #[test]
 fn unicast_without_peers_is_a_fault_until_there_are_some() {
-    let unicast = |peers: Vec<IpAddr>| {
-        let mut settings = instance(0);
-        settings.delivery = Delivery::Unicast(Unicast {
-            peers: peers.into_iter().map(crate::places::peer).collect(),
-            ttl: 255,
-            check_source: false,
-        });
-        settings
-    };
-    let mut bench = bench(unicast(vec![]), facts(0));
+    let mut bench = bench(unicast(&[]), facts(0));
     assert_eq!(entered(&bench.drain()), [("VI_0", State::Fault)]);
     assert_eq!(why(&bench), Why::NoPeers);
-    bench.reload(vec![unicast(vec![[10, 0, 0, 6].into()])], vec![]);
+    bench.reload(vec![unicast(&[HIGHER.into()])], vec![]);
     assert_eq!(entered(&bench.drain()), [("VI_0", State::Backup)]);
     assert_eq!(why(&bench), Why::Reload);
 }

@@ -352,3 +352,15 @@ fn one_that_is_preempted_is_not_told_of() {
     assert!(!bench.drain().iter().any(|did| matches!(did, Did::Told(..))));
     assert_eq!(bench.report(0).counters.announcements, 5 + 5);
 }
+
+/// The good-bye of the old master overtaken by the first advert of the next one.
+#[test]
+fn a_good_bye_that_comes_in_late_is_nothing_to_go_by() {
+    let mut bench = Bench::new(vec![instance(0)], vec![]);
+    let next = Packet::new(0, HIGHER, 200);
+    bench.hear(0, &next);
+    bench.hear(0, &Packet::new(0, LOWER, 0));
+    // The skew is 609 ms, the master-down interval 3.6 s.
+    assert_eq!(entered(&bench.until(3_600)), [("VI_0", State::Backup)]);
+    assert_eq!(entered(&bench.until(3_610)), [("VI_0", State::Master)]);
+}

@@ -1,5 +1,6 @@
 //! `global_defs`: how the vrrp process is scheduled and kept in memory.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Lower;
@@ -123,13 +124,14 @@ impl Lower<'_, '_> {
             self.missing_value(id, "the number of a processor");
             return;
         }
+        let mut seen = HashSet::new();
         let mut processors = Vec::new();
         for word in words {
             let Some(number) = self.number(*word, 0..=MOST_PROCESSOR) else {
                 continue;
             };
             let number = number as u16;
-            if !processors.contains(&number) {
+            if seen.insert(number) {
                 processors.push(number);
             }
         }

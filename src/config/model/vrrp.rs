@@ -20,6 +20,20 @@ pub struct VrrpGlobal {
 }
 
 impl Model {
+    /// The same without instances and groups, for processes that have no use for them:
+    /// passwords and keys are in the one process that signs with them.
+    pub fn without_vrrp(&self) -> Model {
+        Model {
+            files: self.files.clone(),
+            global: self.global.clone(),
+            virtual_servers: self.virtual_servers.clone(),
+            vrrp_instances: Vec::new(),
+            vrrp_sync_groups: Vec::new(),
+            interfaces: Vec::new(),
+            scripts: self.scripts.clone(),
+        }
+    }
+
     /// All that the vrrp process is to know.
     pub fn router_settings(&self) -> RouterSettings {
         let VrrpGlobal {

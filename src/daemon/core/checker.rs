@@ -46,7 +46,7 @@ impl Core {
         self.tell_started::<Checker>(pid, cause.clone());
         self.checker.send(&ToChecker::Start(Box::new(Start {
             generation: self.generation,
-            model: Model::clone(&self.model),
+            model: self.model.without_vrrp(),
             owned: owned.clone(),
             memory: self.memory.clone(),
             cause,
@@ -58,7 +58,7 @@ impl Core {
     pub(super) fn reload_checker(&mut self, cause: Cause) {
         let generation = self.generation;
         if self.checker.working().is_some() {
-            let model = Box::new(Model::clone(&self.model));
+            let model = Box::new(self.model.without_vrrp());
             self.checker.send(&ToChecker::Reload { generation, model });
         } else if !self.checker.is_there() && !self.checker.is_pausing() {
             self.start_checker(cause);

@@ -88,11 +88,17 @@ impl VrrpProcess {
         }
         // After what has come of it: then nothing more comes of the one before, and
         // nothing of it is left behind, whatever happens to this process.
-        if self.kernel.is_in_step()
+        if self.unready.is_some()
+            && self.kernel.is_in_step()
             && self.listeners.is_settled()
             && self.operations.being_removed().next().is_none()
             && let Some(generation) = self.unready.take()
         {
+            // Instances may have other names now, with nothing to be told of.
+            core.send(&FromVrrp::Changed {
+                memory: self.router.memory(),
+                told: Vec::new(),
+            });
             core.send(&FromVrrp::Ready { generation });
         }
         if !self.new_adverts.is_empty() {

@@ -8,9 +8,10 @@ use super::worker::Report;
 use crate::moment::Moment;
 use crate::vrrp::Input;
 
-/// While an operation of our own is under way, how long to gather what has become of
-/// interfaces before it is told.
-const PAUSE: Duration = Duration::from_millis(2);
+/// While an operation of our own is under way, how long to leave news of interfaces
+/// unread: each of hundreds of addresses that are added is one. What else has happened
+/// to an interface waits as long.
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl VrrpProcess {
     /// Links, addresses, and what the worker has done.
@@ -18,20 +19,23 @@ impl VrrpProcess {
         while let Some(report) = self.worker.try_next() {
             self.reports.push(report);
         }
-        let has_changed = |report: &Report| matches!(report, Report::Changed { .. });
+        let has_changed = |report: &Report| matches!(report, Report::Changed(_));
         if self.reports.iter().any(has_changed) {
             // An address must not be missing only because the news of it has not been
             // read yet.
             self.kernel.read_all(&self.worker)?;
-        } else {
+        } else if !self.is_gathering(now) {
             self.kernel.read(&self.worker)?;
+            if !self.kernel.has_more() {
+                self.kernel_read = now;
+            }
         }
         let mut changed = Vec::new();
         let was_in_step = self.kernel.is_in_step();
         let mut has_snapshot = false;
         for report in std::mem::take(&mut self.reports) {
             match report {
-                Report::Changed { .. } => changed.push(report),
+                Report::Changed(done) => changed.extend(done),
                 Report::Dumped(Ok(snapshot)) => {
                     self.kernel.on_snapshot(snapshot, &self.worker)?;
                     has_snapshot = true;
@@ -51,22 +55,14 @@ impl VrrpProcess {
         }
         if !was_in_step && !has_snapshot {
             // Nothing is known for sure; what has been done waits for that too.
-            self.reports = changed;
+            if !changed.is_empty() {
+                self.reports.push(Report::Changed(changed));
+            }
             return Ok(());
         }
-        // Each of hundreds of addresses that we add ourselves is news.
-        let is_our_own = !self.operations.is_empty() && changed.is_empty();
-        if is_our_own && self.interfaces_told.is_some_and(|told| now < told + PAUSE) {
-            self.interfaces_wait = true;
-            return Ok(());
-        }
-        self.interfaces_told = Some(now);
-        self.interfaces_wait = false;
         self.tell_of_interfaces(now);
-        for report in changed {
-            if let Report::Changed { ticket, refused } = report
-                && let Some(ended) = self.operations.end(ticket, refused)
-            {
+        for done in changed {
+            if let Some(ended) = self.operations.end(done.ticket, done.refused) {
                 let done = Input::AddressesDone {
                     instance: ended.instance,
                     failed: ended.failed,
@@ -77,10 +73,14 @@ impl VrrpProcess {
         Ok(())
     }
 
-    /// When what has been gathered is to be told.
+    /// Whether news of interfaces are left unread for now.
+    pub(super) fn is_gathering(&self, now: Moment) -> bool {
+        self.interfaces_wake().is_some_and(|wake| now < wake)
+    }
+
+    /// Until when that is so, or has been.
     pub(super) fn interfaces_wake(&self) -> Option<Moment> {
-        self.interfaces_wait
-            .then(|| self.interfaces_told.unwrap_or_default() + PAUSE)
+        (!self.operations.is_empty()).then(|| self.kernel_read + PAUSE)
     }
 
     /// Everything that is known, to a router that knows nothing.

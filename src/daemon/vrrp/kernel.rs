@@ -73,12 +73,15 @@ impl Kernel {
         self.resync.is_none()
     }
 
-    /// Takes in some of what was told. Where something was lost, everything is asked
-    /// for anew.
+    /// Takes in some of what was told, if the runtime has seen that there is something.
+    /// Where something was lost, everything is asked for anew.
     ///
     /// # Errors
     /// Where the connection fails.
     pub fn read(&mut self, worker: &Worker) -> io::Result<()> {
+        if !self.more && !self.watch.is_readable() {
+            return Ok(());
+        }
         self.read_most(AT_ONCE, worker)
     }
 

@@ -79,9 +79,8 @@ struct VrrpProcess {
     known: BTreeMap<String, Option<InterfaceFacts>>,
     /// Interfaces that it is to be told of.
     untold: BTreeSet<String>,
-    /// When it was last told of any, and whether there is something new for it.
-    interfaces_told: Option<Moment>,
-    interfaces_wait: bool,
+    /// When the news of them were last read to their end.
+    kernel_read: Moment,
     wall_clock: WallClockWatch,
     /// What came back from the worker before all that was told had been read.
     reports: Vec<Report>,
@@ -172,8 +171,7 @@ impl VrrpProcess {
             alarm,
             known: BTreeMap::new(),
             untold: BTreeSet::new(),
-            interfaces_told: None,
-            interfaces_wait: false,
+            kernel_read: Moment::default(),
             wall_clock,
             reports: Vec::new(),
             told: Vec::new(),
@@ -195,6 +193,7 @@ impl VrrpProcess {
         loop {
             self.turn()?;
             self.tell(core);
+            let is_gathering = self.is_gathering(clock::now());
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             self.alarm
                 .set(self.wake())
@@ -221,7 +220,7 @@ impl VrrpProcess {
                     Some(report) => reports.push(report),
                     None => return Err("the thread that speaks to the kernel has ended".into()),
                 },
-                ready = kernel.readable() => ready.map_err(|error| error.to_string())?,
+                ready = kernel.readable(), if !is_gathering => ready.map_err(|error| error.to_string())?,
                 () = std::future::poll_fn(|context| listeners.poll_readable(context)) => {}
                 gone_off = alarm.gone_off() => gone_off.map_err(|error| error.to_string())?,
                 // Lets the runtime look at what has come in meanwhile.

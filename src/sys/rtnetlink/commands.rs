@@ -21,9 +21,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Room for the answers to a batch, and for large parts of a dump.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// How many requests go out at once. Their answers are small, and whoever else wants to
-/// change something gets a turn between two batches.
-const BATCH: usize = 64;
+/// How many requests go out at once. Of these only the last one is answered if nothing
+/// is refused. Whoever else wants to change something gets a turn between any two.
+const BATCH: usize = 256;
 
 /// How often a dump is begun again because something has changed meanwhile. After that
 /// it is taken as it is: the news of the changes come by the other connection.
@@ -102,6 +102,7 @@ impl Commands {
             // The kernel does all of one message before it lets go of us: whoever kills
             // this process leaves the setting as it was.
             let mut requests = Vec::new();
+            let mut last = 0;
             for interface in &set {
                 let seq = self.next_seq();
                 encode::promote_secondaries(*interface, true, seq, &mut requests);
@@ -109,6 +110,7 @@ impl Commands {
             let first = self.seq.wrapping_add(1);
             for index in batch {
                 let seq = self.next_seq();
+                last = requests.len();
                 match &changes.changes[*index] {
                     AddressChange::Add(address) => encode::add_address(address, seq, &mut requests),
                     AddressChange::Remove(address) => {
@@ -118,12 +120,13 @@ impl Commands {
             }
             for interface in &set {
                 let seq = self.next_seq();
+                last = requests.len();
                 encode::promote_secondaries(*interface, false, seq, &mut requests);
             }
-            let mut left = batch.len() + 2 * set.len();
+            encode::ask_for_answer(&mut requests[last..]);
+            let last = self.seq;
             self.exchange(&requests, |frame| {
                 if let Body::End(errno, words) = frame.body {
-                    left -= 1;
                     let place = frame.seq.wrapping_sub(first) as usize;
                     let refusal = Refusal {
                         errno: Errno::from_raw(errno),
@@ -139,7 +142,7 @@ impl Commands {
                         ),
                     }
                 }
-                Ok(left == 0)
+                Ok(frame.seq == last)
             })?;
         }
         refused.retain(|index, refusal| !is_fine(&changes.changes[*index], refusal.errno));

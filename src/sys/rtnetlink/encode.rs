@@ -1,4 +1,5 @@
-//! From what is wanted to the bytes of a netlink message, each with NLM_F_ACK.
+//! From what is wanted to the bytes of a netlink message. A change is answered where it
+//! is refused, or with [`ask_for_answer`] in any case.
 
 use rtnetlink::packet_core::{
     DefaultNla, Emitable, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE,
@@ -40,14 +41,14 @@ pub(super) fn add_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
             attributes.push(AddressAttribute::CacheInfo(lifetime));
         }
     }
-    let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+    let flags = NLM_F_CREATE | NLM_F_REPLACE;
     push(RouteNetlinkMessage::NewAddress(message), flags, seq, into);
 }
 
 /// RTM_DELADDR.
 pub(super) fn remove_address(address: &Address, seq: u32, into: &mut Vec<u8>) {
     let message = RouteNetlinkMessage::DelAddress(bare(address));
-    push(message, NLM_F_ACK, seq, into);
+    push(message, 0, seq, into);
 }
 
 /// RTM_SETLINK: net.ipv4.conf.IF.promote_secondaries, without a file in /proc.
@@ -63,7 +64,7 @@ pub(super) fn promote_secondaries(interface: u32, on: bool, seq: u32, into: &mut
     message.attributes = vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet(vec![
         AfSpecInet::Other(inet_conf),
     ])])];
-    push(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, seq, into);
+    push(RouteNetlinkMessage::SetLink(message), 0, seq, into);
 }
 
 /// RTM_GETLINK for one interface.
@@ -84,6 +85,14 @@ pub(super) fn dump_links(seq: u32, into: &mut Vec<u8>) {
 pub(super) fn dump_addresses(seq: u32, into: &mut Vec<u8>) {
     let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
     push(message, NLM_F_DUMP, seq, into);
+}
+
+/// Gives the message that begins here NLM_F_ACK.
+pub(super) fn ask_for_answer(message: &mut [u8]) {
+    // nlmsg_flags of struct nlmsghdr
+    if let Some(Ok(flags)) = message.get_mut(6..8).map(<&mut [u8; 2]>::try_from) {
+        *flags = (u16::from_ne_bytes(*flags) | NLM_F_ACK).to_ne_bytes();
+    }
 }
 
 /// What identifies an address.

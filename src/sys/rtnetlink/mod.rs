@@ -52,13 +52,13 @@ pub struct Address {
     pub is_unusable: bool,
 }
 
+/// What makes an address the same one for the kernel, on one interface: the address, the
+/// bits of its mask and its other end.
+type AddressKey = (IpAddr, u8, IpAddr);
+
 impl Address {
-    /// Whether the kernel takes the two for one and the same.
-    pub fn is_same(&self, other: &Address) -> bool {
-        self.interface == other.interface
-            && self.address == other.address
-            && self.prefix == other.prefix
-            && self.peer == other.peer
+    fn key(&self) -> AddressKey {
+        (self.address, self.prefix, self.peer)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
+use std::task::{Context, Waker};
 
 use nix::errno::Errno;
 use nix::sys::socket::{NetlinkAddr, recvfrom};
@@ -71,6 +72,13 @@ impl Watch {
             // What is there stays there: `read` says when it is all.
             ready.retain_ready();
         })
+    }
+
+    /// Whether there may be something to be read, as far as the runtime has asked the
+    /// kernel.
+    pub fn is_readable(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.socket.poll_read_ready(&mut context).is_ready()
     }
 
     /// Hands out what has been told, at most `most` messages of the kernel's. Never

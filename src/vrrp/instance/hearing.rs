@@ -91,11 +91,12 @@ impl Instance {
         if matches!(self.expected, Why::MasterStopped { .. }) {
             return;
         }
+        let latest = self.earliest(now) + wait;
         self.timer = self.timer.map(|timer| {
             if wait > waited {
                 timer + (wait - waited)
             } else {
-                timer.min(now + wait)
+                timer.min(latest)
             }
         });
     }
@@ -103,13 +104,20 @@ impl Instance {
     /// A backup hears an advert (RFC 3768 section 6.4.2).
     pub fn hear_as_backup(&mut self, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
         let master = heard.address;
+        let is_release = heard.priority == Priority::RELEASE;
+        // A good-bye that comes in behind the first advert of the next master is nothing
+        // to go by, nor is anybody's who was not master.
+        if is_release && self.master.is_some_and(|known| known.address != master) {
+            return;
+        }
         self.note_master(heard, now);
-        if heard.priority == Priority::RELEASE {
+        if is_release {
             self.expected = Why::MasterStopped { master };
             // Never later than before: whoever says so again and again would keep it
             // waiting.
             let skew = skew_time(&self.settings, self.master_interval());
-            self.timer = self.timer.map(|timer| timer.min(now + skew));
+            let latest = self.earliest(now) + skew;
+            self.timer = self.timer.map(|timer| timer.min(latest));
             return;
         }
         match self.meaning(heard, now) {

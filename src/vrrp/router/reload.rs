@@ -76,7 +76,7 @@ impl Router {
                 None => {
                     let id = InstanceId(self.next_id);
                     self.next_id += 1;
-                    let mut instance = Instance::new(id, settings, now);
+                    let mut instance = Instance::new(id, settings, self.begins, now);
                     if is_reload {
                         instance.beginning = Why::Reload;
                     }
@@ -120,7 +120,7 @@ impl Router {
 
         self.tell_wall_clock();
         for group in &mut self.groups {
-            group.look(&self.interfaces, self.begins, now, &mut self.actions);
+            group.look(&self.interfaces, now, &mut self.actions);
             group.tell_names(now, &mut self.actions);
         }
         self.adopt_pacing(&pacing, announcements);

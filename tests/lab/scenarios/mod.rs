@@ -16,6 +16,7 @@ mod processes;
 mod reload;
 mod seeds;
 mod serving;
+mod status;
 mod timing;
 mod vrrp_bad_input;
 mod vrrp_process;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Scenario> {
         reload::ALL,
         seeds::ALL,
         serving::ALL,
+        status::ALL,
         timing::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,

@@ -7,13 +7,30 @@ use ipvsd::vrrp::settings::VirtualAddress;
 use ipvsd::vrrp::{InstanceId, State};
 
 use super::judge::{Verdict, states};
-use super::node::Incoming;
+use super::node::{Incoming, Packet};
 use super::plan::{MILLISECOND, Time};
 use super::world::{BOOT, Event, World};
 use crate::bench::ip;
 
 /// How late at most netlink tells of a change.
 const NETLINK: Time = 10 * MILLISECOND;
+
+/// An advert as others receive it.
+fn packet(advert: &Advert) -> Packet {
+    let (octets, ttl) = match (&advert.content, advert.source, advert.destination) {
+        (Content::Message { octets, ttl }, IpAddr::V4(source), IpAddr::V4(destination)) => {
+            (ip(source, destination, *ttl, octets), *ttl)
+        }
+        (Content::Message { octets, ttl }, ..) => (octets.clone(), *ttl),
+        (Content::Datagram(octets), ..) => (octets.clone(), octets[8]),
+    };
+    Packet {
+        source: advert.source,
+        destination: advert.destination,
+        ttl,
+        octets,
+    }
+}
 
 impl World {
     /// Does what a router wants done, and sets its alarm.
@@ -85,26 +102,22 @@ impl World {
         if priority > 0 {
             self.judge.advert(node, segment, self.now)?;
         }
-        let IpAddr::V4(destination) = advert.destination else {
-            return Err(format!("{node} sends to {}", advert.destination));
-        };
-        let Content::Message { octets, ttl } = &advert.content else {
-            return Err(format!("{node} sends {advert:?}"));
-        };
-        let datagram = ip(source, destination, *ttl, octets);
+        let packet = packet(advert);
         for to in 0..self.nodes.len() {
-            if to == node && !self.plan.loops {
+            let is_meant = advert.destination.is_multicast()
+                || self.nodes[to].source(segment) == advert.destination;
+            if !is_meant || (to == node && !self.plan.loops) {
                 continue;
             }
             for delay in self
                 .network
                 .deliveries(&self.plan, &mut self.random, segment, node, to)
             {
-                let datagram = datagram.clone();
+                let packet = packet.clone();
                 let deliver = Event::Deliver {
                     node: to,
                     segment,
-                    datagram,
+                    packet,
                 };
                 self.at(self.now + delay, deliver);
             }

@@ -2,8 +2,9 @@
 
 use ipvsd::vrrp::State;
 
+use super::dialect::Security;
 use super::node::Node;
-use super::plan::{MILLISECOND, Plan, SECOND, Time};
+use super::plan::{MILLISECOND, NodePlan, Plan, SECOND, Time};
 
 /// A breach, in words.
 pub type Verdict = Result<(), String>;
@@ -30,10 +31,14 @@ impl Bounds {
         let interval = plan.interval();
         let slack = 2 * plan.lateness + 20 * MILLISECOND;
         // Priorities change: the lowest of all.
-        let master_down = 3 * interval + SECOND;
+        let master_down = plan.master_down();
         let delay = plan.longest(|settings| settings.preempt_delay);
         let whole = plan.heals + plan.bad_delay + slack;
-        let calm = whole + interval + plan.good_delay + slack;
+        let mut calm = whole + interval + plan.good_delay + slack + plan.dialect.disbelief();
+        if plan.dialect.security == Security::Header {
+            // One whose numbers are behind is heard when it has heard the other.
+            calm += 2 * interval + 2 * plan.good_delay;
+        }
         let collisions = if plan.is_grouped {
             // Each round at most a master-down interval and 16 intervals; the first
             // ones are shorter, and few have a second.
@@ -41,7 +46,7 @@ impl Bounds {
         } else {
             0
         };
-        let settled = calm + master_down + collisions + slack;
+        let settled = calm + plan.startup_delay() + master_down + collisions + slack;
         let stable = settled + interval + delay + master_down + plan.good_delay + slack;
         Bounds {
             whole,
@@ -60,7 +65,8 @@ pub struct Judge {
     is_grouped: bool,
     /// How long two may be masters while one takes over from the other.
     handover: Time,
-    interval: Time,
+    /// Of each router, by segment.
+    intervals: Vec<Vec<Time>>,
     /// Who may not change any more once everything is stable.
     pub watch: Watch,
 }
@@ -98,7 +104,7 @@ impl Judge {
             segments: vec![segment; plan.segments],
             is_grouped: plan.is_grouped,
             handover: plan.good_delay + bounds.slack,
-            interval: plan.interval(),
+            intervals: plan.nodes.iter().map(intervals).collect(),
             watch: Watch::All,
         }
     }
@@ -151,7 +157,7 @@ impl Judge {
 
     /// An advert with a priority above 0 has been sent.
     pub fn advert(&mut self, node: usize, segment: usize, now: Time) -> Verdict {
-        let latest = self.interval + self.bounds.slack;
+        let latest = self.intervals[node][segment] + self.bounds.slack;
         let segment = &mut self.segments[segment];
         if let Some(last) = segment.last_advert[node].filter(|_| segment.masters[node])
             && now > last + latest
@@ -160,6 +166,12 @@ impl Judge {
         }
         segment.last_advert[node] = Some(now);
         Ok(())
+    }
+
+    /// The shortest advert interval of a router.
+    pub fn shortest_interval(&self, node: usize) -> Time {
+        let all = self.intervals[node].iter();
+        all.copied().min().unwrap_or(SECOND)
     }
 
     /// A router stands still: its adverts are late for a reason.
@@ -206,7 +218,7 @@ impl Judge {
             };
             self.is_right_one(at, master, nodes)?;
             let last = segment.last_advert[master];
-            if last.is_none_or(|last| now > last + self.interval + self.bounds.slack) {
+            if last.is_none_or(|last| now > last + self.intervals[master][at] + self.bounds.slack) {
                 return Err(format!("master {master} of segment {at} is silent"));
             }
             // What was announced while packets were lost may never have been put right:
@@ -245,6 +257,12 @@ impl Judge {
         }
         Ok(())
     }
+}
+
+fn intervals(node: &NodePlan) -> Vec<Time> {
+    let all = node.instances.iter();
+    all.map(|settings| settings.advert_interval.as_duration().as_micros() as Time)
+        .collect()
 }
 
 fn check_crowd(segment: usize, since: Time, until: Time, most: Time) -> Verdict {
@@ -287,6 +305,9 @@ pub fn states(router: &ipvsd::vrrp::Router) -> Vec<State> {
 /// How long a master that has stopped, or died, leaves its segments without one.
 /// Reloads may have changed priorities: the lowest of all waits longest.
 pub fn gap(plan: &Plan, has_released: bool, bounds: &Bounds) -> Time {
-    let longest = SECOND + if has_released { 0 } else { 3 * plan.interval() };
+    let longest = match has_released {
+        true => plan.skew(),
+        false => plan.master_down(),
+    };
     longest + plan.good_delay + bounds.slack
 }

@@ -2,12 +2,13 @@
 
 use ipvsd::vrrp::Router;
 use ipvsd::vrrp::memory::Memory;
+use ipvsd::vrrp::settings::HmacMode;
 
+use super::dialect::Security;
 use super::judge::{self, Verdict, Watch, held_by_masters};
 use super::node::Incoming;
 use super::plan::{self, MILLISECOND, SECOND, Time};
 use super::world::{Event, World};
-use crate::bench::settings;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Mishap {
@@ -24,8 +25,10 @@ pub enum Mishap {
     Stop,
     /// Another program removes a virtual address.
     Disturb,
-    /// Other priorities.
+    /// Other priorities, and another key or mode of signatures.
     Reload,
+    /// Somebody sets the wall clock.
+    ClockStep,
 }
 
 /// The last act, in a network that is whole.
@@ -60,6 +63,8 @@ impl World {
             Mishap::Disturb,
             Mishap::Disturb,
             Mishap::Reload,
+            Mishap::ClockStep,
+            Mishap::ClockStep,
         ])
     }
 
@@ -118,6 +123,7 @@ impl World {
                 self.facts_change(node, segment);
             }
             Mishap::Reload => return self.reload(node),
+            Mishap::ClockStep => self.step_clock(node),
         }
         Ok(())
     }
@@ -170,9 +176,26 @@ impl World {
         }
         for settings in &mut self.nodes[node].instances {
             settings.priority = plan::priority(&mut self.random);
+            let key = self.random.pick(&[1, 2]);
+            let mode = self.random.pick(&[HmacMode::Enforce, HmacMode::Permissive]);
+            settings.authentication = self.plan.dialect.authentication(key, mode);
         }
         self.take(node, Incoming::Reload)?;
         self.act(node)
+    }
+
+    /// Without a window nobody promises that a host which has forgotten what it has
+    /// signed is believed with a clock that is behind.
+    fn step_clock(&mut self, node: usize) {
+        let seconds = self.random.pick(&[1, 4, 9, 30, 3_600, 1_000_000]);
+        let is_back = self.random.percent(50);
+        let is_bounded = self.plan.dialect.security != Security::Hmac(None);
+        let step = if is_back && is_bounded {
+            -seconds
+        } else {
+            seconds
+        };
+        self.nodes[node].clock += step;
     }
 
     pub fn start(&mut self, node: usize) -> Verdict {
@@ -181,8 +204,7 @@ impl World {
         if host.router.is_some() || host.is_gone {
             return Ok(());
         }
-        let settings = settings(host.instances.clone(), host.groups.clone());
-        let router = Router::new(settings, &host.memory, now);
+        let router = Router::new(host.settings(), &host.memory, now);
         host.router = Some(router);
         host.memory = Memory::default();
         self.tell(|_| format!("{node} starts"));
@@ -218,6 +240,9 @@ impl World {
         self.tell(|_| "the network is whole".to_owned());
         self.network.become_whole();
         for node in 0..self.nodes.len() {
+            if self.plan.dialect.security != Security::Hmac(None) {
+                self.nodes[node].clock = self.nodes[node].skew;
+            }
             for segment in 0..self.plan.segments {
                 self.link_up(node, segment);
             }
@@ -270,7 +295,9 @@ impl World {
                 let masters = (0..self.plan.segments).map(|segment| self.judge.masters(segment));
                 let masters = masters.collect();
                 self.end_process(master, memory.unwrap_or_default())?;
-                let gap = self.random.of(100 * MILLISECOND..2 * self.plan.interval());
+                let shortest = self.judge.shortest_interval(master);
+                let patience = u64::from(self.plan.dialect.down_timer_adverts) - 1;
+                let gap = self.random.of(100 * MILLISECOND..patience * shortest);
                 self.at(self.now + gap, Event::Start { node: master });
                 (Finale::Resumed { masters }, gap + 5 * self.plan.interval())
             }

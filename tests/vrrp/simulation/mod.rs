@@ -1,13 +1,15 @@
 //! Several routers on virtual time, in a network that does its worst for a while and
 //! then becomes whole.
 //!
-//! A seed is a whole story: who takes part with which settings ([`plan`]), what goes
+//! A seed is a whole story: who takes part with which settings ([`plan`]), how they
+//! speak ([`dialect`]), what goes
 //! wrong and when ([`mishaps`]). What must hold in all of them is in [`judge`].
 //!
 //! A failing seed prints itself. `IPVSD_SEED=n cargo test --test vrrp -- simulation
 //! --nocapture` replays it and shows what happened. `IPVSD_LONG=1` runs 1,000,000,
 //! `IPVSD_SEEDS=n` n of them.
 
+mod dialect;
 mod edge;
 mod judge;
 mod mishaps;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ipvsd::family::Family;
-use ipvsd::vrrp::settings::{Announcements, GroupSettings, InstanceSettings, VirtualAddress};
-use ipvsd::vrrp::{AdvertInterval, Priority, Vrid};
+use ipvsd::vrrp::settings::{Announcements, GroupSettings, InstanceSettings};
+use ipvsd::vrrp::{AdvertInterval, Priority, Version, Vrid};
 
+use super::dialect::{self, Dialect};
 use super::random::Random;
-use crate::bench::{Packet, ms};
+use crate::bench::ms;
 
 /// Microseconds of the story.
 pub type Time = u64;
@@ -17,6 +17,7 @@ pub const MILLISECOND: Time = 1_000;
 
 /// One story.
 pub struct Plan {
+    pub dialect: Dialect,
     pub segments: usize,
     pub nodes: Vec<NodePlan>,
     /// All instances of a router are in one sync group.
@@ -45,6 +46,9 @@ pub struct Plan {
 pub struct NodePlan {
     pub instances: Vec<InstanceSettings>,
     pub groups: Vec<GroupSettings>,
+    pub startup_delay: Duration,
+    /// How far its wall clock is off, in seconds; the window allows twice as much.
+    pub skew: i64,
     /// The last octet of its own address, by segment.
     pub hosts: Vec<u8>,
 }
@@ -54,7 +58,8 @@ impl Plan {
         let segments = random.pick(&[1, 1, 1, 2, 2, 3]);
         let is_grouped = segments > 1 && random.percent(60);
         let count = random.pick(&[2, 2, 2, 3, 3, 4, 5]);
-        let interval = random.pick(&[1, 1, 1, 2, 3]);
+        let dialect = Dialect::new(random);
+        let interval = dialect.interval(random);
         let long_delays = random.percent(30);
         let hosts: Vec<Vec<u8>> = (0..segments)
             .map(|_| {
@@ -67,7 +72,12 @@ impl Plan {
             .map(|node| {
                 let manner = Manner::new(random);
                 let instances: Vec<InstanceSettings> = (0..segments)
-                    .map(|segment| instance(segment, interval, &manner, random))
+                    .map(|segment| {
+                        let hosts = &hosts[segment];
+                        let mut settings = instance(segment, &dialect, interval, &manner, random);
+                        dialect.apply(&mut settings, segment as u8, hosts[node], hosts);
+                        settings
+                    })
                     .collect();
                 NodePlan {
                     groups: if is_grouped {
@@ -76,12 +86,15 @@ impl Plan {
                         Vec::new()
                     },
                     instances,
+                    startup_delay: dialect::startup_delay(random),
+                    skew: random.pick(&[0, 0, -1, 1]),
                     hosts: hosts.iter().map(|hosts| hosts[node]).collect(),
                 }
             })
             .collect();
         let is_gentle = random.percent(15);
         let plan = Plan {
+            dialect,
             segments,
             nodes,
             is_grouped,
@@ -112,12 +125,27 @@ impl Plan {
         }
     }
 
-    /// The advert interval, which is the same everywhere.
+    /// The longest advert interval.
     pub fn interval(&self) -> Time {
-        self.nodes[0].instances[0]
-            .advert_interval
-            .as_duration()
-            .as_micros() as Time
+        self.longest(|settings| settings.advert_interval.as_duration())
+    }
+
+    /// The longest skew: that of the lowest priority.
+    pub fn skew(&self) -> Time {
+        match self.dialect.version {
+            Version::V2 => SECOND,
+            Version::V3 => self.interval(),
+        }
+    }
+
+    /// The longest time without adverts after which a master is given up.
+    pub fn master_down(&self) -> Time {
+        u64::from(self.dialect.down_timer_adverts) * self.interval() + self.skew()
+    }
+
+    pub fn startup_delay(&self) -> Time {
+        let all = self.nodes.iter().map(|node| node.startup_delay.as_micros());
+        all.max().unwrap_or(0) as Time
     }
 
     pub fn longest(&self, of: impl Fn(&InstanceSettings) -> Duration) -> Time {
@@ -145,17 +173,21 @@ impl Manner {
 
 fn instance(
     segment: usize,
-    interval: u8,
+    dialect: &Dialect,
+    interval: AdvertInterval,
     manner: &Manner,
     random: &mut Random,
 ) -> InstanceSettings {
     let link = segment as u8;
     InstanceSettings {
         priority: priority(random),
-        advert_interval: AdvertInterval::from_seconds(interval).expect("an interval"),
+        advert_interval: dialect.own_interval(interval, random),
         preempt: manner.preempt,
         preempt_delay: manner.preempt_delay,
-        addresses: vec![virtual_address(link)],
+        lower_prio_no_advert: random.percent(20),
+        skip_check_adv_addr: random.percent(20),
+        timer_expired_backup: random.percent(20).then_some(Priority(254)),
+        addresses: vec![dialect.virtual_address(link)],
         announcements: {
             let delay = ms(random.pick(&[0, 1_000, 5_000]));
             let repeat = 1 + random.of(0..3) as u32;
@@ -172,24 +204,13 @@ fn instance(
             &format!("VI_{link}"),
             &format!("eth{link}"),
             Vrid::new(51 + link).expect("a VRID"),
-            Family::V4,
+            dialect.family,
         )
     }
 }
 
 pub fn priority(random: &mut Random) -> Priority {
     Priority(random.pick(&[1, 100, 100, 100, 101, 150, 150, 254, 255]))
-}
-
-pub fn virtual_address(link: u8) -> VirtualAddress {
-    VirtualAddress {
-        address: Packet::new(link, [10, 0, link, 1].into(), 100).addresses[0],
-        prefix: 32,
-        interface: format!("eth{link}"),
-        broadcast: None,
-        scope: 0,
-        label: None,
-    }
 }
 
 fn group(instances: &[InstanceSettings], random: &mut Random) -> GroupSettings {

@@ -4,17 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use ipvsd::moment::Moment;
-use ipvsd::vrrp::input::{Input, Received};
+use ipvsd::vrrp::input::Input;
 use ipvsd::vrrp::settings::VirtualAddress;
 use ipvsd::vrrp::{InstanceId, Router};
 
 use super::judge::{Judge, Verdict, states};
 use super::mishaps::{Finale, Mishap};
 use super::network::Network;
-use super::node::{Incoming, Node};
+use super::node::{Incoming, Node, Packet};
 use super::plan::{MILLISECOND, Plan, SECOND, Time};
 use super::random::Random;
-use crate::bench::settings;
 
 /// Packets that wait for a process that stands still; a socket holds no more.
 const SOCKET: usize = 300;
@@ -48,7 +47,7 @@ pub enum Event {
     Deliver {
         node: usize,
         segment: usize,
-        datagram: Vec<u8>,
+        packet: Packet,
     },
     /// Netlink tells how an interface is.
     Facts {
@@ -109,7 +108,7 @@ impl World {
 
     fn run(mut self) -> Verdict {
         self.tell(|world| {
-            let mut text = format!("{:?}\n", world.judge.bounds);
+            let mut text = format!("{:?}\n{:?}\n", world.judge.bounds, world.plan.dialect);
             for node in &world.nodes {
                 for (segment, settings) in node.instances.iter().enumerate() {
                     text += &format!(
@@ -192,10 +191,10 @@ impl World {
             Event::Deliver {
                 node,
                 segment,
-                datagram,
+                packet,
             } => {
                 if self.nodes[node].links[segment].is_up {
-                    self.incoming(node, Incoming::Packet { segment, datagram })
+                    self.incoming(node, Incoming::Packet { segment, packet })
                 } else {
                     Ok(())
                 }
@@ -256,11 +255,12 @@ impl World {
         let Some(mut router) = host.router.take() else {
             return Ok(());
         };
+        router.handle(Input::WallClock(host.wall_clock()), now);
         match &incoming {
-            Incoming::Packet { segment, datagram } => router.handle(
+            Incoming::Packet { segment, packet } => router.handle(
                 Input::Packet {
                     interface: 2 + *segment as u32,
-                    packet: Received::V4(datagram),
+                    packet: packet.received(),
                 },
                 now,
             ),
@@ -279,9 +279,7 @@ impl World {
                 now,
             ),
             Incoming::Done { .. } => {}
-            Incoming::Reload => {
-                router.reload(settings(host.instances.clone(), host.groups.clone()), now)
-            }
+            Incoming::Reload => router.reload(host.settings(), now),
             Incoming::Stop => router.handle(Input::Stop, now),
         }
         host.router = Some(router);
@@ -290,7 +288,9 @@ impl World {
 
     pub fn on_time(&mut self, node: usize) -> Verdict {
         let now = self.moment();
+        let clock = self.nodes[node].wall_clock();
         if let Some(router) = &mut self.nodes[node].router {
+            router.handle(Input::WallClock(clock), now);
             router.on_time(now);
         }
         self.observe(node)?;

@@ -1,6 +1,6 @@
 //! `unicast_peer`: the routers that adverts are sent to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::address::can_be_assigned;
@@ -128,6 +128,7 @@ impl Lower<'_, '_> {
     ) -> SaidPeers {
         let mut some_wrong = said.some_wrong;
         let mut seen: HashMap<IpAddr, Word> = HashMap::new();
+        let addresses: HashSet<IpAddr> = addresses.iter().map(|it| it.address).collect();
         let mut peers = Vec::new();
         for said in said.list {
             let (address, word) = (said.peer.address, said.word);
@@ -151,7 +152,7 @@ impl Lower<'_, '_> {
                 continue;
             }
             seen.insert(address, word);
-            if addresses.iter().any(|other| other.address == address) {
+            if addresses.contains(&address) {
                 self.report(
                     Code::Doubtful,
                     "a peer that is one of the virtual addresses",

@@ -1,20 +1,22 @@
 //! Two directors with an instance of each kind, that go from one to the other and back
-//! all together: with a link that is lost and comes back, and with a stop and a start.
+//! all together: with a link that is lost and comes back, with a stop and a start, and
+//! with another priority.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::kinds::Kind;
-use crate::cluster::{Cluster, Family, Method, Plan};
+use super::kinds::{self, Kind, link_local};
+use crate::cluster::Cluster;
 use crate::daemon::{Daemon, Program};
 use crate::director::Director;
-use crate::lab::{Lab, millis, poll, secs};
+use crate::lab::{Lab, poll, secs};
 use crate::pair::{self, LONG};
-use crate::wire::{Heard, Wire};
+use crate::wire::{Heard, Traffic, Wire};
 
 /// Of the first and of the second.
 const PRIORITIES: [u8; 2] = [250, 128];
+/// Of both, later.
+const EQUAL: u8 = 200;
 
 /// What keepalived says of adverts that it does not like. That of AH it says too when
 /// two masters meet, whose numbers have both grown.
@@ -48,23 +50,25 @@ struct Directors<'a> {
     cluster: &'a Cluster<'a>,
     programs: [Program; 2],
     kinds: Vec<Kind>,
+    /// The addresses of their links that the kernel has made.
+    link_local: [Ipv6Addr; 2],
 }
 
 impl<'a> Directors<'a> {
-    fn conf(&self, number: usize) -> String {
-        let (program, priority) = (self.programs[number - 1], PRIORITIES[number - 1]);
+    fn conf(&self, number: usize, priority: u8) -> String {
+        let program = self.programs[number - 1];
         let conf: String = self
             .kinds
             .iter()
             .map(|kind| kind.conf(program, number, priority))
             .collect();
-        let other = &self.cluster.directors[2 - number];
-        conf.replace("NEIGHBOUR", &link_local(other))
+        conf.replace("NEIGHBOUR", &self.link_local[2 - number].to_string())
     }
 
     fn start(&self, number: usize) -> Daemon<'a> {
         let director = &self.cluster.directors[number - 1];
-        director.start_program(self.programs[number - 1], &self.conf(number))
+        let conf = self.conf(number, PRIORITIES[number - 1]);
+        director.start_program(self.programs[number - 1], &conf)
     }
 
     #[track_caller]
@@ -74,30 +78,24 @@ impl<'a> Directors<'a> {
         }
     }
 
-    /// Waits until this director has all addresses and the other one none, or all too.
+    /// Waits until each address is with these directors and no other.
     #[track_caller]
-    fn expect_holders(&self, holders: &[&Director]) {
-        let wanted: BTreeSet<IpAddr> = self.kinds.iter().flat_map(Kind::addresses).collect();
-        let mut last = Vec::new();
+    fn expect_holders(&self, holders: impl Fn(&Kind) -> Vec<usize>) {
+        let all: BTreeSet<IpAddr> = self.kinds.iter().flat_map(Kind::addresses).collect();
+        let mut wrong = Vec::new();
         let found = poll(LONG, || {
-            last.clear();
-            for director in &self.cluster.directors {
-                let is_holder = holders.iter().any(|it| it.name() == director.name());
-                let held = held(director, &wanted);
-                let wrong: Vec<_> = match is_holder {
-                    true => wanted.difference(&held).copied().collect(),
-                    false => held.into_iter().collect(),
-                };
-                if !wrong.is_empty() {
-                    last.push((director.name(), is_holder, wrong));
-                }
+            wrong.clear();
+            for (director, number) in self.cluster.directors.iter().zip(1..) {
+                let its = self.kinds.iter().filter(|it| holders(it).contains(&number));
+                let wanted: BTreeSet<IpAddr> = its.flat_map(Kind::addresses).collect();
+                let held = held(director, &all);
+                let missing = wanted.difference(&held).map(|it| (number, "lacks", *it));
+                wrong.extend(missing);
+                wrong.extend(held.difference(&wanted).map(|it| (number, "has", *it)));
             }
-            last.is_empty().then_some(())
+            wrong.is_empty().then_some(())
         });
-        assert!(
-            found.is_some(),
-            "(director, whether it should have all addresses, those where it is otherwise): {last:?}"
-        );
+        assert!(found.is_some(), "(director, what, address): {wrong:?}");
     }
 
     fn at(&self, director: &Director, which: impl Fn(&Kind) -> bool) -> Vec<(IpAddr, String)> {
@@ -119,22 +117,6 @@ impl<'a> Directors<'a> {
     }
 }
 
-/// The address of its link that the kernel has made.
-fn link_local(director: &Director) -> String {
-    let mine = director.enter(crate::net::addresses).into_iter();
-    mine.filter_map(|line| Some(line.split_once(" fe80::")?.1.split_once('/')?.0.to_owned()))
-        .map(|rest| format!("fe80::{rest}"))
-        .next()
-        .unwrap()
-}
-
-/// Adds (`-A`) or deletes (`-D`) what keeps it from hearing adverts.
-fn deafen(director: &Director, what: &str) {
-    let lines = [("iptables", 112), ("iptables", 51), ("ip6tables", 112)]
-        .map(|(program, protocol)| format!("{program}-legacy {what} INPUT -p {protocol} -j DROP"));
-    director.sh(&lines.join("\n"));
-}
-
 fn held(director: &Director, wanted: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
     let lines = director.enter(crate::net::addresses);
     let addresses = lines.iter().filter_map(|line| {
@@ -149,22 +131,14 @@ fn go_and_return(lab: &Lab, programs: [Program; 2]) {
         true => [Program::Keepalived; 2],
         false => programs,
     };
-    let cluster = Plan::new(Method::Dr, Family::V4)
-        .webs(0)
-        .directors(2)
-        .vrrp()
-        .build(lab);
+    let cluster = kinds::cluster(lab);
     let [director1, director2] = pair::directors(&cluster);
-    for (director, n) in [(director1, 1), (director2, 2)] {
-        director.ip(&format!(
-            "addr add fd00::{n}/64 dev eth0\naddr add 10.0.0.3{n}/24 dev eth0\n"
-        ));
-    }
     let both = Directors {
         lab,
         cluster: &cluster,
         programs,
         kinds: Kind::all(programs),
+        link_local: [director1, director2].map(link_local),
     };
     let cables = [director1, director2].map(|director| Wire::of_cable(lab, director, "eth0"));
 
@@ -172,24 +146,23 @@ fn go_and_return(lab: &Lab, programs: [Program; 2]) {
     both.wait_for(&one, 0, "MASTER");
     let two = both.start(2);
     both.wait_for(&two, 0, "BACKUP");
-    both.expect_holders(&[director1]);
+    both.expect_holders(|_| vec![1]);
 
     let mark = two.log().mark();
     both.hands_over("no frame gets through", director1, director2, || {
         director1.isolate("eth0");
         both.wait_for(&two, mark, "MASTER");
     });
-    both.expect_holders(&[director1, director2]);
+    both.expect_holders(|_| vec![1, 2]);
     both.meet(&two);
 
     let mark = two.log().mark();
-    let stopped = lab.now();
     both.hands_over("the first stops", director1, director2, || {
         one.sigterm(secs(10));
         both.wait_for(&two, mark, "MASTER");
-        both.expect_holders(&[director2]);
+        both.expect_holders(|_| vec![2]);
     });
-    both.was_told(&cables[1], stopped);
+    both.was_told(&two, mark, &cables[1]);
     both.assert_no_complaints(&one);
 
     let mark = two.log().mark();
@@ -198,34 +171,29 @@ fn go_and_return(lab: &Lab, programs: [Program; 2]) {
         let one = both.start(1);
         both.wait_for(&one, 0, "MASTER");
         both.wait_for(&two, mark, "BACKUP");
-        both.expect_holders(&[director1]);
+        both.expect_holders(|_| vec![1]);
         again = Some(one);
     });
     let one = again.unwrap();
-    if programs == [Program::Ipvsd; 2] {
-        both.change_the_key([&one, &two], &cables[1]);
-    }
+    both.part_as_equals([&one, &two], &cables);
 
     both.assert_no_complaints(&one);
     both.assert_no_complaints(&two);
+    let mut frames = Vec::new();
     for (cable, director) in cables.into_iter().zip([director1, director2]) {
-        let mut traffic = cable.stop();
-        let sent = traffic.clone().sent_by(director, "eth0").adverts();
+        let sent = cable.stop().sent_by(director, "eth0");
+        let adverts = sent.adverts();
         for kind in &both.kinds {
-            let of = sent.iter().filter(|advert| advert.vrid == kind.vrid);
+            let of = adverts.iter().filter(|advert| advert.vrid == kind.vrid);
             assert!(of.count() >= 3, "{} of {}", kind.name, director.name());
         }
-        // To tshark a checksum of version 3 covers a pseudo header with where it goes.
-        traffic.frames.retain(|frame| {
-            let odd = |vrid| {
-                both.kinds
-                    .iter()
-                    .any(|it| it.vrid == vrid && it.has_odd_checksum())
-            };
-            !frame.advert().is_some_and(|advert| odd(advert.vrid))
-        });
-        traffic.assert_well_formed(lab, director.name());
+        frames.extend(sent.frames);
     }
+    let odd = both.kinds.iter().filter(|kind| kind.has_odd_checksum());
+    let odd: Vec<u8> = odd.map(|kind| kind.vrid).collect();
+    Traffic { frames }
+        .without_repetitions()
+        .assert_well_formed_but_checksums_of(lab, "cables", &odd);
 }
 
 impl Directors<'_> {
@@ -243,63 +211,112 @@ impl Directors<'_> {
             .teach("eth0", &self.at(director2, |_| true));
         let mark = two.log().mark();
         if self.programs[1] == Program::Keepalived {
-            deafen(director2, "-A");
+            director2.deafen();
             director1.rejoin("eth0");
             // With AH the number of the one that took over is behind that of the first,
             // who does not believe it.
             let known = self.at(director1, |kind| !kind.has_ah());
             self.cluster.client.expect_known(&known, LONG);
-            deafen(director2, "-D");
+            director2.undeafen();
         } else {
             director1.rejoin("eth0");
             let known = self.at(director1, |_| true);
             self.cluster.client.expect_known(&known, LONG);
         }
         self.wait_for(two, mark, "BACKUP");
-        self.expect_holders(&[director1]);
+        self.expect_holders(|_| vec![1]);
     }
 
-    /// The second one did not wait for the first to be missed.
+    /// The first has said that it goes, and the second has not waited to miss it.
     #[track_caller]
-    fn was_told(&self, cable: &Wire, stopped: Duration) {
-        let [director1, director2] = pair::directors(self.cluster);
-        let since = cable.so_far().after(stopped);
-        let by = |director| since.clone().sent_by(director, "eth0").adverts();
-        let (first, second) = (by(director1), by(director2));
+    fn was_told(&self, two: &Daemon, mark: usize, cable: &Wire) {
+        let [director1, _] = pair::directors(self.cluster);
+        let first = cable.so_far().sent_by(director1, "eth0").adverts();
+        let lines = two.log().since(mark);
         for kind in &self.kinds {
-            let of = |it: &&Heard| it.vrid == kind.vrid;
-            let last = first.iter().rfind(of).expect(kind.name);
-            assert_eq!(last.priority, 0, "{}: {last:?}", kind.name);
-            let next = second.iter().find(of).expect(kind.name);
-            let after = next.at - last.at;
-            assert!(after < millis(1500), "{}: {after:?}", kind.name);
+            let last = first.iter().rfind(|it| it.vrid == kind.vrid);
+            assert_eq!(last.map(|it| it.priority), Some(0), "{}", kind.name);
+            let name = format!("({}) ", kind.name);
+            let told = match self.programs[1] {
+                Program::Keepalived => "Backup received priority 0 advertisement",
+                Program::Ipvsd => "has stopped",
+            };
+            assert!(
+                lines
+                    .iter()
+                    .any(|(_, it)| it.contains(&name) && it.contains(told)),
+                "{name}{told}"
+            );
         }
     }
 
-    /// One after the other signs with another key, and nobody notices.
-    fn change_the_key(&self, daemons: [&Daemon; 2], cable: &Wire) {
-        let [director1, _] = pair::directors(self.cluster);
+    /// Both get the same priority, and sign with another key where they sign, which
+    /// changes nothing. Then they lose each other, and when they meet the one with the
+    /// higher address stays master.
+    fn part_as_equals(&self, daemons: [&Daemon; 2], cables: &[Wire; 2]) {
+        let [director1, director2] = pair::directors(self.cluster);
         let marks = daemons.map(|daemon| daemon.log().mark());
         let since = self.lab.now();
         for (daemon, number) in [(daemons[1], 2), (daemons[0], 1)] {
-            let conf = self.conf(number).replace("active_key 1", "active_key 2");
+            let conf = self
+                .conf(number, EQUAL)
+                .replace("active_key 1", "active_key 2");
             daemon.reload(&conf);
         }
-        // In more than three seconds the second would miss the first.
-        cable.wait_for("adverts with the other key", since, LONG, |traffic| {
+        cables[1].wait_for("adverts of the same priority", since, LONG, |traffic| {
             let sent = traffic.clone().sent_by(director1, "eth0").adverts();
-            let signs = self.kinds.iter().filter(|kind| kind.signs());
-            let enough = |kind: &Kind| {
-                let of = sent.iter().filter(|it| it.vrid == kind.vrid);
-                of.filter(|it| key_of(it) == 2).count() > 4
+            let is_new = |kind: &Kind, advert: &Heard| {
+                (advert.vrid, advert.priority) == (kind.vrid, EQUAL)
+                    && (!kind.signs() || key_of(advert) == 2)
             };
-            signs.into_iter().all(enough).then_some(())
+            self.kinds
+                .iter()
+                .all(|kind| sent.iter().any(|advert| is_new(kind, advert)))
+                .then_some(())
         });
-        self.expect_holders(&[director1]);
         for (daemon, mark) in daemons.into_iter().zip(marks) {
             let lines = daemon.log().since(mark);
             let moved = lines.iter().find(|(_, line)| line.contains("STATE"));
             assert!(moved.is_none(), "{}: {moved:?}", daemon.name());
+        }
+
+        let marks = daemons.map(|daemon| daemon.log().mark());
+        self.hands_over("equals part", director1, director2, || {
+            director1.isolate("eth0");
+            self.wait_for(daemons[1], marks[1], "MASTER");
+        });
+        self.expect_holders(|_| vec![1, 2]);
+
+        self.lab.note("equals meet");
+        let marks = daemons.map(|daemon| daemon.log().mark());
+        let winner = |kind: &Kind| match kind.is_from_link() {
+            true if self.link_local[0] > self.link_local[1] => 1,
+            _ => 2,
+        };
+        for number in [1, 2] {
+            let loses = |kind: &Kind| winner(kind) != number;
+            let director = &self.cluster.directors[number - 1];
+            self.cluster.client.teach("eth0", &self.at(director, loses));
+        }
+        director1.rejoin("eth0");
+        for kind in &self.kinds {
+            let loser = 2 - winner(kind);
+            daemons[loser].wait_for_state_after(marks[loser], kind.name, "BACKUP", LONG);
+        }
+        self.expect_holders(|kind| vec![winner(kind)]);
+        // One that gives way without a word may not have been heard at all.
+        for number in [1, 2] {
+            let known = self.at(&self.cluster.directors[number - 1], |kind| {
+                winner(kind) == number && self.programs[2 - number] == Program::Ipvsd
+            });
+            self.cluster.client.expect_known(&known, LONG);
+        }
+        for kind in &self.kinds {
+            let number = winner(kind) - 1;
+            let moved = format!("({}) Entering", kind.name);
+            let lines = daemons[number].log().since(marks[number]);
+            let moved = lines.iter().find(|(_, line)| line.contains(&moved));
+            assert!(moved.is_none(), "{}: {moved:?}", daemons[number].name());
         }
     }
 

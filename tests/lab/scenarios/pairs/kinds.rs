@@ -1,10 +1,13 @@
 //! Every way in which two directors can speak to each other, as lines of a
 //! configuration.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::cluster::Family::{self, V4, V6};
+use crate::cluster::{Cluster, Method, Plan};
 use crate::daemon::Program;
+use crate::director::Director;
+use crate::lab::Lab;
 
 /// A way to speak.
 #[derive(Clone, Copy)]
@@ -89,6 +92,7 @@ const COMMON: &[Kind] = &[
     v6("V6_FAST", "advert_int 0.5"),
     v6("V6_GROUP", "mcast_dst_ip ff02::13"),
     v6("V6_UNICAST", "unicast_src_ip OWN; unicast_peer {; PEER; }"),
+    v6("V6_UNICAST_LINK", "unicast_peer {; NEIGHBOUR; }"),
     v6(
         "V6_UNICAST_TTL",
         "unicast_src_ip OWN; unicast_ttl 255; unicast_peer {; PEER min_ttl 255; }",
@@ -111,8 +115,6 @@ const OURS: &[Kind] = &[
         "HMAC_V6_UNICAST",
         "unicast_src_ip OWN; unicast_peer {; PEER; }; HMAC; anti_replay monotonic; }",
     ),
-    // keepalived does not speak to such a peer again once it has lost it.
-    v6("V6_UNICAST_LINK", "unicast_peer {; NEIGHBOUR; }"),
     // From the link-local address. keepalived hears only what is sent to that.
     v6("V6_UNICAST_NO_SOURCE", "unicast_peer {; PEER; }"),
     v4("HMAC_PERMISSIVE", "version 3; HMAC; mode permissive; }"),
@@ -138,8 +140,16 @@ impl Kind {
         self.lines.contains("HMAC") && !self.lines.contains("receive-only")
     }
 
+    /// To tshark a checksum of version 3 covers a pseudo header with where the packet
+    /// goes, and it covers what comes after the addresses. That of a signed advert
+    /// over IPv4 does not cover the signature.
     pub fn has_odd_checksum(&self) -> bool {
-        self.lines.contains("checksum")
+        self.lines.contains("checksum") || (self.family == V4 && self.signs())
+    }
+
+    /// It comes from the link-local address.
+    pub fn is_from_link(&self) -> bool {
+        self.family == V6 && !self.lines.contains("unicast_src_ip")
     }
 
     pub fn has_ah(&self) -> bool {
@@ -218,3 +228,30 @@ const HMAC: &str = "auth_hmac {
     key 1 hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
     key 2 abcdefghijklmnopqrstuvwxyz0123456789
     active_key 1";
+
+/// Two directors that have the addresses that the lines speak of, and a client.
+pub fn cluster(lab: &Lab) -> Cluster<'_> {
+    let cluster = Plan::new(Method::Dr, V4)
+        .webs(0)
+        .directors(2)
+        .vrrp()
+        .build(lab);
+    for (director, n) in cluster.directors.iter().zip(1..) {
+        director.ip(&format!(
+            "addr add fd00::{n}/64 dev eth0\naddr add 10.0.0.3{n}/24 dev eth0\n"
+        ));
+    }
+    cluster
+}
+
+/// The address of its link that the kernel has made, while it has no virtual address.
+pub fn link_local(director: &Director) -> Ipv6Addr {
+    let lines = director.enter(crate::net::addresses);
+    let all = lines.iter().filter_map(|line| {
+        let address = line.split_once("eth0 ")?.1.split('/').next()?;
+        address.parse().ok()
+    });
+    all.into_iter()
+        .find(Ipv6Addr::is_unicast_link_local)
+        .unwrap()
+}
