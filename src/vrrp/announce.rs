@@ -84,7 +84,7 @@ impl Rounds {
         self.second = after(now, settings.delay);
         if !std::mem::replace(&mut self.is_on, true) {
             self.refresh = after(now, settings.refresh);
-            self.extra = after(now, extra(settings));
+            self.extra = after(now, settings.extra());
         }
     }
 
@@ -137,8 +137,8 @@ impl Rounds {
         if old.refresh != new.refresh {
             self.refresh = after(now, new.refresh);
         }
-        if extra(old) != extra(new) {
-            self.extra = after(now, extra(new));
+        if old.extra() != new.extra() {
+            self.extra = after(now, new.extra());
         }
     }
 
@@ -170,11 +170,9 @@ impl Rounds {
             self.begun.push(again(settings.refresh_repeat));
         }
         if let Some(due) = self.extra.take_if(is_due) {
-            self.extra = next(due, now, extra(settings));
-            self.begun.push(Series {
-                which: Which::Elsewhere,
-                ..again(1)
-            });
+            self.extra = next(due, now, settings.extra());
+            let which = Which::Elsewhere;
+            self.begun.push(Series { which, ..again(1) });
         }
         // Settings may have changed since.
         self.begun.retain(|series| series.frames > 0);
@@ -218,15 +216,6 @@ fn again(frames: u32) -> Series {
         which: Which::All,
         frames,
         manner: Manner::Again,
-    }
-}
-
-/// How often switches on other links are reminded; 0 is never.
-fn extra(settings: &Announcements) -> Duration {
-    match settings.extra_all {
-        true => settings.extra_interfaces,
-        // For virtual MAC interfaces alone, of which there are none.
-        false => Duration::ZERO,
     }
 }
 

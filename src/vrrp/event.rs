@@ -347,7 +347,7 @@ impl fmt::Display for Change {
             Change::Alone => f.write_str(
                 "No other router has been heard so far, which is as it should be for the first \
                  master, since backups keep quiet; if another one is master too, a firewall here \
-                 or there drops IP protocol 112, or its VRID is another",
+                 or there drops IP protocol 112 (51 with `auth_type AH`), or its VRID is another",
             ),
         }
     }
