@@ -153,19 +153,27 @@ fn same_addresses(view: &View<'_>, settings: &InstanceSettings) -> bool {
     if theirs.len() != settings.advertised().count() {
         return false;
     }
-    theirs.eq(settings.advertised()) || sorted(view.addresses()) == sorted(settings.advertised())
+    if theirs.eq(settings.advertised()) {
+        return true;
+    }
+    let (mut theirs, mut ours) = ([0; MOST], [0; MOST]);
+    sorted(&mut theirs, view.addresses()) == sorted(&mut ours, settings.advertised())
 }
 
-/// The first 255 addresses, which is as many as an advert can have, in their order as
-/// numbers, and zeroes for the rest.
-fn sorted(addresses: impl Iterator<Item = IpAddr>) -> [u128; 255] {
-    let mut numbers = [0; 255];
-    for (number, address) in numbers.iter_mut().zip(addresses) {
+/// Addresses that an advert can have.
+const MOST: usize = 255;
+
+/// Puts addresses in their order as numbers.
+fn sorted(into: &mut [u128; MOST], addresses: impl Iterator<Item = IpAddr>) -> &[u128] {
+    let mut count = 0;
+    for (number, address) in into.iter_mut().zip(addresses) {
         *number = match address {
             IpAddr::V4(address) => address.to_bits().into(),
             IpAddr::V6(address) => address.to_bits(),
         };
+        count += 1;
     }
+    let numbers = &mut into[..count];
     numbers.sort_unstable();
     numbers
 }

@@ -18,12 +18,13 @@ pub struct RouterSettings {
     pub instances: Vec<InstanceSettings>,
     pub groups: Vec<GroupSettings>,
     pub pacing: Pacing,
-    /// `vrrp_startup_delay`: how long after the first start instances stay in INIT.
+    /// `vrrp_startup_delay`: for how long after the first start nobody becomes master
+    /// for not hearing one.
     pub startup_delay: Duration,
-    /// `vrrp_delay_after_boot`: until when after the machine's boot they stay there.
+    /// `vrrp_delay_after_boot`: until when after the machine's boot nobody does.
     pub delay_after_boot: Duration,
-    /// `log_unknown_vrids`: tell of every VRID that no instance has, not of the first
-    /// one in an hour only.
+    /// `log_unknown_vrids`: tell of every VRID that no instance has, once a minute, not
+    /// of one of them in an hour.
     pub log_unknown_vrids: bool,
 }
 
@@ -253,6 +254,17 @@ pub enum HmacMode {
     ReceiveOnly,
 }
 
+impl HmacMode {
+    /// As the file spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            HmacMode::Enforce => "enforce",
+            HmacMode::Permissive => "permissive",
+            HmacMode::ReceiveOnly => "receive-only",
+        }
+    }
+}
+
 /// A key of 32 to 64 octets. Its Debug form does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key(pub Vec<u8>);
@@ -325,8 +337,19 @@ pub struct Announcements {
     /// `garp_extra_if`: how often addresses on interfaces other than the instance's are
     /// announced, so that switches do not forget them; 0 is never.
     pub extra_interfaces: Duration,
-    /// `garp_extra_if all`: those on the instance's own as well.
+    /// `garp_extra_if all`: on all such interfaces. Otherwise only on virtual MAC
+    /// interfaces, of which there are none.
     pub extra_all: bool,
+}
+
+impl Announcements {
+    /// How often `garp_extra_if` has something announced; 0 is never.
+    pub fn extra(&self) -> Duration {
+        match self.extra_all {
+            true => self.extra_interfaces,
+            false => Duration::ZERO,
+        }
+    }
 }
 
 impl Default for Announcements {

@@ -53,8 +53,14 @@ const NOWHERE: &[(&str, &str)] = &[
     ("sudo install ", "changes the machine"),
     ("sudo iptables ", "changes the machine"),
     ("cargo deny check advisories", "asks the network"),
+    ("cargo install cargo-fuzz", "asks the network"),
+    ("cargo fuzz ", "ends when one has seen enough"),
     (
         "cargo bench ",
+        "says nothing on a machine that does other things",
+    ),
+    (
+        "sudo -E cargo bench ",
         "says nothing on a machine that does other things",
     ),
 ];

@@ -1,11 +1,18 @@
 //! Packets that do not count.
 
-use ipvsd::vrrp::event::Change;
-use ipvsd::vrrp::packet::{DropKind, WireAuthentication};
-use ipvsd::vrrp::settings::{Authentication, Password};
-use ipvsd::vrrp::{Priority, State};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-use crate::bench::{Bench, Did, GROUP, HIGHER, Packet, address, at, instance, ip, own};
+use ipvsd::vrrp::event::Change;
+use ipvsd::vrrp::input::{Input, Received};
+use ipvsd::vrrp::packet::{DropKind, WireAuthentication};
+use ipvsd::vrrp::settings::{Authentication, Delivery, Password, Peer, Unicast};
+use ipvsd::vrrp::{Priority, State, Version};
+
+use crate::bench::{
+    Bench, Did, GROUP, GROUP_6, HIGHER, HIGHER_6, LOWER, Packet, address, at, instance, instance_6,
+    ip, own, version_3,
+};
 
 const MASTER_DOWN: u64 = 3_609 + 1;
 
@@ -252,4 +259,132 @@ fn alone_is_not_told_by_one_that_has_heard_anything_of_its_vrid() {
         !did.iter()
             .any(|did| matches!(did, Did::Told(_, Change::Alone)))
     );
+}
+
+/// The one thing that was told.
+fn told(bench: &mut Bench) -> (DropKind, String) {
+    match &bench.drain()[..] {
+        [Did::Told(_, Change::Dropped { kind, detail, .. })] => (*kind, detail.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn only_a_peer_with_a_range_has_its_ttl_looked_at_and_only_peers_are_heard_if_so_wished() {
+    let peer = |last, ttl| Peer {
+        address: Ipv4Addr::new(10, 0, 0, last).into(),
+        ttl,
+    };
+    let mut settings = instance(0);
+    settings.delivery = Delivery::Unicast(Unicast {
+        peers: vec![peer(6, 254..=255), peer(7, 0..=255)],
+        ttl: 255,
+        check_source: true,
+    });
+    let mut bench = Bench::new(vec![settings.clone()], vec![]);
+    let message = Packet::new(0, HIGHER, 200).datagram()[20..].to_vec();
+    let mut hear = |last: u8, ttl| {
+        let source = Ipv4Addr::new(10, 0, 0, last);
+        bench.hear_bytes(0, &ip(source, own(0), ttl, &message));
+        bench.drain();
+        bench.report(0).counters
+    };
+    assert_eq!(hear(6, 255).adverts_received, 1);
+    assert_eq!(hear(6, 254).adverts_received, 2);
+    assert_eq!(hear(6, 253).dropped, BTreeMap::from([(DropKind::Ttl, 1)]));
+    assert_eq!(hear(7, 1).adverts_received, 3);
+    let counters = hear(8, 255);
+    assert_eq!(counters.dropped.get(&DropKind::Source), Some(&1));
+
+    if let Delivery::Unicast(unicast) = &mut settings.delivery {
+        unicast.check_source = false;
+    }
+    let mut bench = Bench::new(vec![settings], vec![]);
+    bench.hear_bytes(0, &ip(Ipv4Addr::new(10, 0, 0, 8), own(0), 1, &message));
+    assert_eq!(bench.report(0).counters.adverts_received, 1);
+}
+
+#[test]
+fn version_3_has_reasons_of_its_own() {
+    let mut settings = instance(0);
+    settings.version = Version::V3;
+    let begin = || Bench::new(vec![settings.clone()], vec![]);
+    let good = version_3(HIGHER.into(), GROUP.into(), 200, 100);
+    let hear = |octets: &[u8]| {
+        let mut bench = begin();
+        bench.drain();
+        let wake = bench.router.wake();
+        bench.hear_bytes(0, &ip(HIGHER, GROUP, 255, octets));
+        assert_eq!(bench.router.wake(), wake);
+        told(&mut bench)
+    };
+    // The checksum is one of ones' complements: what one word loses another one gets.
+    let mut octets = good.clone();
+    octets[4..6].copy_from_slice(&0u16.to_be_bytes());
+    let sum = u16::from_be_bytes([octets[6], octets[7]]) + 100;
+    octets[6..8].copy_from_slice(&sum.to_be_bytes());
+    let (kind, detail) = hear(&octets);
+    assert_eq!(kind, DropKind::Interval);
+    assert!(detail.contains("interval is 0"), "{detail}");
+
+    for length in [8, 11] {
+        assert_eq!(hear(&good[..length]).0, DropKind::Length);
+    }
+    let mut long = good.clone();
+    long.extend([0; 8]);
+    assert_eq!(hear(&long).0, DropKind::Length);
+
+    // Reserved bits mean nothing, and any interval will do.
+    let mut octets = good.clone();
+    octets[4] |= 0xf0;
+    let sum = u16::from_be_bytes([octets[6], octets[7]]);
+    let sum = u32::from(sum) + 0xffff - 0xf000;
+    let sum = ((sum & 0xffff) + (sum >> 16)) as u16;
+    octets[6..8].copy_from_slice(&sum.to_be_bytes());
+    for octets in [octets, version_3(HIGHER.into(), GROUP.into(), 200, 4095)] {
+        let mut bench = begin();
+        bench.hear_bytes(0, &ip(HIGHER, GROUP, 255, &octets));
+        assert_eq!(bench.report(0).counters.adverts_received, 1);
+    }
+}
+
+#[test]
+fn over_ipv6_it_is_the_hop_limit() {
+    let mut bench = Bench::new(vec![instance_6()], vec![]);
+    bench.drain();
+    let message = version_3(HIGHER_6.into(), GROUP_6.into(), 200, 100);
+    for hop_limit in [254, 255] {
+        let packet = Received::V6 {
+            source: HIGHER_6,
+            destination: GROUP_6,
+            hop_limit,
+            message: &message,
+        };
+        let interface = 2;
+        bench
+            .router
+            .handle(Input::Packet { interface, packet }, bench.now);
+    }
+    let (kind, detail) = told(&mut bench);
+    assert_eq!(kind, DropKind::Ttl);
+    assert!(detail.contains("hop limit is 254"), "{detail}");
+    let counters = &bench.router.report().instances[0].counters;
+    assert_eq!(counters.adverts_received, 1);
+}
+
+#[test]
+fn whose_advert_was_heard_last_need_not_say_its_addresses_again() {
+    let mut settings = instance(0);
+    settings.skip_check_adv_addr = true;
+    let mut bench = Bench::new(vec![settings], vec![]);
+    let mut packet = Packet::new(0, HIGHER, 200);
+    bench.hear(0, &packet);
+    packet.addresses = vec![address(0, 81).address];
+    bench.hear(0, &packet);
+    assert_eq!(bench.report(0).counters.adverts_received, 2);
+    packet.source = LOWER;
+    bench.hear(0, &packet);
+    let counters = bench.report(0).counters;
+    assert_eq!(counters.adverts_received, 2);
+    assert_eq!(counters.dropped, BTreeMap::from([(DropKind::Addresses, 1)]));
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipvsd::vrrp::input::Received;
 use ipvsd::vrrp::packet::ah::Seal;
 use ipvsd::vrrp::packet::hmac::{Sequence, Signer, Trailer};
-use ipvsd::vrrp::packet::{Datagram, Envelope, Form, Message, WireAuthentication};
+use ipvsd::vrrp::packet::{Datagram, DropKind, Envelope, Form, Message, WireAuthentication};
 use ipvsd::vrrp::settings::{ChecksumForm, Key, Password};
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Version, Vrid};
 use proptest::collection::vec;
@@ -13,6 +13,17 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::bench::{Bench, GROUP, Packet, envelope, instance};
+
+#[test]
+fn every_reason_to_drop_a_packet_is_in_the_documentation() {
+    let page = include_str!("../../docs/protocol.md");
+    let kinds = (0u8..).map_while(|number| postcard::from_bytes::<DropKind>(&[number]).ok());
+    let names: Vec<&str> = kinds.map(DropKind::name).collect();
+    assert!(names.contains(&"length") && names.contains(&"unknown-vrid"));
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
 
 fn forms(is_v6: bool) -> BoxedStrategy<Form> {
     let version_3 = (1u16..4096).prop_map(|interval| Form::V3 {

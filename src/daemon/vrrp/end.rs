@@ -77,11 +77,13 @@ impl VrrpProcess {
     }
     /// Of what the worker has done only one thing counts now: what could not be removed.
     fn on_report_at_end(&mut self, report: Report, left: &mut Vec<(VirtualAddress, String)>) {
-        if let Report::Changed { ticket, refused } = report
-            && let Some(ended) = self.operations.end(ticket, refused)
-            && !ended.adds
-        {
-            left.extend(ended.failed);
+        let Report::Changed(changed) = report else {
+            return;
+        };
+        for done in changed {
+            let ended = self.operations.end(done.ticket, done.refused);
+            let removal = ended.filter(|ended| !ended.adds);
+            left.extend(removal.into_iter().flat_map(|removal| removal.failed));
         }
     }
 }

@@ -19,7 +19,7 @@ impl VrrpProcess {
         while let Some(report) = self.worker.try_next() {
             self.reports.push(report);
         }
-        let has_changed = |report: &Report| matches!(report, Report::Changed { .. });
+        let has_changed = |report: &Report| matches!(report, Report::Changed(_));
         if self.reports.iter().any(has_changed) {
             // An address must not be missing only because the news of it has not been
             // read yet.
@@ -35,7 +35,7 @@ impl VrrpProcess {
         let mut has_snapshot = false;
         for report in std::mem::take(&mut self.reports) {
             match report {
-                Report::Changed { .. } => changed.push(report),
+                Report::Changed(done) => changed.extend(done),
                 Report::Dumped(Ok(snapshot)) => {
                     self.kernel.on_snapshot(snapshot, &self.worker)?;
                     has_snapshot = true;
@@ -55,14 +55,14 @@ impl VrrpProcess {
         }
         if !was_in_step && !has_snapshot {
             // Nothing is known for sure; what has been done waits for that too.
-            self.reports = changed;
+            if !changed.is_empty() {
+                self.reports.push(Report::Changed(changed));
+            }
             return Ok(());
         }
         self.tell_of_interfaces(now);
-        for report in changed {
-            if let Report::Changed { ticket, refused } = report
-                && let Some(ended) = self.operations.end(ticket, refused)
-            {
+        for done in changed {
+            if let Some(ended) = self.operations.end(done.ticket, done.refused) {
                 let done = Input::AddressesDone {
                     instance: ended.instance,
                     failed: ended.failed,

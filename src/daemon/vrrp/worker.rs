@@ -2,14 +2,16 @@
 //! links and lets sockets join groups for one asker at a time in all of the machine,
 //! and whoever has to wait there must not be the one who sends adverts.
 
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc as orders;
 
-use nix::errno::Errno;
 use socket2::Socket;
 use tokio::sync::mpsc as reports;
 
+use self::waiting::{Task, Waiting};
 use crate::sys::rtnetlink::{Changes, Commands, Refusal, Snapshot};
 use crate::sys::vrrp_socket::{self, Channel};
 
@@ -32,11 +34,7 @@ pub enum Order {
 
 /// What has become of an order.
 pub enum Report {
-    Changed {
-        ticket: u64,
-        /// By their place among the changes.
-        refused: BTreeMap<usize, Refusal>,
-    },
+    Changed(Vec<Changed>),
     Dumped(io::Result<Snapshot>),
     Listening {
         interface: String,
@@ -44,6 +42,13 @@ pub enum Report {
         channel: Channel,
         result: io::Result<Socket>,
     },
+}
+
+/// What has become of one order to change something.
+pub struct Changed {
+    pub ticket: u64,
+    /// By their place among the changes.
+    pub refused: BTreeMap<usize, Refusal>,
 }
 
 /// The thread's other end. It ends with this.
@@ -99,14 +104,12 @@ fn work(
     to_do: orders::Receiver<Order>,
     done: reports::UnboundedSender<Report>,
 ) {
-    for order in to_do {
-        let report = match order {
-            Order::Change { ticket, changes } => Report::Changed {
-                ticket,
-                refused: change(&mut commands, &changes),
-            },
-            Order::Dump => Report::Dumped(commands.dump().or_else(|_| commands.dump())),
-            Order::Listen {
+    let mut waiting = Waiting::default();
+    while let Some(task) = waiting.next(&to_do) {
+        let report = match task {
+            Task::Change(batch) => Report::Changed(batch.carry_out(&mut commands)),
+            Task::Dump => Report::Dumped(commands.dump().or_else(|_| commands.dump())),
+            Task::Listen {
                 interface,
                 index,
                 channel,
@@ -119,7 +122,7 @@ fn work(
                     result,
                 }
             }
-            Order::Close(socket) => {
+            Task::Close(socket) => {
                 drop(socket);
                 continue;
             }
@@ -128,20 +131,4 @@ fn work(
             return;
         }
     }
-}
-
-/// Where an answer was lost, everything once more: what is done already is fine.
-fn change(commands: &mut Commands, changes: &Changes) -> BTreeMap<usize, Refusal> {
-    let result = commands.change(changes).or_else(|error| {
-        tracing::debug!("an answer about addresses is lost ({error}): once more");
-        commands.change(changes)
-    });
-    result.unwrap_or_else(|error| {
-        let refusal = Refusal {
-            errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-            words: Some(format!("netlink: {error}")),
-        };
-        let all = 0..changes.changes.len();
-        all.map(|place| (place, refusal.clone())).collect()
-    })
 }

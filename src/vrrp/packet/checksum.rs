@@ -6,7 +6,7 @@ use super::datagram::PROTOCOL;
 
 /// A sum of 16 bit words in the making.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sum(u32);
+pub struct Sum(u64);
 
 impl Sum {
     /// The pseudo header of an IPv4 datagram (RFC 768) or an IPv6 one (RFC 8200 section
@@ -27,20 +27,23 @@ impl Sum {
 
     /// An odd last byte counts as if a zero stood behind it.
     pub fn add(self, bytes: &[u8]) -> Self {
-        let mut sum = self.0;
-        for pair in bytes.chunks(2) {
-            let word = u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]);
-            sum += u32::from(word);
-            // Folded each time: no input is long enough to run over.
-            sum = (sum & 0xffff) + (sum >> 16);
-        }
-        Sum(sum)
+        // Folded at the end only: no input is long enough to run over.
+        let (pairs, last) = bytes.as_chunks::<2>();
+        let words = pairs
+            .iter()
+            .map(|pair| u64::from(u16::from_be_bytes(*pair)));
+        let last = last.first().map_or(0, |last| u64::from(*last) << 8);
+        Sum(self.0 + words.sum::<u64>() + last)
     }
 
     /// What stands in the message. Of a message that includes its own checksum: 0 if
     /// that is right.
     pub fn finish(self) -> u16 {
-        !((self.0 & 0xffff) as u16 + (self.0 >> 16) as u16)
+        let mut sum = self.0;
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        !(sum as u16)
     }
 }
 
