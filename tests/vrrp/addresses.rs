@@ -108,6 +108,9 @@ fn nothing_is_announced_that_is_about_to_go() {
     bench.now = at(3 * MASTER_DOWN);
     bench.router.on_time(bench.now);
     assert_eq!(bench.state(0), State::Master);
+    // Not for another master either, which would make it announce them again.
+    better.priority = 50;
+    bench.hear(0, &better);
     bench.actions();
     assert_eq!(announced(&mut bench), [0; 0]);
     done(&mut bench, vec![]);

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use ipvsd::vrrp::event::Change;
-use ipvsd::vrrp::input::{self, Action, Content, Input, WallClock};
+use ipvsd::vrrp::input::{Input, WallClock};
 use ipvsd::vrrp::packet::ah::Seal;
 use ipvsd::vrrp::packet::hmac::Sequence;
 use ipvsd::vrrp::packet::{
@@ -16,9 +16,7 @@ use ipvsd::vrrp::packet::{
 use ipvsd::vrrp::settings::{AntiReplay, Authentication, Hmac, HmacMode, Key, Password};
 use ipvsd::vrrp::{AdvertInterval, Priority, State, Version, Vrid};
 
-use crate::bench::{
-    Bench, Did, GROUP, HIGHER, LOWER, address, at, envelope, facts, instance, ip, own,
-};
+use crate::bench::{Bench, Did, GROUP, HIGHER, LOWER, address, envelope, instance, ip};
 
 const MASTER_DOWN: u64 = 3_609 + 1;
 
@@ -446,76 +444,5 @@ fn a_storm_of_each_kind_costs_no_advert_and_moves_no_backup() {
         assert_eq!(backup.state(0), State::Backup, "{kind:?}");
         backup.until(MASTER_DOWN);
         assert_eq!(backup.state(0), State::Master, "{kind:?}");
-    }
-}
-
-/// Two routers that sign understand each other, before and after one of them changes
-/// its key, and while one of them does not sign yet.
-#[test]
-fn routers_that_sign_understand_each_other() {
-    let with = |active_key, mode| {
-        let Authentication::Hmac(hmac) = signing() else {
-            unreachable!()
-        };
-        Authentication::Hmac(Hmac {
-            active_key,
-            mode,
-            ..hmac
-        })
-    };
-    use HmacMode::{Enforce, Permissive, ReceiveOnly};
-    let cases = [
-        ((1, Enforce), (1, Enforce), None),
-        ((1, Enforce), (2, Enforce), None),
-        ((1, Permissive), (2, Enforce), None),
-        ((1, ReceiveOnly), (1, Permissive), Some(true)),
-        ((1, ReceiveOnly), (1, ReceiveOnly), Some(true)),
-        ((1, ReceiveOnly), (1, Enforce), Some(false)),
-    ];
-    for ((key, mode), (other_key, other_mode), unsigned) in cases {
-        let mut master = bench(Version::V3, with(key, mode));
-        let mut advert = None;
-        master.until(MASTER_DOWN - 1);
-        master.now = at(MASTER_DOWN);
-        master.router.on_time(master.now);
-        while let Some(action) = master.router.next_action() {
-            if let Action::Send(sent) = action {
-                advert = Some(sent);
-            }
-        }
-        let Some(input::Advert {
-            content: Content::Message { octets, .. },
-            ..
-        }) = advert
-        else {
-            panic!("no advert: {advert:?}");
-        };
-        // From elsewhere, for a router does not hear itself.
-        let mut other = bench(Version::V3, with(other_key, other_mode));
-        let mut facts = facts(0);
-        facts.addresses = vec![(HIGHER.into(), 24)];
-        other.interface(0, Some(facts));
-        other.hear_bytes(0, &ip(own(0), GROUP, 255, &octets));
-        let counters = other.report(0).counters;
-        let what = format!("{mode:?} to {other_mode:?}");
-        assert_eq!(
-            counters.adverts_received,
-            u64::from(unsigned != Some(false)),
-            "{what}"
-        );
-        assert_eq!(
-            counters.unsigned_received,
-            u64::from(unsigned == Some(true)),
-            "{what}"
-        );
-        let did = other.drain();
-        let remarked = did
-            .iter()
-            .filter(|did| matches!(did, Did::Told(_, Change::Unsigned { .. })));
-        assert_eq!(
-            remarked.count(),
-            usize::from(unsigned == Some(true)),
-            "{what}"
-        );
     }
 }

@@ -21,6 +21,7 @@ mod places;
 mod regrouping;
 mod reload;
 mod resume;
+mod signing;
 mod simulation;
 mod sources;
 mod transitions;

@@ -1,5 +1,5 @@
-//! The vrrp process: instances and sync groups, adverts, virtual addresses, gratuitous
-//! ARP.
+//! The vrrp process: instances and sync groups, adverts, virtual addresses, and their
+//! announcements.
 //!
 //! A loop around [`Router`], which decides everything. What comes in is handed to it in
 //! the order in which it matters: first what others have said, then the time, so that
