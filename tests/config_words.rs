@@ -93,7 +93,7 @@ const SERVED: &[(&str, &str)] = &[
     ),
     (
         "vrrp_instance",
-        "unicast_ttl 0\n unicast_peer { 10.0.0.2\n }",
+        "unicast_ttl 1\n unicast_peer { 10.0.0.2\n }",
     ),
     (
         "vrrp_instance",

@@ -84,7 +84,7 @@ impl Rounds {
         self.second = after(now, settings.delay);
         if !std::mem::replace(&mut self.is_on, true) {
             self.refresh = after(now, settings.refresh);
-            self.extra = after(now, settings.extra_interfaces);
+            self.extra = after(now, settings.extra());
         }
     }
 
@@ -137,8 +137,8 @@ impl Rounds {
         if old.refresh != new.refresh {
             self.refresh = after(now, new.refresh);
         }
-        if old.extra_interfaces != new.extra_interfaces {
-            self.extra = after(now, new.extra_interfaces);
+        if old.extra() != new.extra() {
+            self.extra = after(now, new.extra());
         }
     }
 
@@ -170,11 +170,8 @@ impl Rounds {
             self.begun.push(again(settings.refresh_repeat));
         }
         if let Some(due) = self.extra.take_if(is_due) {
-            self.extra = next(due, now, settings.extra_interfaces);
-            let which = match settings.extra_all {
-                true => Which::All,
-                false => Which::Elsewhere,
-            };
+            self.extra = next(due, now, settings.extra());
+            let which = Which::Elsewhere;
             self.begun.push(Series { which, ..again(1) });
         }
         // Settings may have changed since.

@@ -325,8 +325,19 @@ pub struct Announcements {
     /// `garp_extra_if`: how often addresses on interfaces other than the instance's are
     /// announced, so that switches do not forget them; 0 is never.
     pub extra_interfaces: Duration,
-    /// `garp_extra_if all`: those on the instance's own as well.
+    /// `garp_extra_if all`: on all such interfaces. Otherwise only on virtual MAC
+    /// interfaces, of which there are none.
     pub extra_all: bool,
+}
+
+impl Announcements {
+    /// How often `garp_extra_if` has something announced; 0 is never.
+    pub fn extra(&self) -> Duration {
+        match self.extra_all {
+            true => self.extra_interfaces,
+            false => Duration::ZERO,
+        }
+    }
 }
 
 impl Default for Announcements {

@@ -250,7 +250,13 @@ fn who_is_believed() {
 #[test]
 fn how_far_adverts_go() {
     let ttl = |ttl: &str| unicast(&settings(&format!("unicast_ttl {ttl}\n{}", to("10.0.0.2")))).ttl;
-    assert_eq!((ttl("0"), ttl("64"), ttl("255")), (0, 64, 255));
+    assert_eq!((ttl("1"), ttl("64"), ttl("255")), (1, 64, 255));
+    // With 0, Linux sends nothing at all over IPv4 (EINVAL).
+    assert_eq!(ttl("0"), 1);
+    assert_eq!(
+        told(&text_of(&format!("unicast_ttl 0\n{}", to("10.0.0.2")))),
+        ["value-adjusted: a packet with a TTL of 0 is not sent"]
+    );
     assert!(
         load(&text_of(&format!("unicast_ttl 256\n{}", to("10.0.0.2"))))
             .model

@@ -59,6 +59,10 @@ const NOWHERE: &[(&str, &str)] = &[
         "cargo bench ",
         "says nothing on a machine that does other things",
     ),
+    (
+        "sudo -E cargo bench ",
+        "says nothing on a machine that does other things",
+    ),
 ];
 
 #[test]

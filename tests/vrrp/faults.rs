@@ -224,8 +224,8 @@ fn an_interface_that_comes_back_is_told_of_the_addresses_on_it() {
     up.addresses.push((address(1, 81).address, 32));
     bench.interface(1, Some(up.clone()));
     bench.drain();
+    // The other one is known; the second round is everybody's.
     assert_eq!(announced(&bench), 15);
-    // Later all of them.
     bench.until(30_000);
     assert_eq!(announced(&bench), 25);
     up.hardware_address = Some([2, 0, 0, 0, 1, 99]);

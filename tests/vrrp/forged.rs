@@ -378,6 +378,19 @@ fn adverts_with_an_authentication_header_cannot_be_forged() {
     let counters = bench.report(0).counters;
     assert_eq!(counters.adverts_received, 2);
     assert_eq!(counters.dropped, BTreeMap::from([(DropKind::Replayed, 2)]));
+
+    // What is told of it is about that sender's numbers.
+    let mut bench = begin();
+    bench.hear_bytes(0, &other.sealed(number(9), password()));
+    bench.hear_bytes(0, &genuine(3));
+    bench.drain();
+    bench.hear_bytes(0, &genuine(3));
+    let told = bench.drain();
+    let [Did::Told(_, Change::Dropped { detail, .. })] = &told[..] else {
+        panic!("{told:?}");
+    };
+    let numbers = format!("{0} is not above {0}, ", number(3));
+    assert!(detail.contains(&numbers), "{detail}");
 }
 
 /// Nobody can make a master say less than it says anyway, nor a backup believe that

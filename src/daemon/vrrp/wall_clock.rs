@@ -1,4 +1,4 @@
-//! The wall clock, for those instances that sign their adverts.
+//! The wall clock, for those instances that number their adverts by it.
 
 use std::time::Duration;
 
@@ -20,10 +20,12 @@ pub struct WallClockWatch {
 impl WallClockWatch {
     /// Whether it is looked at is the instances' business.
     pub fn want(&mut self, instances: &[InstanceSettings]) {
-        let signs = |instance: &InstanceSettings| {
-            matches!(instance.authentication, Authentication::Hmac(_))
+        // The first number in an authentication header is taken from it as well.
+        let has_numbers = |instance: &InstanceSettings| match instance.authentication {
+            Authentication::Hmac(_) | Authentication::Header(_) => true,
+            Authentication::None | Authentication::Pass(_) => false,
         };
-        self.is_wanted = instances.iter().any(signs);
+        self.is_wanted = instances.iter().any(has_numbers);
         if !self.is_wanted {
             self.told = None;
         }
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
     use crate::family::Family;
     use crate::vrrp::Vrid;
-    use crate::vrrp::settings::{AntiReplay, Hmac, HmacMode, Key};
+    use crate::vrrp::settings::{AntiReplay, Hmac, HmacMode, Key, Password};
 
     fn instance() -> InstanceSettings {
         InstanceSettings::new("VI_1", "eth0", Vrid::new(51).unwrap(), Family::V4)
@@ -90,10 +92,18 @@ mod tests {
     #[test]
     fn nobody_looks_where_nobody_signs() {
         let mut watch = WallClockWatch::default();
-        watch.want(&[instance()]);
+        let with = |authentication| InstanceSettings {
+            authentication,
+            ..instance()
+        };
+        let password = Password::new("secret");
+        watch.want(&[instance(), with(Authentication::Pass(password))]);
         assert_eq!(watch.look(), None);
         watch.want(&[signing()]);
         assert!(watch.look().is_some());
         assert_eq!(watch.look(), None);
+        watch.want(&[]);
+        watch.want(&[with(Authentication::Header(password))]);
+        assert!(watch.look().is_some());
     }
 }

@@ -42,11 +42,8 @@ struct Waiting {
 /// Who comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
-    /// Frames that have been sent.
-    round: u32,
-    /// The place among the others in the lane. An instance numbers its addresses from
-    /// the one on that had its turn last, so that one with few need not wait for one
-    /// with many.
+    /// The address has been announced before.
+    is_known: bool,
     place: u64,
 }
 
@@ -65,6 +62,8 @@ struct Lane {
     queue: BTreeSet<(Turn, InstanceId, usize)>,
     /// The place of the one that had its turn last.
     latest: u64,
+    /// The last place of each instance.
+    last: HashMap<InstanceId, u64>,
     /// When the last frame went out.
     sent: Option<Moment>,
     /// There was no room for a frame: not before then.
@@ -76,7 +75,7 @@ struct Lane {
 pub struct Kept {
     pub instance: InstanceId,
     pub index: usize,
-    round: u32,
+    is_known: bool,
     left: u32,
 }
 
@@ -92,6 +91,17 @@ impl Lane {
     fn free(&self) -> Option<Moment> {
         let paced = self.sent.filter(|_| !self.pace.is_zero());
         paced.map(|sent| sent + self.pace).max(self.blocked)
+    }
+
+    /// A turn after all others of the instance, and for each of these after one of each
+    /// of the others: who has few addresses need not wait for who has many.
+    fn turn(&mut self, instance: InstanceId, is_known: bool) -> Turn {
+        let last = self.last.entry(instance).or_default();
+        *last = self.latest.max(*last) + 1;
+        Turn {
+            is_known,
+            place: *last,
+        }
     }
 }
 
@@ -157,39 +167,23 @@ impl Queue {
         frames: u32,
         manner: Manner,
     ) {
-        let mut places: BTreeMap<usize, u64> = BTreeMap::new();
         for (index, interface, family) in addresses {
-            let lane = self.lane(interface, family);
-            let Lane { latest, queue, .. } = &self.lanes[lane];
-            let place = places.entry(lane).or_insert(*latest);
-            *place += 1;
-            let round = match (manner, queue.first()) {
-                (Manner::More | Manner::Again, Some((turn, ..))) => turn.round,
-                _ => 0,
-            };
-            let turn = Turn {
-                round,
-                place: *place,
-            };
-            let fresh = Waiting {
-                lane,
-                turn,
-                left: frames,
-            };
-            let waiting = match (self.remove(instance, index), manner) {
-                (None, _) => fresh,
-                (Some(waiting), Manner::Urgent) => Waiting {
-                    left: waiting.left.max(frames),
-                    ..fresh
-                },
-                (Some(waiting), Manner::More) => Waiting {
-                    left: waiting.left.saturating_add(frames),
-                    ..waiting
-                },
-                (Some(waiting), Manner::Again) => Waiting {
-                    left: waiting.left.max(frames),
-                    ..waiting
-                },
+            let is_known = manner != Manner::Urgent;
+            let waiting = match self.remove(instance, index) {
+                // It goes on to wait in its place, unless that is for what is known.
+                Some(waiting) if is_known || !waiting.turn.is_known => {
+                    let left = match manner {
+                        Manner::More => waiting.left.saturating_add(frames),
+                        Manner::Again | Manner::Urgent => waiting.left.max(frames),
+                    };
+                    Waiting { left, ..waiting }
+                }
+                before => {
+                    let lane = self.lane(interface, family);
+                    let left = before.map_or(frames, |before| before.left.max(frames));
+                    let turn = self.lanes[lane].turn(instance, is_known);
+                    Waiting { lane, turn, left }
+                }
             };
             self.insert(instance, index, waiting);
         }
@@ -216,6 +210,10 @@ impl Queue {
         let place = |lane: &Lane| Some((lane.free(), lane.queue.first()?.0));
         let before = place(lane);
         change(lane);
+        if lane.queue.is_empty() {
+            lane.latest = 0;
+            lane.last.clear();
+        }
         let after = place(lane);
         if before == after {
             return;
@@ -263,10 +261,7 @@ impl Queue {
                 continue;
             };
             self.change(lane, |lane| {
-                lane.latest = match lane.queue.is_empty() {
-                    true => 0,
-                    false => turn.place,
-                };
+                lane.latest = lane.latest.max(turn.place);
                 lane.sent = Some(now);
                 lane.blocked = None;
             });
@@ -277,8 +272,7 @@ impl Queue {
                 turn,
             });
             if left > 1 {
-                let round = turn.round.saturating_add(1);
-                let turn = Turn { round, ..turn };
+                let turn = self.lanes[lane].turn(instance, true);
                 let left = left - 1;
                 self.insert(instance, index, Waiting { lane, turn, left });
             }
@@ -324,7 +318,7 @@ impl Queue {
             .map(|(&(instance, index), waiting)| Kept {
                 instance,
                 index,
-                round: waiting.turn.round,
+                is_known: waiting.turn.is_known,
                 left: waiting.left,
             })
             .collect()
@@ -333,11 +327,13 @@ impl Queue {
     /// Puts an address into its place again, behind those that have been put back
     /// before it.
     pub fn put_back(&mut self, kept: Kept, interface: &str, family: Family) {
+        // An address that stands in the settings twice waits once from now on.
+        if let Some(waiting) = self.waiting.get_mut(&(kept.instance, kept.index)) {
+            waiting.left = waiting.left.max(kept.left);
+            return;
+        }
         let lane = self.lane(interface, family);
-        let turn = Turn {
-            round: kept.round,
-            place: self.waiting.len() as u64 + 1,
-        };
+        let turn = self.lanes[lane].turn(kept.instance, kept.is_known);
         let left = kept.left;
         self.insert(kept.instance, kept.index, Waiting { lane, turn, left });
     }

@@ -92,6 +92,7 @@ impl Group {
             let all = settings.addresses.iter();
             let there: HashSet<_> = all
                 .filter(|address| address.interface == interface)
+                .filter(|address| member.addresses.holds(address))
                 .cloned()
                 .collect();
             if member.state == State::Master && !there.is_empty() {

@@ -1,6 +1,7 @@
 //! The scenarios, a file for each subject. A scenario's name on the command
 //! line is its module and its function.
 
+mod announcing;
 mod bad_input;
 mod children;
 mod command_line;
@@ -24,6 +25,7 @@ use crate::scenario::Scenario;
 
 pub fn all() -> Vec<Scenario> {
     [
+        announcing::ALL,
         bad_input::ALL,
         children::ALL,
         command_line::ALL,

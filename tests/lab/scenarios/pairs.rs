@@ -6,6 +6,7 @@ mod every_kind;
 mod frr;
 mod group;
 mod kinds;
+mod recorded;
 
 use self::bytes::adverts_are_the_same_bytes;
 use self::every_kind::{
@@ -16,6 +17,7 @@ use self::frr::{frr_takes_over_from_ipvsd, ipvsd_takes_over_from_frr};
 use self::group::{
     a_group_of_ipvsd_follows_one_of_keepalived, a_group_of_keepalived_follows_one_of_ipvsd,
 };
+use self::recorded::recorded_adverts_are_believed_once;
 use crate::cluster::Method;
 use crate::daemon::Program::{self, Ipvsd, Keepalived};
 use crate::lab::{Lab, millis, secs};
@@ -41,6 +43,7 @@ pub const ALL: &[Scenario] = scenarios!(pairs:
     ipvsd_takes_every_kind_over_from_ipvsd,
     frr_takes_over_from_ipvsd,
     ipvsd_takes_over_from_frr,
+    recorded_adverts_are_believed_once,
 );
 
 fn keepalived_takes_over_from_ipvsd(lab: &Lab) {

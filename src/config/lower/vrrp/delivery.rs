@@ -68,9 +68,8 @@ impl Lower<'_, '_> {
             }
             "unicast_peer" => words.peers.push(id),
             "unicast_ttl" => {
-                let word = self.value(id, "a number");
-                let number = word.and_then(|word| self.number(word, 0..=255));
-                self.say(&mut words.ttl, id, number.map(|number| number as u8));
+                let value = self.unicast_ttl(id);
+                self.say(&mut words.ttl, id, value);
             }
             "check_unicast_src" => {
                 let value = self.switch(id);
@@ -163,6 +162,18 @@ impl Lower<'_, '_> {
     fn source(&mut self, id: StatementId) -> Option<IpAddr> {
         let word = self.value(id, "an address")?;
         self.assignable(word)
+    }
+
+    /// `unicast_ttl NUMBER`.
+    fn unicast_ttl(&mut self, id: StatementId) -> Option<u8> {
+        let word = self.value(id, "a number")?;
+        let ttl = self.number(word, 0..=255)? as u8;
+        if ttl == 0 {
+            let span = word.span();
+            self.report(Code::ValueAdjusted, "a packet with a TTL of 0 is not sent")
+                .at(span, "1 is used, which passes no router either");
+        }
+        Some(ttl.max(1))
     }
 
     /// `old_unicast_checksum [never]`: whether the old form is sent.

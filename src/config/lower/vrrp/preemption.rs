@@ -35,7 +35,7 @@ impl Lower<'_, '_> {
             false => (
                 Code::Doubtful,
                 "in strict mode, the owner of the addresses is MASTER at once",
-                "it waits as a BACKUP first",
+                "this has no effect: it does not wait as a BACKUP",
                 "remove it, or write `state MASTER`",
             ),
         };
