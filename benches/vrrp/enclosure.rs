@@ -5,22 +5,19 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
 
-use crate::lab::{BIN, Lab, OUT};
-use crate::net::{Namespace, ip_batch};
+use crate::lab::Lab;
+use crate::net::Namespace;
+use crate::own_kernel;
 
 /// Tells the executable which part it plays; absent in the one that the user starts.
 pub const ROLE: &str = "IPVSD_BENCH_ROLE";
 pub const INSIDE: &str = "inside";
-
-/// As in the lab: set to `keepalived`, that is measured in the place of ipvsd.
-const STAND_IN: &str = "LAB_STAND_IN";
 
 /// Written inside, shown outside.
 const FIGURES: &str = "figures.md";
@@ -82,48 +79,10 @@ fn start(out: &Path) -> io::Result<bool> {
     Ok(inside.status()?.success())
 }
 
-/// The first process inside: furnishes the place as the lab furnishes a guest.
+/// The first process inside.
 pub fn furnish() -> Lab {
-    let none = None::<&str>;
-    // What is mounted here is not to show outside.
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("private mounts");
-    mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none).expect("/proc");
-    tmpfs("/mnt");
-    let ipvsd = std::env::var_os("IPVSD_BIN")
-        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_ipvsd")), PathBuf::from);
-    fs::create_dir(OUT).unwrap();
-    bind(
-        &Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-vrrp"),
-        OUT.as_ref(),
-    );
-    fs::create_dir(BIN).unwrap();
-    let placed = Path::new(BIN).join("ipvsd");
-    File::create(&placed).unwrap();
-    bind(&ipvsd, &placed);
-    for place in ["/run", "/tmp"] {
-        tmpfs(place);
-    }
-    fs::create_dir("/run/netns").unwrap();
-    ip_batch(None, "link set lo up\n");
-    let stand_in = std::env::var(STAND_IN).is_ok_and(|name| name == "keepalived");
-    Lab::new(placed, stand_in)
-}
-
-fn bind(from: &Path, to: &Path) {
-    let none = None::<&str>;
-    mount(Some(from), to, none, MsFlags::MS_BIND, none)
-        .unwrap_or_else(|e| panic!("bind {} to {}: {e}", from.display(), to.display()));
-}
-
-fn tmpfs(place: &str) {
-    mount(
-        Some("tmpfs"),
-        place,
-        Some("tmpfs"),
-        MsFlags::empty(),
-        Some("mode=0755"),
-    )
-    .unwrap_or_else(|e| panic!("tmpfs on {place}: {e}"));
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-vrrp");
+    own_kernel::furnish(&out, Path::new(env!("CARGO_BIN_EXE_ipvsd")))
 }
 
 /// This executable on a host, in another part.

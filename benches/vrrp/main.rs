@@ -16,6 +16,8 @@ mod load;
 mod neighbour;
 #[path = "../../tests/lab/net.rs"]
 mod net;
+#[path = "../../tests/lab/own_kernel.rs"]
+mod own_kernel;
 #[path = "../../tests/lab/packet_socket.rs"]
 mod packet_socket;
 mod peer;

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod host;
 pub mod ipvs;
 pub mod log;
+pub mod memory;
 pub mod packet_socket;
 pub mod pidfile;
 mod readiness;

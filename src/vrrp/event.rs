@@ -291,7 +291,12 @@ impl fmt::Display for Change {
                 to.as_duration().as_millis()
             ),
             Change::Delayed { delay } => {
-                write!(f, "Delaying startup for {} seconds", delay.as_secs_f64())
+                write!(
+                    f,
+                    "Delaying startup for {:.3} seconds (`vrrp_startup_delay`, \
+                     `vrrp_delay_after_boot`)",
+                    delay.as_secs_f64()
+                )
             }
             Change::Late { by } => write!(
                 f,
@@ -342,7 +347,8 @@ impl fmt::Display for Change {
             Change::Unsigned { from } => write!(
                 f,
                 "Adverts of {from} are not signed, and count because of the `mode` of \
-                 `auth_hmac`: set `enforce` when all routers sign"
+                 `auth_hmac`: when all routers have it, `permissive` makes them sign, and when \
+                 all sign, `enforce` makes this the end of it"
             ),
             Change::Alone => f.write_str(
                 "No other router has been heard so far, which is as it should be for the first \

@@ -229,11 +229,6 @@ impl Group {
         }
     }
 
-    /// When to do something, if nothing happens before.
-    pub fn wake(&self) -> Option<Moment> {
-        self.members.iter().filter_map(Instance::wake).min()
-    }
-
     /// Hands over. Afterwards nothing is done any more.
     pub fn stop(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         self.members.append(&mut self.joining);

@@ -25,6 +25,9 @@ use crate::moment::Moment;
 /// How often another master, or an advert that is late, is told of, at most.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// How many addresses one operation adds at most.
+const ADDED_AT_ONCE: usize = 256;
+
 #[derive(Debug)]
 pub struct Instance {
     pub id: InstanceId,
@@ -197,12 +200,19 @@ impl Instance {
         master_down_after(&self.settings, self.master_interval())
     }
 
+    /// Has these addresses added, the first ones so early that they are announced while
+    /// the others are being added.
     pub fn add_addresses(&mut self, addresses: Vec<VirtualAddress>, out: &mut VecDeque<Action>) {
-        self.addresses.adding(&addresses);
-        out.push_back(Action::AddAddresses {
-            instance: self.id,
-            addresses,
-        });
+        let mut left = addresses;
+        while !left.is_empty() {
+            let later = left.split_off(left.len().min(ADDED_AT_ONCE));
+            let addresses = std::mem::replace(&mut left, later);
+            self.addresses.adding(&addresses);
+            out.push_back(Action::AddAddresses {
+                instance: self.id,
+                addresses,
+            });
+        }
     }
 
     /// Whether packets from this address are its own ones.

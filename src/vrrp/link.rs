@@ -25,7 +25,7 @@ struct Interface {
     facts: InterfaceFacts,
     /// Addresses that are this router's, whoever is master, in the kernel's order.
     own: Vec<IpAddr>,
-    /// All addresses, to be looked up in.
+    /// All addresses as [`identity`] has them, to be looked up in.
     all: HashSet<(IpAddr, u8)>,
 }
 
@@ -58,7 +58,7 @@ impl Interfaces {
     pub fn set(&mut self, name: &str, facts: Option<InterfaceFacts>) {
         let interface = facts.map(|facts| Interface {
             own: own(&facts, &self.virtual_addresses),
-            all: facts.addresses.iter().copied().collect(),
+            all: facts.addresses.iter().copied().map(identity).collect(),
             facts,
         });
         self.known.insert(name.to_owned(), interface);
@@ -151,7 +151,7 @@ impl Interfaces {
             let family = address.address.is_ipv4();
             address.interface == settings.interface
                 && !self.former.contains(&address.address)
-                && interface.all.contains(&(address.address, address.prefix))
+                && interface.has(address)
                 && !interface.own.iter().any(|own| own.is_ipv4() == family)
         };
         let addresses = settings.addresses.iter().filter(is_own);
@@ -168,11 +168,16 @@ impl Interfaces {
     /// interface to have it.
     pub fn has(&self, address: &VirtualAddress) -> Option<bool> {
         let interface = self.get(&address.interface)?;
-        Some(interface.all.contains(&(address.address, address.prefix)))
+        Some(interface.has(address))
     }
 }
 
 impl Interface {
+    fn has(&self, address: &VirtualAddress) -> bool {
+        let identity = identity((address.address, address.prefix));
+        self.all.contains(&identity)
+    }
+
     /// Whether the instance's adverts may come from an address: from the one that is
     /// configured or, if there is none, any one; with IPv6 a link-local one (RFC 9568
     /// section 5.1.2.1).
@@ -185,6 +190,15 @@ impl Interface {
         is_right_one
             && Family::of(address) == settings.family
             && !self.facts.unusable.contains(&address)
+    }
+}
+
+/// What makes an address the same one for the kernel: of IPv4 with each mask another, of
+/// IPv6 the address alone, which keeps the mask that it was given first.
+fn identity((address, prefix): (IpAddr, u8)) -> (IpAddr, u8) {
+    match address {
+        IpAddr::V4(_) => (address, prefix),
+        IpAddr::V6(_) => (address, Family::V6.address_bits()),
     }
 }
 

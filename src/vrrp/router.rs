@@ -26,7 +26,7 @@ use crate::vrrp::VrrpEvent;
 use agenda::Agenda;
 use announce::Announcer;
 use foreign::Foreign;
-use places::Places;
+use places::{Place, Places};
 
 pub use super::timers::{master_down_interval, skew_time};
 
@@ -102,7 +102,16 @@ impl Router {
             }
             Input::Interface { name, facts } => self.on_interface(name, facts, now),
             Input::AddressesDone { instance, failed } => {
-                if let Some((group, member)) = self.places.of_instance(instance) {
+                let place = self.places.of_instance(instance);
+                if place.is_none() {
+                    // Nobody else waits for what becomes of it.
+                    let mut members = self.groups.iter_mut().flat_map(Group::all_mut);
+                    if let Some(member) = members.find(|member| member.id == instance) {
+                        for change in member.addresses.done(failed, now).told {
+                            member.tell(change, &mut self.actions);
+                        }
+                    }
+                } else if let Some((group, member)) = place {
                     let member = &mut self.groups[group].members[member];
                     let done = member.addresses.done(failed, now);
                     if !done.came.is_empty() && member.state == State::Master {
@@ -159,12 +168,13 @@ impl Router {
             self.drop_foreign(interface, kind, vrid, datagram.source, now, detail);
             return;
         };
-        let place = group;
-        let group = &mut self.groups[place];
+        let place = (group, at);
+        let group = &mut self.groups[group];
         let member = &mut group.members[at];
         let is_own = self.interfaces.is_own(&member.settings, datagram.source)
             || member.sends_from(datagram.source);
         member.has_heard |= !is_own;
+        let had_masters = member.state == State::Master;
         let context = Context {
             now,
             is_own,
@@ -189,15 +199,27 @@ impl Router {
                 }
             }
         }
-        self.touch(place);
+        // Only masters do something about each other.
+        if had_masters {
+            self.touch(place.0);
+        } else {
+            self.touch_one(place);
+        }
     }
 
-    /// Notes when a group wants to be woken, and what it wants announced, after anything
-    /// that may have changed it.
+    /// Notes when the members of a group want to be woken, and what they want announced,
+    /// after anything that may have changed them.
     fn touch(&mut self, group: usize) {
         self.take_in_rounds(group);
-        let wake = self.groups.get(group).and_then(Group::wake);
-        self.agenda.set(group, wake);
+        let wakes = self.groups[group].members.iter().map(Instance::wake);
+        self.agenda.set_group(group, wakes);
+    }
+
+    /// The same of one member that nothing has changed the others with.
+    fn touch_one(&mut self, place: Place) {
+        let (group, at) = place;
+        let wake = self.groups[group].members[at].wake();
+        self.agenda.set(place, wake);
     }
 
     /// What has become of an interface.
@@ -262,8 +284,7 @@ impl Router {
         if self.is_stopped {
             return;
         }
-        let due: Vec<usize> = self.agenda.due(now).collect();
-        for group in due {
+        for group in self.agenda.due(now) {
             let it = &mut self.groups[group];
             it.on_time(&self.interfaces, now, &mut self.actions);
             self.touch(group);
@@ -343,7 +364,7 @@ impl Router {
     /// Notes where everything is, after anything that may have changed it.
     fn find_places(&mut self) {
         self.places = Places::of(&self.groups, &self.interfaces);
-        self.agenda = Agenda::of(self.groups.len());
+        self.agenda = Agenda::default();
         for group in 0..self.groups.len() {
             self.touch(group);
         }

@@ -18,12 +18,13 @@ pub struct RouterSettings {
     pub instances: Vec<InstanceSettings>,
     pub groups: Vec<GroupSettings>,
     pub pacing: Pacing,
-    /// `vrrp_startup_delay`: how long after the first start instances stay in INIT.
+    /// `vrrp_startup_delay`: for how long after the first start nobody becomes master
+    /// for not hearing one.
     pub startup_delay: Duration,
-    /// `vrrp_delay_after_boot`: until when after the machine's boot they stay there.
+    /// `vrrp_delay_after_boot`: until when after the machine's boot nobody does.
     pub delay_after_boot: Duration,
-    /// `log_unknown_vrids`: tell of every VRID that no instance has, not of the first
-    /// one in an hour only.
+    /// `log_unknown_vrids`: tell of every VRID that no instance has, once a minute, not
+    /// of one of them in an hour.
     pub log_unknown_vrids: bool,
 }
 
@@ -251,6 +252,17 @@ pub enum HmacMode {
     Permissive,
     /// Does not sign, and takes what has no trailer too.
     ReceiveOnly,
+}
+
+impl HmacMode {
+    /// As the file spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            HmacMode::Enforce => "enforce",
+            HmacMode::Permissive => "permissive",
+            HmacMode::ReceiveOnly => "receive-only",
+        }
+    }
 }
 
 /// A key of 32 to 64 octets. Its Debug form does not show it.

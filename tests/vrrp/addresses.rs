@@ -108,6 +108,9 @@ fn nothing_is_announced_that_is_about_to_go() {
     bench.now = at(3 * MASTER_DOWN);
     bench.router.on_time(bench.now);
     assert_eq!(bench.state(0), State::Master);
+    // Not for another master either, which would make it announce them again.
+    better.priority = 50;
+    bench.hear(0, &better);
     bench.actions();
     assert_eq!(announced(&mut bench), [0; 0]);
     done(&mut bench, vec![]);
@@ -136,6 +139,42 @@ fn what_another_program_takes_away_is_put_back() {
     ));
     // It alone: where the other one is, is known.
     assert_eq!(announced(&mut bench), [81, 81]);
+}
+
+/// The kernel has an IPv6 address once, with the mask that it was given first; an IPv4
+/// one with each mask anew.
+#[test]
+fn an_ipv6_address_is_there_whatever_its_mask() {
+    let v6 = VirtualAddress {
+        address: "fd00::80".parse().unwrap(),
+        prefix: 64,
+        ..address(0, 80)
+    };
+    let mut settings = instance(0);
+    settings.addresses = vec![address(0, 80), v6.clone()];
+    settings.excluded = 1;
+    let mut bench = Bench::new(vec![settings], vec![]);
+    bench.drain();
+    bench.now = at(MASTER_DOWN);
+    bench.router.on_time(bench.now);
+    bench.actions();
+    done(&mut bench, vec![]);
+    let mut shown = facts(0);
+    shown.addresses.push((address(0, 80).address, 24));
+    shown.addresses.push((v6.address, 128));
+    bench.interface(0, Some(shown));
+    bench.actions();
+    bench.now = at(MASTER_DOWN + 1_000);
+    bench.router.on_time(bench.now);
+    let did = bench.actions();
+    let added: Vec<_> = did
+        .iter()
+        .filter_map(|did| match did {
+            Did::Added(_, addresses) => Some(addresses.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(added, [vec![address(0, 80)]]);
 }
 
 #[test]

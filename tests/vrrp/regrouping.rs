@@ -1,10 +1,13 @@
 //! Sync groups that a reload puts together, takes apart, or changes.
 
 use ipvsd::vrrp::event::{Change, Subject, Why};
+use ipvsd::vrrp::input::Announcement;
 use ipvsd::vrrp::settings::InstanceSettings;
 use ipvsd::vrrp::{Priority, State};
 
-use crate::bench::{Bench, Did, HIGHER, LOWER, Packet, at, entered, facts, group, instance, sent};
+use crate::bench::{
+    Bench, Did, HIGHER, LOWER, Packet, address, at, entered, facts, group, instance, sent,
+};
 
 const MASTER_DOWN: u64 = 3_609 + 1;
 
@@ -250,4 +253,36 @@ fn a_group_that_is_made_of_masters_is_one() {
         (bench.state(0), bench.state(1)),
         (State::Master, State::Master)
     );
+}
+
+/// What a process has been told of an address while an instance waits to join a group is
+/// not lost: it would be taken for the answer to the next question.
+#[test]
+fn what_is_done_for_a_member_that_is_yet_to_join_counts() {
+    let with_another = || InstanceSettings {
+        addresses: vec![address(1, 80), address(1, 81)],
+        ..instance(1)
+    };
+    let all = || vec![instance(0), with_another()];
+    let mut before = Bench::new(all(), vec![]);
+    before.until(MASTER_DOWN);
+    // The next process; what has become of the second interface is not known yet.
+    let memory = before.router.memory();
+    let mut bench = Bench::bare(all(), vec![], &memory, at(MASTER_DOWN));
+    bench.interface(0, Some(facts(0)));
+    bench.drain();
+    bench.reload(instances(&[0, 1]), vec![group(&[0, 1])]);
+    let did = bench.drain();
+    let gone = [address(1, 81)];
+    let is_gone = |did: &Did| matches!(did, Did::Removed(_, these) if *these == gone);
+    assert!(did.iter().any(is_gone), "{did:?}");
+    bench.announced.clear();
+    bench.interface(1, Some(facts(1)));
+    let did = bench.drain();
+    assert!(
+        did.contains(&Did::Added(1, vec![address(1, 80)])),
+        "{did:?}"
+    );
+    let here = |(_, announcement): &(_, Announcement)| announcement.interface == facts(1).index;
+    assert!(bench.announced.iter().any(here));
 }

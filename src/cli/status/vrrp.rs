@@ -7,7 +7,7 @@ use super::age;
 use super::timing::short;
 use crate::daemon::core::report::{
     AddressStatus, AdvertLatenessStatus, GroupStatus, InstanceStatus, MailQueueStatus,
-    PacketsStatus, Status,
+    PacketsStatus, SigningStatus, Status,
 };
 
 /// The instances, the groups, and what is heard that belongs to none.
@@ -101,7 +101,7 @@ fn plain_delivery(text: &mut String, instance: &InstanceStatus) {
         "none" => String::new(),
         "pass" => ", with a password".to_owned(),
         "ah" => ", with an authentication header".to_owned(),
-        "hmac" => ", signed".to_owned(),
+        "hmac" => instance.signing.as_ref().map_or_else(String::new, signing),
         other => format!(", {other}"),
     };
     let learned = match instance.learned_interval {
@@ -113,6 +113,15 @@ fn plain_delivery(text: &mut String, instance: &InstanceStatus) {
         "  an advert every {} s{learned} by {} to {destinations}{authentication}",
         instance.configured_interval, instance.delivery
     );
+}
+
+fn signing(signing: &SigningStatus) -> String {
+    let key = signing.active_key;
+    match signing.mode.as_str() {
+        "enforce" => format!(", signed with key {key}"),
+        "receive-only" => ", not signed yet (receive-only)".to_owned(),
+        mode => format!(", signed with key {key} ({mode})"),
+    }
 }
 
 fn plain_packets(
@@ -212,6 +221,7 @@ mod tests {
             delivery: "multicast".into(),
             destinations: vec!["224.0.0.18".into()],
             authentication: "pass".into(),
+            signing: None,
             configured_interval: 1.0,
             learned_interval: None,
             configured_priority: 100,
@@ -287,6 +297,10 @@ mod tests {
             destinations: vec!["10.0.0.2".into(), "10.0.0.3".into()],
             delivery: "unicast".into(),
             authentication: "hmac".into(),
+            signing: Some(SigningStatus {
+                mode: "permissive".into(),
+                active_key: 2,
+            }),
             lateness: Some(AdvertLatenessStatus {
                 worst: 0.0004,
                 late: 0,
@@ -299,7 +313,7 @@ mod tests {
         }
         let told = text(&instance);
         let expected = "  an advert every 1 s (the master's: 0.25 s) by unicast to 10.0.0.2, \
-                        10.0.0.3, signed\n";
+                        10.0.0.3, signed with key 2 (permissive)\n";
         assert!(told.contains(expected), "{told}");
         let expected = "  adverts: 0 sent (at worst 0.4 ms late), 75 received (1 of a master \
                         that stopped, 12 not signed), dropped: 7 stale\n";

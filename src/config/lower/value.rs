@@ -167,10 +167,12 @@ impl<'a> Lower<'a, '_> {
                 let unit = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
                 let unit = (unit.len() < text.len() && parse_seconds(unit).is_ok()).then_some(unit);
                 let diagnostic = self.not_a_number(word, seconds);
-                if let Some(unit) = unit {
+                if let Some(unit) = unit.filter(|number| text[number.len()..] == *"s") {
                     diagnostic
                         .help(format!("times are in seconds without a unit: `{unit}`"))
                         .replace_with(unit);
+                } else if unit.is_some() {
+                    diagnostic.help("times are in seconds, without a unit");
                 }
                 None
             }

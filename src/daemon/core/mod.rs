@@ -72,7 +72,7 @@ use crate::lvs::ServiceKey;
 use crate::lvs::pool::Memory;
 use crate::moment::Moment;
 use crate::sys::pidfile::{PidFile, PidFileError};
-use crate::sys::{clock, host};
+use crate::sys::{clock, host, memory};
 
 /// How many scripts may run at a time. A thread that has nothing to do ends.
 const MOST_SCRIPTS: usize = 4_096;
@@ -327,6 +327,7 @@ impl Core {
         self.start_vrrp(Cause::Start);
         self.start_front(Cause::Start);
         self.check_arrival();
+        memory::give_back();
         loop {
             if self.started_up
                 && let Some(ready) = ready.take()

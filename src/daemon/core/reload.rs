@@ -24,6 +24,7 @@ impl Core {
                 });
             }
         }
+        memory::give_back();
         crate::sys::systemd::ready();
     }
 

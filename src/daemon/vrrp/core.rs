@@ -4,13 +4,17 @@ use super::{Core, VrrpProcess, shortest_interval};
 use crate::alert::Cause;
 use crate::daemon::messages::vrrp::{FromVrrp, SentAdvert, ToVrrp};
 use crate::moment::Moment;
-use crate::sys::clock;
+use crate::sys::{clock, memory};
 use crate::vrrp::router::master_down_interval;
 use crate::vrrp::{Change, Input, InstanceId, VrrpEvent, Why};
 
 /// A part of the master-down interval: when an instance has sent adverts for this long,
 /// core hears of it.
 const PARTS_TOLD: u32 = 4;
+
+/// A part of the shortest advert interval: for this long such news are gathered, where
+/// instances are many and send each at a time of its own.
+const PARTS_GATHERED: u32 = 8;
 
 impl VrrpProcess {
     pub(super) fn on_message(&mut self, message: ToVrrp, core: &mut Core) {
@@ -34,14 +38,16 @@ impl VrrpProcess {
             } => {
                 self.generation = generation;
                 self.keep_in_memory(no_swap);
-                let shortest = shortest_interval(&settings);
-                self.lateness.configure(shortest, late_from);
+                self.shortest = shortest_interval(&settings);
+                self.lateness.configure(self.shortest, late_from);
                 self.listeners.want(&settings.instances, &self.worker);
                 self.wall_clock.want(&settings.instances);
                 if let Some(clock) = self.wall_clock.look() {
                     self.router.handle(Input::WallClock(clock), clock::now());
                 }
                 self.router.reload(settings, clock::now());
+                let router = &self.router;
+                self.adverts.retain(|id, _| router.settings(*id).is_some());
                 self.tell_of_all_interfaces();
             }
             // The loop does not hand it on.
@@ -75,6 +81,12 @@ impl VrrpProcess {
         }
     }
 
+    /// When core is to hear of adverts that have gone out.
+    pub(super) fn adverts_wake(&self) -> Option<Moment> {
+        let pause = self.shortest.unwrap_or_default() / PARTS_GATHERED;
+        (!self.new_adverts.is_empty()).then(|| self.adverts_told + pause)
+    }
+
     /// What core is to know.
     pub(super) fn tell(&mut self, core: &mut Core) {
         if !self.told.is_empty() {
@@ -100,8 +112,11 @@ impl VrrpProcess {
                 told: Vec::new(),
             });
             core.send(&FromVrrp::Ready { generation });
+            memory::give_back();
         }
-        if !self.new_adverts.is_empty() {
+        let now = clock::now();
+        if self.adverts_wake().is_some_and(|wake| wake <= now) {
+            self.adverts_told = now;
             let adverts = std::mem::take(&mut self.new_adverts);
             let adverts = adverts.into_iter().filter_map(|(id, at)| {
                 Some(SentAdvert {

@@ -95,6 +95,7 @@ impl VrrpProcess {
     pub(super) fn tell_of_interfaces(&mut self, now: Moment) {
         let mut names = std::mem::take(&mut self.untold);
         names.extend(self.kernel.take_changed());
+        names.extend(self.listeners.due(now).cloned());
         for name in names {
             if !self.listeners.has(&name) {
                 continue;
@@ -102,8 +103,8 @@ impl VrrpProcess {
             let facts = self.kernel.facts(&name);
             match &facts {
                 Some(facts) => {
+                    // Once it is, the worker says so.
                     if !self.listeners.attend(&name, facts, now, &self.worker) {
-                        self.untold.insert(name);
                         continue;
                     }
                 }

@@ -202,7 +202,21 @@ impl Listeners {
         };
     }
 
-    /// When [`attend`](Self::attend) is to be called again for what has failed.
+    /// The interfaces for which [`attend`](Self::attend) is to be called again because
+    /// something has failed.
+    pub fn due(&self, now: Moment) -> impl Iterator<Item = &String> {
+        let is_due = move |listener: &Listener| match listener.state {
+            Listening::Failed { again, .. } => again <= now,
+            _ => false,
+        };
+        let due = self
+            .interfaces
+            .iter()
+            .filter(move |(_, listeners)| listeners.values().any(is_due));
+        due.map(|(name, _)| name)
+    }
+
+    /// When there will be some.
     pub fn wake(&self) -> Option<Moment> {
         self.all()
             .filter_map(|(_, listener)| match listener.state {

@@ -1,5 +1,5 @@
-//! The vrrp process: instances and sync groups, adverts, virtual addresses, gratuitous
-//! ARP.
+//! The vrrp process: instances and sync groups, adverts, virtual addresses, and their
+//! announcements.
 //!
 //! A loop around [`Router`], which decides everything. What comes in is handed to it in
 //! the order in which it matters: first what others have said, then the time, so that
@@ -90,6 +90,10 @@ struct VrrpProcess {
     /// it has not heard of yet.
     adverts: HashMap<InstanceId, Moment>,
     new_adverts: BTreeMap<InstanceId, Moment>,
+    /// When it last has.
+    adverts_told: Moment,
+    /// The shortest advert interval that is configured.
+    shortest: Option<Duration>,
     /// The generation that is not in force yet.
     unready: Option<u64>,
     /// There are frames to be sent at once.
@@ -177,6 +181,8 @@ impl VrrpProcess {
             told: Vec::new(),
             adverts: HashMap::new(),
             new_adverts: BTreeMap::new(),
+            adverts_told: Moment::default(),
+            shortest,
             unready: None,
             announcing: false,
             lateness: Lateness::new(shortest, late_from),
@@ -316,6 +322,7 @@ impl VrrpProcess {
             self.outbox.wake(),
             self.listeners.wake(),
             self.interfaces_wake(),
+            self.adverts_wake(),
         ];
         wakes.into_iter().flatten().min()
     }

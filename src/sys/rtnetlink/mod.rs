@@ -54,10 +54,10 @@ pub struct Address {
 
 /// What makes an address the same one for the kernel, on one interface: the address, the
 /// bits of its mask and its other end.
-type AddressKey = (IpAddr, u8, IpAddr);
+pub type AddressKey = (IpAddr, u8, IpAddr);
 
 impl Address {
-    fn key(&self) -> AddressKey {
+    pub fn key(&self) -> AddressKey {
         (self.address, self.prefix, self.peer)
     }
 }

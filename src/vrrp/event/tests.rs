@@ -112,7 +112,8 @@ fn intervals_and_delays() {
     let delay = Duration::from_millis(2_500);
     assert_eq!(
         of_instance(Change::Delayed { delay }),
-        "(VI_1) Delaying startup for 2.5 seconds"
+        "(VI_1) Delaying startup for 2.500 seconds (`vrrp_startup_delay`, \
+         `vrrp_delay_after_boot`)"
     );
     let by = Duration::from_millis(1_250);
     let late = of_instance(Change::Late { by });

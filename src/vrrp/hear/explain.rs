@@ -114,15 +114,10 @@ pub fn explain(
         }
         DropKind::Replayed => match &datagram.authentication {
             Some(header) => format!(
-                "its sequence number {} is not above {}, the last one of its sender: it is \
-                 replayed, or its sender has begun again and has not yet heard another router",
+                "its sequence number {} is not above {}, its sender's last one: it is replayed, or \
+                 the sender has begun again and has not yet heard another router",
                 header.sequence,
-                guard
-                    .numbers()
-                    .heard
-                    .get(&datagram.source)
-                    .copied()
-                    .unwrap_or(0)
+                guard.numbers().heard.get(&datagram.source).unwrap_or(&0)
             ),
             None => "its sequence is not later than that of its sender's last advert: it is \
                  replayed, or the sender's clock was set back"

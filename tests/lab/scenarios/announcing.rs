@@ -338,7 +338,7 @@ fn a_switch_on_another_link_is_reminded(lab: &Lab) {
         known.lines().any(|line| line.starts_with(&mac))
     };
     let links = Links::new(lab);
-    let conf = conf("", "garp_master_delay 0\n garp_extra_if 2");
+    let conf = conf("", "garp_master_delay 0\n garp_extra_if all 2");
     let daemon = director.start(&conf);
     links.wait_for(&cluster, [5, 6, 5, 5, 6]);
     let forget = [

@@ -20,8 +20,9 @@ use self::ends::{
 };
 use self::forms::{
     a_thousand_instances_share_the_sockets, adverts_of_every_form,
-    an_address_in_question_is_waited_for, an_ipv6_address_can_be_used_at_once,
-    others_are_told_from_the_reload_on, what_is_wrong_with_ipv6_adverts_is_counted,
+    an_address_in_question_is_waited_for, an_interface_without_ipv6_holds_up_nobody,
+    an_ipv6_address_can_be_used_at_once, others_are_told_from_the_reload_on,
+    what_is_wrong_with_ipv6_adverts_is_counted,
 };
 use self::links::{
     an_interface_comes_back_as_another, an_interface_is_called_otherwise,
@@ -52,6 +53,7 @@ pub const ALL: &[Scenario] = scenarios!(vrrp_process:
     what_is_wrong_with_ipv6_adverts_is_counted,
     an_ipv6_address_can_be_used_at_once,
     an_address_in_question_is_waited_for,
+    an_interface_without_ipv6_holds_up_nobody,
     others_are_told_from_the_reload_on,
     a_thousand_instances_share_the_sockets,
     a_flood_of_adverts_delays_none,

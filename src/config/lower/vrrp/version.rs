@@ -18,6 +18,9 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(255);
 /// Every director of an instance has to be told the same.
 const ALIKE: &str = "all directors of an instance have to have the same `advert_int`";
 
+/// What those want who write a part of a second.
+const FASTER: &str = "all directors of an instance have to have the same `advert_int`; with `version 3` on all of them it may be a part of a second";
+
 /// `advert_int` as it is written: what it comes to depends on the version.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WrittenInterval {
@@ -125,7 +128,10 @@ impl Lower<'_, '_> {
             let span = word.span();
             self.report(Code::ValueAdjusted, message)
                 .at(span, format!("{} s is used", used.as_secs_f64()))
-                .help(ALIKE);
+                .help(match version {
+                    Version::V2 => FASTER,
+                    Version::V3 => ALIKE,
+                });
         }
         interval
     }

@@ -21,7 +21,8 @@ use crate::sys::ipvs::Counters;
 pub use self::timing::{LatenessStatus, SchedulingStatus, TimingStatus, timing};
 pub use self::vrrp::{
     AddressStatus, AdvertLatenessStatus, GroupStatus, HostAddresses, InstanceStatus,
-    MailQueueStatus, MasterStatus, PacketsStatus, foreign_packets, groups, instances, mail,
+    MailQueueStatus, MasterStatus, PacketsStatus, SigningStatus, foreign_packets, groups,
+    instances, mail,
 };
 
 /// What `ipvsd status --json` prints. Times are in seconds.

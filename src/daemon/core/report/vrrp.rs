@@ -34,6 +34,8 @@ pub struct InstanceStatus {
     pub destinations: Vec<String>,
     /// `none`, `pass`, `ah` or `hmac`. Never a key.
     pub authentication: String,
+    /// With `hmac`.
+    pub signing: Option<SigningStatus>,
     /// What the file says.
     pub configured_interval: f64,
     /// The master's, which this one goes by while it is BACKUP, where it is not the
@@ -52,6 +54,15 @@ pub struct InstanceStatus {
     pub packets: Option<PacketsStatus>,
     /// Of its regular adverts.
     pub lateness: Option<AdvertLatenessStatus>,
+}
+
+/// How far `auth_hmac` has been rolled out, and its keys have been rotated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SigningStatus {
+    /// `enforce`, `permissive` or `receive-only`.
+    pub mode: String,
+    /// The number of the key that adverts are signed with.
+    pub active_key: u8,
 }
 
 /// A virtual address.
@@ -253,6 +264,13 @@ fn instance_status(
             Authentication::Pass(_) => "pass".to_owned(),
             Authentication::Header(_) => "ah".to_owned(),
             Authentication::Hmac(_) => "hmac".to_owned(),
+        },
+        signing: match &settings.authentication {
+            Authentication::Hmac(hmac) => Some(SigningStatus {
+                mode: hmac.mode.name().to_owned(),
+                active_key: hmac.active_key,
+            }),
+            _ => None,
         },
         configured_interval: settings.advert_interval.as_duration().as_secs_f64(),
         configured_priority: settings.priority.0,

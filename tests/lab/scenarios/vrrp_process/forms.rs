@@ -294,6 +294,25 @@ pub fn an_ipv6_address_can_be_used_at_once(lab: &Lab) {
     assert_eq!(shown(), before);
 }
 
+/// There is no IPv6 on a link with frames as short as these, and no group to join.
+pub fn an_interface_without_ipv6_holds_up_nobody(lab: &Lab) {
+    let [host] = hosts();
+    host.ip("link set eth0 mtu 1000\n");
+    let instances = vec![PLAIN.settings(1, 100), FORMS[2].settings(1, 100)];
+    let child = VrrpChild::start(lab, &host, instances, Default::default());
+    child.wait_for_state("V6", State::Fault, LONG);
+    child.wait_for_state("V2", State::Master, LONG);
+    let log = fs::read_to_string(lab.log_file("router1-vrrp.log")).unwrap();
+    let complaint = "IPv6 adverts to ff02::12 cannot be heard on eth0";
+    assert_eq!(log.matches(complaint).count(), 1, "{log}");
+    host.ip("link set eth0 mtu 1500\n");
+    child.wait_for_state("V6", State::Master, LONG);
+    let joined = host.sh("ip maddr show dev eth0");
+    assert!(joined.contains("ff02::12"), "{joined}");
+    assert_eq!(child.states("V2"), [State::Backup, State::Master]);
+    assert_eq!(child.stop(), [""; 0]);
+}
+
 /// While nobody knows whether the address is somebody else's, nothing is sent from it.
 pub fn an_address_in_question_is_waited_for(lab: &Lab) {
     let [host] = hosts();
