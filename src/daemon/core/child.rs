@@ -30,6 +30,9 @@ pub trait Kind {
     /// How many rounds it may stay silent. They are rounds of core's own time, so that a
     /// core that was stopped itself blames nobody.
     const SILENT_ROUNDS: u32;
+    /// How long it may take until its first word: on a busy host its program has to be
+    /// read, and the kernel to be asked what there is. Nothing depends on it before.
+    const LONGEST_START: Duration = Duration::from_secs(5);
     /// How long to wait at most before another is started in the place of one that does
     /// not live long.
     const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -102,6 +105,8 @@ pub struct Child<K: Kind> {
     talks: bool,
     /// Rounds of the watchdog since its last word.
     silent: u32,
+    /// It has said its first word.
+    has_spoken: bool,
     killed: bool,
     /// It was killed because it was silent for too long.
     pub hung: bool,
@@ -164,6 +169,7 @@ impl<K: Kind> Child<K> {
             connection: Connection::new(socket.into())?,
             talks: true,
             silent: 0,
+            has_spoken: false,
             killed: false,
             hung: false,
             gave_up: None,
@@ -190,6 +196,7 @@ impl<K: Kind> Child<K> {
             match self.connection.next().await {
                 Ok(Some(message)) => {
                     self.silent = 0;
+                    self.has_spoken = true;
                     return News::Said(Box::new(message));
                 }
                 Ok(None) => self.talks = false,
@@ -217,7 +224,7 @@ impl<K: Kind> Child<K> {
         if self.killed {
             return (self.silent == K::SILENT_ROUNDS).then_some(Silence::Unkillable);
         }
-        if self.silent <= K::SILENT_ROUNDS {
+        if self.silent <= self.patience() {
             self.send(&K::ping());
             return None;
         }
@@ -230,6 +237,15 @@ impl<K: Kind> Child<K> {
         self.hung = true;
         self.silent = 0;
         Some(Silence::TooLong(silent))
+    }
+
+    /// How many rounds it may stay silent now.
+    fn patience(&self) -> u32 {
+        let start = K::LONGEST_START.as_millis().div_ceil(K::ROUND.as_millis());
+        match self.has_spoken {
+            true => K::SILENT_ROUNDS,
+            false => K::SILENT_ROUNDS.max(u32::try_from(start).unwrap_or(u32::MAX)),
+        }
     }
 
     /// Kills it. That it has ended comes as news.
