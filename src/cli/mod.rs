@@ -17,6 +17,7 @@ use clap::{CommandFactory, Parser};
 use self::args::{Arguments, Command};
 use self::check::{CheckOutcome, Format};
 use crate::config::diagnostic::Style;
+use crate::sys::memory;
 
 /// The exit status of `-t` for a configuration that cannot be run: what keepalived
 /// 2.2.7 and 2.4.3 were seen to return, whatever keepalived(8) says. They return it
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
     if let Some(log_to) = &arguments.config_test {
         return config_test(&arguments, log_to.as_deref());
     }
+    memory::keep_large_pieces_apart();
     match &arguments.command {
         None | Some(Command::Run) => run::run(&arguments),
         Some(Command::Check { file, json }) => {

@@ -96,6 +96,9 @@ pub struct Told {
     pub what: What,
 }
 
+/// From how many events at once on it is worth to give back the memory that they took.
+pub const MANY_TOLD: usize = 100;
+
 /// A verdict with what it means to the pool.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewVerdict {

@@ -1,7 +1,7 @@
 //! Which virtual addresses an instance has on its interfaces, and which it has asked
 //! for.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::budget::Budget;
@@ -22,12 +22,8 @@ const RETRY: Duration = Duration::from_secs(10);
 pub struct Addresses {
     /// Operations that have been asked for and are not done, oldest first.
     under_way: VecDeque<Operation>,
-    /// On their interfaces, as far as the operations tell.
-    held: HashSet<VirtualAddress>,
-    /// Which of these the facts have shown since.
-    seen: HashSet<VirtualAddress>,
-    /// Refused by the kernel when they were to be added.
-    refused: HashSet<VirtualAddress>,
+    /// Of which there is something to be known.
+    known: HashMap<VirtualAddress, Known>,
     /// Refused by the kernel when they were to be removed.
     stuck: Vec<VirtualAddress>,
     /// When the last operation was done.
@@ -35,6 +31,18 @@ pub struct Addresses {
     /// When to look again, as of the last look.
     wake: Option<Moment>,
     budget: Budget,
+}
+
+/// One table for all of this: there are instances by the thousand, most of them with one
+/// address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Known {
+    /// On its interface, as far as the operations tell.
+    held: bool,
+    /// The facts have shown it since.
+    seen: bool,
+    /// Refused by the kernel when it was to be added.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -67,7 +75,9 @@ impl Addresses {
     pub fn removing(&mut self, addresses: &[VirtualAddress]) {
         // Nothing is announced that is about to go.
         for address in addresses {
-            self.held.remove(address);
+            if let Some(known) = self.known.get_mut(address) {
+                known.held = false;
+            }
         }
         self.stuck.clear();
         self.begin(Kind::Remove, addresses);
@@ -86,6 +96,9 @@ impl Addresses {
         let Some(operation) = self.under_way.pop_front() else {
             return Done::default();
         };
+        if self.under_way.is_empty() {
+            self.under_way = VecDeque::new();
+        }
         self.done = now;
         let mut result = Done::default();
         let goes_again: HashSet<&VirtualAddress> = self
@@ -100,23 +113,32 @@ impl Addresses {
             let is_failed = failures.contains(&address);
             match operation.kind {
                 Kind::Remove if is_failed => self.stuck.push(address),
-                Kind::Remove => {
-                    self.seen.remove(&address);
-                    self.refused.remove(&address);
-                }
+                // Unless it has come again since.
+                Kind::Remove => match self.known.get_mut(&address) {
+                    Some(known) if known.held => {
+                        known.seen = false;
+                        known.refused = false;
+                    }
+                    _ => {
+                        self.known.remove(&address);
+                    }
+                },
                 _ if is_failed => {
-                    self.held.remove(&address);
-                    self.refused.insert(address);
+                    let known = self.known.entry(address).or_default();
+                    known.held = false;
+                    known.refused = true;
                 }
                 _ if goes_again.contains(&address) => {}
                 kind => {
-                    self.seen.remove(&address);
-                    self.refused.remove(&address);
                     if kind == Kind::PutBack {
                         put_back.push(address.clone());
                     }
                     result.came.insert(address.clone());
-                    self.held.insert(address);
+                    let held = Known {
+                        held: true,
+                        ..Known::default()
+                    };
+                    self.known.insert(address, held);
                 }
             }
         }
@@ -142,15 +164,13 @@ impl Addresses {
 
     /// These are another instance's from now on, on their interfaces or not.
     pub fn hand_on(&mut self, addresses: &HashSet<VirtualAddress>) {
-        self.held.retain(|address| !addresses.contains(address));
-        self.seen.retain(|address| !addresses.contains(address));
-        self.refused.retain(|address| !addresses.contains(address));
+        self.known.retain(|address, _| !addresses.contains(address));
         self.stuck.retain(|address| !addresses.contains(address));
     }
 
     /// Whether the address is there to be announced.
     pub fn holds(&self, address: &VirtualAddress) -> bool {
-        self.held.contains(address)
+        self.known(address).held
     }
 
     /// Takes in what the facts show of `wanted`, the addresses of a master. Gives what
@@ -168,10 +188,16 @@ impl Addresses {
         let mut missing = Vec::new();
         for address in wanted {
             match interfaces.has(address) {
-                Some(true) if self.seen.contains(address) => {}
-                Some(true) => {
-                    self.seen.insert(address.clone());
-                }
+                Some(true) => match self.known.get_mut(address) {
+                    Some(known) => known.seen = true,
+                    None => {
+                        let seen = Known {
+                            seen: true,
+                            ..Known::default()
+                        };
+                        self.known.insert(address.clone(), seen);
+                    }
+                },
                 // There is nothing that it could be on.
                 None => {}
                 Some(false) => {
@@ -192,13 +218,15 @@ impl Addresses {
 
     /// From when on an address that the facts lack counts as missing.
     fn missing_from(&self, address: &VirtualAddress) -> Moment {
-        if self.refused.contains(address) {
-            self.done + RETRY
-        } else if self.seen.contains(address) {
-            Moment::default()
-        } else {
-            self.done + SETTLING
+        match self.known(address) {
+            Known { refused: true, .. } => self.done + RETRY,
+            Known { seen: true, .. } => Moment::default(),
+            _ => self.done + SETTLING,
         }
+    }
+
+    fn known(&self, address: &VirtualAddress) -> Known {
+        self.known.get(address).copied().unwrap_or_default()
     }
 
     /// Of a router that is not master: what could not be removed and is tried again

@@ -30,6 +30,9 @@ use places::{Place, Places};
 
 pub use super::timers::{master_down_interval, skew_time};
 
+/// Room for what is to be done is kept up to this size.
+const KEPT_ACTIONS: usize = 256;
+
 /// All instances and sync groups. It is given the time and what happens, and says what
 /// is to be done; it knows no socket and no clock.
 #[derive(Debug)]
@@ -316,7 +319,12 @@ impl Router {
 
     /// The next thing to be done.
     pub fn next_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let next = self.actions.pop_front();
+        // As long as it has ever been, where a thousand have become master at once.
+        if next.is_none() && self.actions.capacity() > KEPT_ACTIONS {
+            self.actions = VecDeque::new();
+        }
+        next
     }
 
     /// The settings of an instance.

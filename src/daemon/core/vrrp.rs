@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::daemon::core::child::{News, Vrrp};
+use crate::daemon::messages::MANY_TOLD;
 use crate::daemon::messages::vrrp::{FromVrrp, ToVrrp, VrrpStart};
 use crate::vrrp::settings::RouterSettings;
 
@@ -152,7 +153,11 @@ impl Core {
             FromVrrp::Ready { generation } => self.on_vrrp_ready(generation),
             FromVrrp::Changed { memory, told } => {
                 self.vrrp_memory = memory;
+                let has_litter = told.len() >= MANY_TOLD;
                 self.tell_all(told);
+                if has_litter {
+                    crate::sys::memory::give_back();
+                }
             }
             FromVrrp::Adverts(sent) => {
                 for advert in sent {

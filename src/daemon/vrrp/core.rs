@@ -2,9 +2,10 @@
 
 use super::{Core, VrrpProcess, shortest_interval};
 use crate::alert::Cause;
+use crate::daemon::messages::MANY_TOLD;
 use crate::daemon::messages::vrrp::{FromVrrp, SentAdvert, ToVrrp};
 use crate::moment::Moment;
-use crate::sys::{clock, memory};
+use crate::sys::clock;
 use crate::vrrp::router::master_down_interval;
 use crate::vrrp::{Change, Input, InstanceId, VrrpEvent, Why};
 
@@ -90,6 +91,7 @@ impl VrrpProcess {
     /// What core is to know.
     pub(super) fn tell(&mut self, core: &mut Core) {
         if !self.told.is_empty() {
+            self.has_litter |= self.told.len() >= MANY_TOLD;
             core.send(&FromVrrp::Changed {
                 memory: self.router.memory(),
                 told: std::mem::take(&mut self.told),
@@ -112,7 +114,7 @@ impl VrrpProcess {
                 told: Vec::new(),
             });
             core.send(&FromVrrp::Ready { generation });
-            memory::give_back();
+            self.has_litter = true;
         }
         let now = clock::now();
         if self.adverts_wake().is_some_and(|wake| wake <= now) {

@@ -44,7 +44,7 @@ use crate::sys::alarm::Alarm;
 use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vrrp_socket::Sender;
-use crate::sys::{clock, sandbox, scheduling};
+use crate::sys::{clock, memory, sandbox, scheduling};
 use crate::vrrp::settings::RouterSettings;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
@@ -98,6 +98,8 @@ struct VrrpProcess {
     unready: Option<u64>,
     /// There are frames to be sent at once.
     announcing: bool,
+    /// A lot has been done, and may have left memory behind.
+    has_litter: bool,
     lateness: Lateness,
     meter: Meter,
     /// Core is to know that something was done this late.
@@ -185,6 +187,7 @@ impl VrrpProcess {
             shortest,
             unready: None,
             announcing: false,
+            has_litter: false,
             lateness: Lateness::new(shortest, late_from),
             meter,
             late: None,
@@ -201,6 +204,10 @@ impl VrrpProcess {
             self.tell(core);
             let is_gathering = self.is_gathering(clock::now());
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
+            if self.has_litter && !busy && self.operations.is_empty() {
+                self.has_litter = false;
+                memory::give_back();
+            }
             self.alarm
                 .set(self.wake())
                 .map_err(|error| format!("the timer fails: {error}"))?;
