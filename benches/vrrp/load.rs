@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{LOWER, Many};
 use crate::daemon::{Daemon, Program, descendants_of};
 use crate::lab::{Lab, secs, wait_until};
-use crate::peer::Peer;
+use crate::peer::{Pace, Peer};
 use crate::place::{Host, switch};
 use crate::watch::AddressWatch;
 
@@ -22,8 +22,8 @@ const CALM: Duration = secs(2);
 pub enum Role {
     /// Nobody answers.
     Master,
-    /// Another one is heard.
-    Backup,
+    /// A master of all instances is heard.
+    Backup(Pace),
 }
 
 /// A value for each window.
@@ -85,7 +85,10 @@ impl<'lab> Place<'lab> {
             .collect();
         let host = Host::new(name, &links);
         let addresses = AddressWatch::of(&host);
-        let peer = (role == Role::Backup).then(|| Peer::of_many(many, bridge));
+        let peer = match role {
+            Role::Master => None,
+            Role::Backup(pace) => Some(Peer::of_many(many, pace, bridge)),
+        };
         let daemon = Daemon::start_with(lab, &host, program, &many.conf(LOWER), &[]);
         Place {
             daemon,
@@ -109,7 +112,7 @@ impl<'lab> Place<'lab> {
     fn assert_calm(&self, many: Many, role: Role) {
         let masters = match role {
             Role::Master => many.count,
-            Role::Backup => 0,
+            Role::Backup(_) => 0,
         };
         let (new, gone) = self
             .addresses
