@@ -33,6 +33,8 @@ pub struct Load {
     pub cpu: Vec<f64>,
     /// MB, pages that several processes share counted once (proc(5), Pss).
     pub memory: f64,
+    /// Takeovers that were not meant to be measured.
+    pub needless: usize,
 }
 
 /// Both programs at the same time, each with switches of its own: what the machine does
@@ -55,7 +57,7 @@ pub fn turn(lab: &Lab, programs: [Program; 2], many: Many, role: Role) -> [Load;
         }
     }
     for (load, place) in loads.iter_mut().zip(&places) {
-        place.assert_calm(many, role);
+        load.needless = place.needless(many, role);
         load.memory = place.memory();
     }
     loads
@@ -108,16 +110,14 @@ impl<'lab> Place<'lab> {
         }
     }
 
-    /// Nothing has happened that is not meant to be measured.
-    fn assert_calm(&self, many: Many, role: Role) {
+    /// How often an address has come that should not have, as when this machine has so
+    /// much else to do that a master is not heard in time.
+    fn needless(&self, many: Many, role: Role) -> usize {
         let masters = match role {
             Role::Master => many.count,
             Role::Backup(_) => 0,
         };
-        let (new, gone) = self
-            .addresses
-            .look(|events| (events.new.len(), events.gone.len()));
-        assert_eq!((new, gone), (masters, 0), "{}", self.daemon.name());
+        self.addresses.look(|events| events.new.len()) - masters
     }
 
     fn processes(&self) -> Vec<i32> {

@@ -173,6 +173,15 @@ fn loads(lab: &Lab, report: &mut Report) {
             report.row(&format!("{what}, {name}: CPU time, ms a second"), cpu);
             let memory = loads.each_ref().map(|load| vec![load.memory]);
             report.row(&format!("{what}, {name}: memory, MB"), memory);
+            for (program, load) in programs(lab).iter().zip(&loads) {
+                if load.needless > 0 {
+                    report.note(&format!(
+                        "{what}, {name}: {} has taken over {} times, though its master was there.",
+                        program.name(),
+                        load.needless
+                    ));
+                }
+            }
         }
     }
 }
