@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{LOWER, Many};
 use crate::daemon::{Daemon, Program, descendants_of};
 use crate::lab::{Lab, secs, wait_until};
-use crate::peer::Peer;
+use crate::peer::{Pace, Peer};
 use crate::place::{Host, switch};
 use crate::watch::AddressWatch;
 
@@ -22,8 +22,8 @@ const CALM: Duration = secs(2);
 pub enum Role {
     /// Nobody answers.
     Master,
-    /// Another one is heard.
-    Backup,
+    /// A master of all instances is heard.
+    Backup(Pace),
 }
 
 /// A value for each window.
@@ -33,6 +33,8 @@ pub struct Load {
     pub cpu: Vec<f64>,
     /// MB, pages that several processes share counted once (proc(5), Pss).
     pub memory: f64,
+    /// Takeovers that were not meant to be measured.
+    pub needless: usize,
 }
 
 /// Both programs at the same time, each with switches of its own: what the machine does
@@ -55,7 +57,7 @@ pub fn turn(lab: &Lab, programs: [Program; 2], many: Many, role: Role) -> [Load;
         }
     }
     for (load, place) in loads.iter_mut().zip(&places) {
-        place.assert_calm(many, role);
+        load.needless = place.needless(many, role);
         load.memory = place.memory();
     }
     loads
@@ -85,7 +87,10 @@ impl<'lab> Place<'lab> {
             .collect();
         let host = Host::new(name, &links);
         let addresses = AddressWatch::of(&host);
-        let peer = (role == Role::Backup).then(|| Peer::of_many(many, bridge));
+        let peer = match role {
+            Role::Master => None,
+            Role::Backup(pace) => Some(Peer::of_many(many, pace, bridge)),
+        };
         let daemon = Daemon::start_with(lab, &host, program, &many.conf(LOWER), &[]);
         Place {
             daemon,
@@ -105,16 +110,14 @@ impl<'lab> Place<'lab> {
         }
     }
 
-    /// Nothing has happened that is not meant to be measured.
-    fn assert_calm(&self, many: Many, role: Role) {
+    /// How often an address has come that should not have, as when this machine has so
+    /// much else to do that a master is not heard in time.
+    fn needless(&self, many: Many, role: Role) -> usize {
         let masters = match role {
             Role::Master => many.count,
-            Role::Backup => 0,
+            Role::Backup(_) => 0,
         };
-        let (new, gone) = self
-            .addresses
-            .look(|events| (events.new.len(), events.gone.len()));
-        assert_eq!((new, gone), (masters, 0), "{}", self.daemon.name());
+        self.addresses.look(|events| events.new.len()) - masters
     }
 
     fn processes(&self) -> Vec<i32> {

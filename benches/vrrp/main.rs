@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use crate::conf::Many;
 use crate::daemon::Program;
 use crate::lab::Lab;
+use crate::peer::Pace;
 use crate::report::Report;
 
 /// In the order of the columns. With `LAB_STAND_IN=keepalived` it is keepalived twice, and
@@ -163,7 +164,8 @@ fn loads(lab: &Lab, report: &mut Report) {
         let what = format!("{count} instances at {} ms", u32::from(centiseconds) * 10);
         for (role, name) in [
             (load::Role::Master, "master"),
-            (load::Role::Backup, "backup"),
+            (load::Role::Backup(Pace::Together), "backup of one master"),
+            (load::Role::Backup(Pace::Apart), "backup of as many masters"),
         ] {
             report.say_both(lab, &format!("{what}, {name}"));
             let loads = load::turn(lab, programs(lab), many, role);
@@ -171,6 +173,15 @@ fn loads(lab: &Lab, report: &mut Report) {
             report.row(&format!("{what}, {name}: CPU time, ms a second"), cpu);
             let memory = loads.each_ref().map(|load| vec![load.memory]);
             report.row(&format!("{what}, {name}: memory, MB"), memory);
+            for (program, load) in programs(lab).iter().zip(&loads) {
+                if load.needless > 0 {
+                    report.note(&format!(
+                        "{what}, {name}: {} has taken over {} times, though its master was there.",
+                        program.name(),
+                        load.needless
+                    ));
+                }
+            }
         }
     }
 }

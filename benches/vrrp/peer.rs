@@ -1,5 +1,4 @@
-//! Another director that only speaks: adverts of version 3 (RFC 5798 section 5), evenly
-//! spread over the time between two of the same instance.
+//! Another director that only speaks: adverts of version 3 (RFC 5798 section 5).
 
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
@@ -16,6 +15,15 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const GROUP_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0, 0, 18];
 const OWN_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x99];
 
+/// When adverts of many instances go out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// All at once and then none until the next are due, as one director sends them.
+    Together,
+    /// Evenly spread over that time, as if each instance had a master of its own.
+    Apart,
+}
+
 pub struct Peer {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -26,31 +34,44 @@ impl Peer {
     pub fn of_one(bridge: &str) -> Self {
         let socket = packet_socket::open(bridge).unwrap();
         let frame = frame(VRID, 1, address(0));
-        Self::start(vec![socket], vec![(0, frame)], Duration::from_millis(10))
+        let frames = vec![(0, frame)];
+        Self::start(vec![socket], frames, Duration::from_millis(10), Pace::Apart)
     }
 
     /// Of many instances, by a switch for each of their interfaces.
-    pub fn of_many(many: Many, bridge: impl Fn(usize) -> String) -> Self {
+    pub fn of_many(many: Many, pace: Pace, bridge: impl Fn(usize) -> String) -> Self {
         let sockets = (0..many.interfaces()).map(|n| packet_socket::open(&bridge(n)).unwrap());
         let frames = (0..many.count).map(|number| {
             let (interface, vrid) = many.place(number);
             (interface, frame(vrid, many.centiseconds, address(number)))
         });
         let interval = Duration::from_millis(u64::from(many.centiseconds) * 10);
-        Self::start(sockets.collect(), frames.collect(), interval)
+        Self::start(sockets.collect(), frames.collect(), interval, pace)
     }
 
-    fn start(sockets: Vec<OwnedFd>, frames: Vec<(usize, Vec<u8>)>, interval: Duration) -> Self {
+    fn start(
+        sockets: Vec<OwnedFd>,
+        frames: Vec<(usize, Vec<u8>)>,
+        interval: Duration,
+        pace: Pace,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let pause = interval / frames.len() as u32;
+        let together = match pace {
+            Pace::Together => frames.len(),
+            Pace::Apart => 1,
+        };
+        let parts = frames.len().div_ceil(together);
+        let pause = interval / parts as u32;
         let thread = std::thread::spawn(move || {
             let mut due = Instant::now();
-            for (socket, frame) in frames.iter().cycle() {
+            for part in frames.chunks(together).cycle() {
                 if stopped.load(Ordering::Relaxed) {
                     break;
                 }
-                packet_socket::send(&sockets[*socket], frame).unwrap();
+                for (socket, frame) in part {
+                    packet_socket::send(&sockets[*socket], frame).unwrap();
+                }
                 due += pause;
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
             }

@@ -64,6 +64,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     if in_background && let Err(error) = std::env::set_current_dir("/") {
         tracing::warn!("cannot leave the present folder: {error}");
     }
+    // With the text of the file in them.
+    drop(loaded.diagnostics);
     core::main(options, model, move || {
         systemd::ready();
         if in_background {
