@@ -70,8 +70,16 @@ fn without_numbers(line: &str) -> String {
             text.push(character);
         }
     }
-    // Ages have a decimal place while they are small.
-    text.replace("0.0 s", "0 s")
+    // Ages have a decimal place while they are small, and how late adverts were is the
+    // machine's doing.
+    let text = text.replace("0.0 s", "0 s").replace("0 min", "0 s");
+    match text.split_once(" sent (") {
+        Some((sent, rest)) if sent.starts_with("adverts: ") => {
+            let rest = rest.split_once(')').map_or("", |(_, rest)| rest);
+            format!("{sent} sent{rest}")
+        }
+        _ => text,
+    }
 }
 
 /// A demo that cannot fail shows nothing.

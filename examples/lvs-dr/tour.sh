@@ -164,9 +164,9 @@ start() {
     running="$running $1"
 }
 start director1 ipvsd.conf
+await_master director1
 start director2 $state/director2.conf
 await_tables "10.0.0.11 3, 10.0.0.12 2, 10.0.0.13 1"
-await_master director1
 on director1 "ip -brief -4 address show dev eth0"
 on director2 "ip -brief -4 address show dev eth0"
 on director1 "ipvsadm -Ln"

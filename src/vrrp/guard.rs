@@ -100,14 +100,16 @@ impl Guard {
     }
 
     /// What the next adverts are signed with. It grows, whatever the clock does, but
-    /// for one case: with a window, a clock that is set back by more than twice its
-    /// width is followed, for nobody can have believed the time before.
+    /// for one case: with a window, a clock that is set back by more than its width is
+    /// followed. Whoever has the right time would not believe a later one, and has
+    /// forgotten the one before ([`Guard::check_trailer`]'s rule for a sender whose last advert
+    /// lies too far ahead).
     pub fn next_sequence(&mut self, anti_replay: AntiReplay, now: Moment) -> Sequence {
         let clock = self.clock(now);
         let next = match self.numbers.signed {
             Some(last) if !clock.is_later_than(last) => {
                 let is_set_back = match anti_replay {
-                    AntiReplay::Time { window } => last.seconds_since(clock) > 2 * seconds(window),
+                    AntiReplay::Time { window } => last.seconds_since(clock) > seconds(window),
                     AntiReplay::Monotonic => false,
                 };
                 if is_set_back { clock } else { last.next() }

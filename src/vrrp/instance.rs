@@ -21,6 +21,7 @@ use super::timers::{master_down_after, patience_of_others};
 use super::told::Told;
 use super::types::{AdvertInterval, Priority, State, Version};
 use crate::moment::Moment;
+use hearing::Worse;
 
 /// How often another master, or an advert that is late, is told of, at most.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -57,7 +58,9 @@ pub struct Instance {
     pub expected: Why,
     /// The other master that was heard last.
     pub master: Option<MasterSeen>,
-    /// Its interval, where it is not the configured one (RFC 9568 section 6.1,
+    /// A worse one that was heard since.
+    worse: Option<Worse>,
+    /// The interval of that other master, where it is not the configured one (RFC 9568 section 6.1,
     /// Active_Adver_Interval).
     learned: Option<AdvertInterval>,
     /// Where the latest advert came from that counted, since it was last master.
@@ -104,6 +107,7 @@ impl Instance {
             ready: false,
             expected: Why::MasterDown { master: None },
             master: None,
+            worse: None,
             learned: None,
             heard_from: None,
             preempt_from: None,
@@ -289,10 +293,12 @@ impl Instance {
         if to == State::Fault {
             self.timer = None;
             self.master = None;
+            self.worse = None;
             self.learned = None;
         }
         if to == State::Master {
             self.master = None;
+            self.worse = None;
             self.heard_from = None;
             self.answers = 0;
             self.counters.became_master += 1;

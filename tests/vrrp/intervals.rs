@@ -1,6 +1,6 @@
 //! The interval of the master that is heard, and how long it is waited for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipvsd::vrrp::event::{Change, Subject};
 use ipvsd::vrrp::memory::Memory;
@@ -280,4 +280,97 @@ fn a_reload_does_not_make_a_backup_wait_from_the_start() {
     }
     bench.until(3_700);
     assert_eq!(bench.state(0), State::Master);
+}
+
+/// Another master, of priority 150: better than this router, worse than the other one.
+fn hear_worse(bench: &mut Bench, priority: u8, centiseconds: u16) {
+    let worse = Ipv4Addr::new(10, 0, 0, 77).into();
+    bench.hear_3(worse, GROUP.into(), priority, centiseconds);
+}
+
+/// One of two masters that have met says its last word, and is ten times as fast.
+#[test]
+fn a_master_that_has_to_give_up_teaches_nothing_with_its_last_word() {
+    let mut bench = backup(300);
+    bench.drain();
+    bench.until(50);
+    hear_worse(&mut bench, 150, 30);
+    assert_eq!(bench.drain(), []);
+    assert_eq!(bench.report(0).learned_interval, Some(interval(300)));
+    assert_eq!(entered(&bench.until(10_828)), []);
+    let did = bench.until(10_829);
+    assert_eq!(entered(&did), [("VI_0", State::Master)]);
+}
+
+/// It may not have heard of the better one, or that one has died since: it is there as
+/// long as it says.
+#[test]
+fn a_worse_master_is_waited_for_as_well() {
+    let mut bench = backup(30);
+    bench.drain();
+    bench.until(50);
+    hear_worse(&mut bench, 150, 300);
+    assert_eq!(bench.drain(), []);
+    assert_eq!(entered(&bench.until(50 + 10_828)), []);
+    assert_eq!(
+        entered(&bench.until(50 + 10_829)),
+        [("VI_0", State::Master)]
+    );
+}
+
+#[test]
+fn once_the_better_master_is_silent_for_too_long_the_worse_one_teaches() {
+    let mut bench = backup(30);
+    bench.drain();
+    for at in [50, 950] {
+        bench.until(at);
+        hear_worse(&mut bench, 150, 100);
+        assert_eq!(bench.drain(), []);
+    }
+    // The better one was heard 1,083 ms ago: 3 x 300 ms, and 156/256 of 300 ms.
+    bench.until(1_100);
+    hear_worse(&mut bench, 150, 100);
+    assert_eq!(bench.drain(), [learned_from_worse(30, 100)]);
+    assert_eq!(bench.report(0).learned_interval, None);
+}
+
+/// Its good-bye may have come in behind the first advert of the next master.
+#[test]
+fn a_better_master_that_stops_leaves_the_worse_one() {
+    let mut bench = backup(30);
+    bench.drain();
+    bench.until(50);
+    hear_worse(&mut bench, 150, 100);
+    bench.until(60);
+    hear(&mut bench, 0, 30);
+    assert_eq!(bench.drain(), [learned_from_worse(30, 100)]);
+    let master = bench.report(0).master.unwrap();
+    assert_eq!(master.priority, Priority(150));
+    assert_eq!(entered(&bench.until(50 + 3_609)), []);
+    assert_eq!(entered(&bench.until(50 + 3_610)), [("VI_0", State::Master)]);
+}
+
+/// Of two worse ones the better counts, whichever was heard last.
+#[test]
+fn the_best_of_the_worse_masters_is_the_next() {
+    let mut bench = backup(30);
+    bench.drain();
+    bench.until(50);
+    hear_worse(&mut bench, 150, 100);
+    bench.until(100);
+    let worst = Ipv4Addr::new(10, 0, 0, 78).into();
+    bench.hear_3(worst, GROUP.into(), 140, 10);
+    bench.until(1_100);
+    bench.hear_3(worst, GROUP.into(), 140, 10);
+    assert_eq!(bench.drain(), [learned_from_worse(30, 100)]);
+    let master = bench.report(0).master.unwrap();
+    assert_eq!(master.priority, Priority(150));
+}
+
+fn learned_from_worse(from: u16, to: u16) -> Did {
+    told(Change::IntervalLearned {
+        from: interval(from),
+        to: interval(to),
+        master: Ipv4Addr::new(10, 0, 0, 77).into(),
+    })
 }

@@ -94,6 +94,7 @@ fn a_lower_master_is_taken_over_from_as_the_member_would_have_done() {
             bench.hear(1, &Packet::new(1, HIGHER, 200));
         }
         bench.until(3_990);
+        bench.hear(1, &Packet::new(1, HIGHER, 0));
         bench.hear(1, &Packet::new(1, LOWER, 50));
         bench.drain();
         assert_eq!(bench.state(0), State::Master);

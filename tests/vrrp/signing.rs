@@ -234,9 +234,12 @@ fn once_both_clocks_are_right_nothing_is_left_of_a_large_step() {
             // What is signed ahead of a clock that was set back may be so for as long as
             // the window is wide.
             let slack = WINDOW * 1_000;
-            let sent = master.until(MASTER_DOWN + 6_000 + slack);
-            backup.until(MASTER_DOWN + 6_000 + slack);
-            backup.hear(&sent);
+            for second in 1..=WINDOW {
+                let now = MASTER_DOWN + 6_000 + second * 1_000;
+                let sent = master.until(now);
+                backup.until(now);
+                backup.hear(&sent);
+            }
             let before = backup.heard();
             for second in 1..10 {
                 let now = MASTER_DOWN + 6_000 + slack + second * 1_000;

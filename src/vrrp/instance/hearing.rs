@@ -9,7 +9,7 @@ use crate::vrrp::event::{Change, Why};
 use crate::vrrp::hear::Heard;
 use crate::vrrp::input::Action;
 use crate::vrrp::memory::MasterSeen;
-use crate::vrrp::timers::skew_time;
+use crate::vrrp::timers::{master_down_after, skew_time};
 use crate::vrrp::types::{AdvertInterval, Priority, State, Version};
 
 /// What an advert means to a backup.
@@ -19,6 +19,13 @@ enum Meaning {
     Valid,
     /// There is one that this router is to take over from.
     Preemptable,
+}
+
+/// A master that was heard although a better one is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Worse {
+    heard: Heard,
+    when: Moment,
 }
 
 impl Instance {
@@ -42,6 +49,7 @@ impl Instance {
 
     /// Notes a master that is heard.
     pub fn note_master(&mut self, heard: Heard, now: Moment) {
+        self.worse = None;
         if heard.priority == Priority::RELEASE {
             self.master = None;
             return;
@@ -103,24 +111,24 @@ impl Instance {
 
     /// A backup hears an advert (RFC 3768 section 6.4.2).
     pub fn hear_as_backup(&mut self, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
-        let master = heard.address;
-        let is_release = heard.priority == Priority::RELEASE;
-        // A good-bye that comes in behind the first advert of the next master is nothing
-        // to go by, nor is anybody's who was not master.
-        if is_release && self.master.is_some_and(|known| known.address != master) {
+        if heard.priority == Priority::RELEASE {
+            return self.hear_release(heard, now, out);
+        }
+        if !self.hears_master(now)
+            && let Some(worse) = self.worse
+        {
+            self.follow(worse, out);
+        }
+        let meaning = self.meaning(heard, now);
+        if self.is_below_another(heard, now) {
+            if meaning == Meaning::Valid {
+                self.wait_for_worse(heard, now);
+            }
             return;
         }
         self.note_master(heard, now);
-        if is_release {
-            self.expected = Why::MasterStopped { master };
-            // Never later than before: whoever says so again and again would keep it
-            // waiting.
-            let skew = skew_time(&self.settings, self.master_interval());
-            let latest = self.earliest(now) + skew;
-            self.timer = self.timer.map(|timer| timer.min(latest));
-            return;
-        }
-        match self.meaning(heard, now) {
+        let master = heard.address;
+        match meaning {
             Meaning::Valid => {
                 self.learn_interval(heard, now, out);
                 self.wait(self.master_down_interval(), now);
@@ -136,6 +144,72 @@ impl Instance {
                 };
             }
         }
+    }
+
+    /// A master has stopped. Its good-bye makes nobody wait longer than before: whoever
+    /// says so again and again would keep it waiting.
+    fn hear_release(&mut self, heard: Heard, now: Moment, out: &mut VecDeque<Action>) {
+        let master = heard.address;
+        self.worse = self.worse.filter(|worse| worse.heard.address != master);
+        // One that comes in behind the first advert of the next master is nothing to go
+        // by, nor is anybody's who was not master.
+        if self.master.is_some_and(|known| known.address != master) {
+            return;
+        }
+        if let Some(worse) = self.worse {
+            return self.follow(worse, out);
+        }
+        self.master = None;
+        self.expected = Why::MasterStopped { master };
+        let skew = skew_time(&self.settings, self.master_interval());
+        let latest = self.earliest(now) + skew;
+        self.timer = self.timer.map(|timer| timer.min(latest));
+    }
+
+    /// Whether the master that was heard last has not been given up.
+    fn hears_master(&self, now: Moment) -> bool {
+        let wait = self.master_down_interval();
+        self.master.is_some_and(|master| now < master.heard + wait)
+    }
+
+    /// Whether this is from a master that a better one, heard a moment ago, is about to
+    /// silence, or has: nothing is learned from its last word, which may be the last
+    /// that is heard of anybody for a while.
+    fn is_below_another(&self, heard: Heard, now: Moment) -> bool {
+        self.master.is_some_and(|better| {
+            let is_better = (better.priority, better.address) > (heard.priority, heard.address);
+            is_better && better.address != heard.address && self.hears_master(now)
+        })
+    }
+
+    /// The better master is waited for, and the worse one if that takes longer: it may
+    /// not have heard the other.
+    fn wait_for_worse(&mut self, heard: Heard, now: Moment) {
+        let wait = master_down_after(&self.settings, heard.interval);
+        let until = self.earliest(now) + wait;
+        self.timer = Some(self.timer.map_or(until, |timer| timer.max(until)));
+        self.ready = false;
+        let rank = |heard: Heard| (heard.priority, heard.address);
+        let is_behind = self.worse.is_some_and(|worse| {
+            let wait = master_down_after(&self.settings, worse.heard.interval);
+            let is_another = worse.heard.address != heard.address;
+            is_another && now < worse.when + wait && rank(worse.heard) > rank(heard)
+        });
+        if !is_behind {
+            self.worse = Some(Worse { heard, when: now });
+        }
+    }
+
+    /// The better one is gone: this is the master.
+    fn follow(&mut self, worse: Worse, out: &mut VecDeque<Action>) {
+        let Worse { heard, when } = worse;
+        self.note_master(heard, when);
+        self.learn_interval(heard, when, out);
+        let until = self.earliest(when) + self.master_down_interval();
+        self.timer = self.timer.map(|timer| timer.min(until));
+        self.expected = Why::MasterDown {
+            master: Some(heard.address),
+        };
     }
 
     fn meaning(&mut self, heard: Heard, now: Moment) -> Meaning {

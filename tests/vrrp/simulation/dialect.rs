@@ -11,6 +11,7 @@ use ipvsd::vrrp::settings::{
 };
 use ipvsd::vrrp::{AdvertInterval, Version};
 
+use super::mishaps::LONGEST_STEP;
 use super::plan::{SECOND, Time};
 use super::random::Random;
 use crate::bench::ms;
@@ -134,10 +135,12 @@ impl Dialect {
         }
     }
 
-    /// How long a clock that has been set may keep routers from believing each other.
+    /// How long a clock that has been set may keep routers from believing each other:
+    /// what was signed while it was ahead lies in the future for as long as it was, and
+    /// one that next signs when that is about to be in the window is doubted until it is.
     pub fn disbelief(&self) -> Time {
         match self.security {
-            Security::Hmac(Some(window)) => (window + 1) * SECOND,
+            Security::Hmac(Some(window)) => (window + 1 + LONGEST_STEP as u64) * SECOND,
             _ => 0,
         }
     }

@@ -12,8 +12,9 @@ pub type Verdict = Result<(), String>;
 /// When what must hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The network is whole, and nothing of before is on its way any more.
-    pub whole: Time,
+    /// The network is whole, nothing of before is on its way any more, and everybody
+    /// believes what the others have signed.
+    pub believed: Time,
     /// One advert interval and the largest delay later: no two masters.
     pub calm: Time,
     /// One master-down interval later: one. Groups may have met as masters before.
@@ -34,10 +35,12 @@ impl Bounds {
         let master_down = plan.master_down();
         let delay = plan.longest(|settings| settings.preempt_delay);
         let whole = plan.heals + plan.bad_delay + slack;
-        let mut calm = whole + interval + plan.good_delay + slack + plan.dialect.disbelief();
+        let believed = whole + plan.dialect.disbelief();
+        let mut calm = believed + interval + plan.good_delay + slack;
         if plan.dialect.security == Security::Header {
-            // One whose numbers are behind is heard when it has heard the other.
-            calm += 2 * interval + 2 * plan.good_delay;
+            // One whose numbers are behind is given up, and is heard when it has heard the
+            // other.
+            calm += master_down + 2 * interval + 2 * plan.good_delay + slack;
         }
         let collisions = if plan.is_grouped {
             // Each round at most a master-down interval and 16 intervals; the first
@@ -49,7 +52,7 @@ impl Bounds {
         let settled = calm + plan.startup_delay() + master_down + collisions + slack;
         let stable = settled + interval + delay + master_down + plan.good_delay + slack;
         Bounds {
-            whole,
+            believed,
             calm,
             settled,
             stable,
@@ -221,11 +224,11 @@ impl Judge {
             if last.is_none_or(|last| now > last + self.intervals[master][at] + self.bounds.slack) {
                 return Err(format!("master {master} of segment {at} is silent"));
             }
-            // What was announced while packets were lost may never have been put right:
-            // nobody who could do so has heard of it.
+            // What was announced while packets were lost, or not believed, may never have
+            // been put right: nobody who could do so has heard of it.
             if let Some((owner, when)) = segment.announced
                 && owner != master
-                && (is_gentle || when > self.bounds.whole)
+                && (is_gentle || when > self.bounds.believed)
             {
                 return Err(format!(
                     "{owner} was the last to announce segment {at}, at {when}, and {master} is \

@@ -10,6 +10,10 @@ use super::node::Incoming;
 use super::plan::{self, MILLISECOND, SECOND, Time};
 use super::world::{Event, World};
 
+/// The longest step of a wall clock, in seconds, after which what was signed before may
+/// come to be believed within the story.
+pub const LONGEST_STEP: i64 = 9;
+
 #[derive(Clone, Copy, Debug)]
 pub enum Mishap {
     Partition {
@@ -187,7 +191,7 @@ impl World {
     /// Without a window nobody promises that a host which has forgotten what it has
     /// signed is believed with a clock that is behind.
     fn step_clock(&mut self, node: usize) {
-        let seconds = self.random.pick(&[1, 4, 9, 30, 3_600, 1_000_000]);
+        let seconds = self.random.pick(&[1, 4, LONGEST_STEP, 3_600, 1_000_000]);
         let is_back = self.random.percent(50);
         let is_bounded = self.plan.dialect.security != Security::Hmac(None);
         let step = if is_back && is_bounded {
