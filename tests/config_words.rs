@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipvsd::config::reference::{self, Fate};
 use ipvsd::config::{self, Code, Loaded, Sources};
 
 const TOP_LEVEL: &str = "(top)";
@@ -381,6 +382,10 @@ fn served_words_are_taken_as_they_are() {
     }
 }
 
+fn is_never_served(block: &str, word: &str) -> bool {
+    reference::word(block, word).is_some_and(|word| matches!(word.fate, Fate::Never(_)))
+}
+
 #[test]
 fn all_others_are_known_and_not_served() {
     for (block, words) in table() {
@@ -396,6 +401,7 @@ fn all_others_are_known_and_not_served() {
             let told = match word {
                 _ if word.starts_with("include") && block == TOP_LEVEL => Code::LanguageNotServed,
                 _ if OLDER.contains(&word) => Code::OlderSpelling,
+                _ if is_never_served(block, word) => Code::NeverServed,
                 _ => Code::NotServed,
             };
             if block == TOP_LEVEL || is_read(block) {

@@ -103,6 +103,8 @@ codes! {
     ValueNotServed "value-not-served" Error
     /// A known word that is not served yet; it is skipped.
     NotServed "not-served" Warning
+    /// A known word that ipvsd will not serve; its reason is told.
+    NeverServed "never-served" Warning
     /// What older versions of keepalived called it.
     OlderSpelling "older-spelling" Warning
     /// Upper and lower case other than the usual.

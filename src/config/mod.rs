@@ -14,6 +14,7 @@ mod key_file;
 mod keywords;
 mod lower;
 pub mod model;
+pub mod reference;
 pub mod source;
 mod syntax;
 

@@ -16,7 +16,9 @@ fn what_is_not_said() {
         notify,
         smtp_alert,
         origin,
+        later,
     } = instance("");
+    assert_eq!(later, []);
     assert_eq!(settings.name, "VI_1");
     assert_eq!(
         (settings.interface.as_str(), settings.vrid.get()),

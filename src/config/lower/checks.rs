@@ -224,6 +224,7 @@ impl<'s> Lower<'_, 's> {
             timing: timing.resolve(defaults),
             alpha: said(timing.alpha).unwrap_or(false),
             origin: self.origin(block),
+            later: Vec::new(),
         }
     }
 

@@ -20,6 +20,7 @@ impl Lower<'_, '_> {
             return;
         }
         self.extra_words(block, ast.words(block).get(1..).unwrap_or(&[]));
+        let around_it = std::mem::take(&mut self.later);
         for id in ast.block(block) {
             match ast.keyword(id) {
                 "router_id" => self.router_id(id),
@@ -39,6 +40,8 @@ impl Lower<'_, '_> {
                 _ => self.other(GLOBAL_DEFS, id),
             }
         }
+        let later = std::mem::replace(&mut self.later, around_it);
+        self.model.global.later.extend(later);
     }
 
     fn router_id(&mut self, id: StatementId) {

@@ -5,6 +5,7 @@ mod blocks;
 mod checks;
 mod globals;
 mod language;
+mod later;
 mod mail;
 mod misplaced;
 mod process;
@@ -22,7 +23,7 @@ use std::collections::HashMap;
 use super::diagnostic::{Code, Collector, Diagnostic, shown};
 use super::key_file::KeyFile;
 use super::keywords::{GARP_GROUP, GLOBAL_DEFS, TOP_LEVEL, VRRP_SYNC_GROUP};
-use super::model::{Model, Origin, Script, ScriptId};
+use super::model::{Model, Origin, Script, ScriptId, Setting};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
@@ -58,8 +59,10 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         block_explained: false,
         misplaced: false,
         key_files: Vec::new(),
+        later: Vec::new(),
     };
     lower.file();
+    lower.model.later = lower.later;
     Lowered {
         model: lower.model,
         misplaced: lower.misplaced,
@@ -96,6 +99,8 @@ struct Lower<'a, 's> {
     misplaced: bool,
     /// Files that keys of the model are still to be read from.
     key_files: Vec<KeyFile>,
+    /// Settings of the block that is being looked at which nothing acts on yet.
+    later: Vec<Setting>,
 }
 
 impl<'s> Lower<'_, 's> {

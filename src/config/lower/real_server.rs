@@ -44,10 +44,12 @@ impl<'s> Lower<'_, 's> {
         if !self.has_block(id) {
             return None;
         }
+        let around_it = std::mem::take(&mut self.later);
         let mut words = RealServerWords::default();
         for id in ast.block(id) {
             self.real_server_word(&mut words, id);
         }
+        let later = std::mem::replace(&mut self.later, around_it);
         let port = around.map_or(0, |around| around.port);
         let checked = server.map(|server| Checked {
             server,
@@ -69,6 +71,7 @@ impl<'s> Lower<'_, 's> {
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
             checks,
             origin: self.origin(id),
+            later,
         })
     }
 
@@ -111,10 +114,15 @@ impl<'s> Lower<'_, 's> {
     fn checks(&mut self, checked: Option<Checked<'s>>, statements: &[StatementId]) -> Vec<Check> {
         let checked = checked.as_ref();
         let checks = statements.iter();
-        let checks = checks.filter_map(|id| match self.ast.keyword(*id) {
-            "TCP_CHECK" => self.tcp_check(checked, *id),
-            "HTTP_GET" => self.http_get(checked, *id),
-            _ => self.misc_check(checked, *id),
+        let checks = checks.filter_map(|id| {
+            let around_it = std::mem::take(&mut self.later);
+            let check = match self.ast.keyword(*id) {
+                "TCP_CHECK" => self.tcp_check(checked, *id),
+                "HTTP_GET" => self.http_get(checked, *id),
+                _ => self.misc_check(checked, *id),
+            };
+            let later = std::mem::replace(&mut self.later, around_it);
+            check.map(|check| Check { later, ..check })
         });
         checks.collect()
     }

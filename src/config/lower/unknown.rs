@@ -4,6 +4,7 @@ use super::Lower;
 use super::misplaced::within;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, TOP_LEVEL, block_name};
+use crate::config::reference::{self, Fate, Word};
 use crate::config::syntax::StatementId;
 
 /// Words for the same thing that belong in different blocks.
@@ -17,6 +18,10 @@ impl Lower<'_, '_> {
             // A block without a word, which has been told.
         } else if let Some(construct) = self.construct(id) {
             self.language(construct, id);
+        } else if let Some(known) = reference::word(block, word)
+            && known.fate != Fate::Served
+        {
+            self.referenced(block, known, id);
         } else if let Some(today) = keywords::older(block, word) {
             match today {
                 Some(today) => {
@@ -38,6 +43,56 @@ impl Lower<'_, '_> {
         } else {
             self.misplaced(block, id);
         }
+    }
+
+    /// A word that the reference has, and that is not served.
+    fn referenced(&mut self, block: &str, known: &'static Word, id: StatementId) {
+        match known.fate {
+            // Somebody has taken it for one that is not.
+            Fate::Served => {}
+            Fate::Older(today) => {
+                self.older(id, today);
+                if let Some(word) = reference::word(block, today) {
+                    self.referenced(block, word, id);
+                }
+            }
+            Fate::Gone => self.without_effect(id),
+            Fate::Later(consequence) => {
+                self.told_later(known.name, consequence, id);
+                self.later(block, known, id);
+            }
+            Fate::Never(reason) => {
+                self.told_never(known.name, reason, id);
+                self.later(block, known, id);
+            }
+        }
+    }
+
+    fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
+        let span = self.span(id);
+        if self.diagnostics.fold(Code::NotServed, word, span) {
+            return;
+        }
+        let message = format!("`{word}` is not served yet");
+        let diagnostic = self
+            .diagnostics
+            .report_first(Code::NotServed, word, message);
+        diagnostic.at(span, "this has no effect yet");
+        if !consequence.is_empty() {
+            diagnostic.help(consequence);
+        }
+    }
+
+    fn told_never(&mut self, word: &'static str, reason: &'static str, id: StatementId) {
+        let span = self.span(id);
+        if self.diagnostics.fold(Code::NeverServed, word, span) {
+            return;
+        }
+        let message = format!("ipvsd does not serve `{word}`");
+        self.diagnostics
+            .report_first(Code::NeverServed, word, message)
+            .at(span, "this has no effect")
+            .help(reason);
     }
 
     /// A word by which an older keepalived knew `today`.

@@ -84,9 +84,14 @@ impl<'a> Lower<'a, '_> {
 
     /// A switch: on where nothing follows the word.
     pub(super) fn switch(&mut self, id: StatementId) -> Option<bool> {
-        let Some(word) = self.optional_value(id) else {
-            return Some(true);
-        };
+        match self.optional_value(id) {
+            Some(word) => self.switch_value(word),
+            None => Some(true),
+        }
+    }
+
+    /// The value of a switch, where it is written.
+    pub(super) fn switch_value(&mut self, word: Word) -> Option<bool> {
         let text = self.text(word);
         let value = switch(&text.to_ascii_lowercase());
         match value {

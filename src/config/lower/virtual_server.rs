@@ -52,6 +52,7 @@ impl<'s> Lower<'_, 's> {
         if !self.has_block(id) {
             return;
         }
+        let around_it = std::mem::take(&mut self.later);
         let mut words = VirtualServerWords::default();
         let mut statements = Vec::new();
         for id in ast.block(id) {
@@ -60,6 +61,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.virtual_server_word(&mut words, id),
             }
         }
+        let later = std::mem::replace(&mut self.later, around_it);
         if statements.is_empty() && words.sorry_server.is_none() {
             self.no_real_servers(id);
         }
@@ -97,6 +99,7 @@ impl<'s> Lower<'_, 's> {
                 .unwrap_or_else(|| self.alert_defaults.virtual_server()),
             real_servers,
             origin: self.origin(id),
+            later,
         };
         self.model.virtual_servers.push(virtual_server);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Model, Origin, ScriptId};
+use super::{Model, Origin, ScriptId, Setting};
 
 /// One check of one real server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Check {
     /// The check has failed until it has succeeded.
     pub alpha: bool,
     pub origin: Origin,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 /// When a check runs, and how much it forgives. Inherited from virtual server to

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, SmtpHost, UserSpec, VirtualServer,
+    Script, Setting, SmtpHost, UserSpec, VirtualServer,
 };
 use crate::lvs::{DestinationKey, ServiceKey};
+pub(super) use vrrp::CommandAndUser;
 
 impl Model {
     /// The configuration as it was understood, but for passwords, which are masked.
@@ -26,7 +27,9 @@ impl Model {
             text.vrrp_global(&self.global.vrrp);
             text.process("vrrp", &self.global.vrrp_process);
             text.auto_priority(&self.global.auto_priority);
+            text.later(&self.global.later);
         });
+        text.later(&self.later);
         text.garp_groups(&self.global.vrrp.pacing);
         for group in &self.vrrp_sync_groups {
             text.vrrp_sync_group(self, group);
@@ -77,6 +80,19 @@ impl Text {
         inside(self);
         self.depth -= 1;
         self.line("}");
+    }
+
+    /// What nothing acts on yet.
+    fn later(&mut self, settings: &[Setting]) {
+        for setting in settings {
+            let values = setting.values.iter().map(ToString::to_string);
+            let word = Some(setting.word.clone()).filter(|word| !word.is_empty());
+            let head: Vec<String> = word.into_iter().chain(values).collect();
+            match &setting.block {
+                Some(inside) => self.block(head.join(" "), |text| text.later(inside)),
+                None => self.line(head.join(" ")),
+            }
+        }
     }
 
     fn mail(&mut self, mail: &Mail) {
@@ -147,6 +163,7 @@ impl Text {
                 text.say("sorry_server", Place(sorry.key));
                 text.say("sorry_server_lvs_method", sorry.method.name());
             }
+            text.later(&virtual_server.later);
             for server in &virtual_server.real_servers {
                 text.real_server(model, server);
             }
@@ -159,6 +176,7 @@ impl Text {
             text.say("lvs_method", server.method.name());
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("smtp_alert", Switch(server.smtp_alert));
+            text.later(&server.later);
             for check in &server.checks {
                 text.check(model, check);
             }
@@ -187,6 +205,7 @@ impl Text {
             text.say("delay_before_retry", Seconds(timing.delay_before_retry));
             text.say("warmup", Seconds(timing.warmup));
             text.flag("alpha", check.alpha);
+            text.later(&check.later);
         });
     }
 
@@ -224,7 +243,7 @@ impl Display for Place {
 }
 
 /// Seconds, with a fraction where there is one.
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,7 +268,7 @@ impl Display for Switch {
 
 /// A word that may have blanks. No word has quotes, and nothing is special between
 /// them.
-struct Quoted<'a>(&'a str);
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,7 @@ mod check;
 mod dump;
 mod mail;
 mod process;
+mod setting;
 mod vrrp;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use check::{
 
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
+pub use setting::{Setting, SettingValue};
 pub use vrrp::{InterfaceUse, Notify, VrrpGlobal, VrrpInstance, VrrpSyncGroup};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
@@ -40,6 +42,8 @@ pub struct Model {
     /// Every command that may be run. The other processes ask for one by its
     /// number, [`ScriptId`].
     pub scripts: Vec<Script>,
+    /// What stands in no block, and whole blocks, that nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 /// Where in the files something was said. It is no part of what was said, so two
@@ -81,6 +85,8 @@ pub struct Global {
     /// The vrrp process.
     pub vrrp_process: ProcessOptions,
     pub auto_priority: AutoPriority,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 impl Global {
@@ -104,6 +110,7 @@ impl Default for Global {
             vrrp: VrrpGlobal::default(),
             vrrp_process: ProcessOptions::default(),
             auto_priority: AutoPriority::default(),
+            later: Vec::new(),
         }
     }
 }
@@ -159,6 +166,8 @@ pub struct VirtualServer {
     /// In the order of the file, no two with the same key.
     pub real_servers: Vec<RealServer>,
     pub origin: Origin,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 /// `sorry_server`: it stands in while the quorum is not met.
@@ -185,4 +194,6 @@ pub struct RealServer {
     /// All must succeed for the server to be up. A server without checks is up.
     pub checks: Vec<Check>,
     pub origin: Origin,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use std::time::Duration;
 
-use super::{Model, Origin, ScriptId};
+use super::{Model, Origin, ScriptId, Setting};
 use crate::vrrp::settings::{GroupSettings, InstanceSettings, Pacing, RouterSettings};
 
 /// What `global_defs` and `garp_group` say of all instances together.
@@ -31,6 +31,7 @@ impl Model {
             vrrp_sync_groups: Vec::new(),
             interfaces: Vec::new(),
             scripts: self.scripts.clone(),
+            later: Vec::new(),
         }
     }
 
@@ -64,6 +65,8 @@ pub struct VrrpInstance {
     /// Whether its transitions are mailed: its own word, or else that of `global_defs`.
     pub smtp_alert: bool,
     pub origin: Origin,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 /// `vrrp_sync_group`.
@@ -74,6 +77,8 @@ pub struct VrrpSyncGroup {
     /// Whether its transitions are mailed.
     pub smtp_alert: bool,
     pub origin: Origin,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 /// An instance names an interface: `interface`, or `dev` of one of its addresses.

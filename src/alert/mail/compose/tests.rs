@@ -37,6 +37,7 @@ fn model() -> Model {
         smtp_alert: true,
         checks: Vec::new(),
         origin: Origin::default(),
+        later: Vec::new(),
     };
     Model {
         global: Global {
@@ -62,6 +63,7 @@ fn model() -> Model {
             smtp_alert: true,
             real_servers: vec![real_server(81), real_server(82)],
             origin: Origin::default(),
+            later: Vec::new(),
         }],
         vrrp_instances: vec![VrrpInstance {
             settings: InstanceSettings {
@@ -70,6 +72,7 @@ fn model() -> Model {
             notify: Notify::default(),
             smtp_alert: true,
             origin: Origin::default(),
+            later: Vec::new(),
         }],
         vrrp_sync_groups: vec![VrrpSyncGroup {
             settings: GroupSettings {
@@ -79,6 +82,7 @@ fn model() -> Model {
             notify: Notify::default(),
             smtp_alert: true,
             origin: Origin::default(),
+            later: Vec::new(),
         }],
         ..Model::default()
     }

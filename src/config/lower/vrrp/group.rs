@@ -34,6 +34,7 @@ impl<'s> Lower<'_, 's> {
         if !self.has_block(id) {
             return;
         }
+        let around_it = std::mem::take(&mut self.later);
         let mut words = GroupWords::default();
         for id in ast.block(id) {
             match ast.keyword(id) {
@@ -46,6 +47,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(VRRP_SYNC_GROUP, id),
             }
         }
+        let later = std::mem::replace(&mut self.later, around_it);
         let errors = self.diagnostics.errors();
         let members = self.members(id, &words.members);
         if members.is_empty() && self.diagnostics.errors() == errors {
@@ -69,6 +71,7 @@ impl<'s> Lower<'_, 's> {
             notify,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(id),
+            later,
         };
         self.model.vrrp_sync_groups.push(group);
     }

@@ -11,6 +11,7 @@ use super::version::WrittenInterval;
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VRRP_INSTANCE;
 use crate::config::lower::{Lower, Said};
+use crate::config::model::VrrpInstance;
 use crate::config::syntax::StatementId;
 use crate::vrrp::settings::Authentication;
 use crate::vrrp::types::{Priority, State, Version, Vrid};
@@ -51,11 +52,14 @@ impl<'s> Lower<'_, 's> {
         if !self.has_block(id) {
             return;
         }
+        let around_it = std::mem::take(&mut self.later);
         let mut words = InstanceWords::default();
         for id in ast.block(id) {
             self.instance_word(&mut words, id);
         }
+        let later = std::mem::replace(&mut self.later, around_it);
         if let Some(instance) = self.settled(id, name, words) {
+            let instance = VrrpInstance { later, ..instance };
             self.model.vrrp_instances.push(instance);
         }
     }

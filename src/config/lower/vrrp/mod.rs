@@ -64,7 +64,7 @@ pub(super) struct Named<'s> {
 impl<'s> Lower<'_, 's> {
     /// The name of an interface as the kernel allows it. Whether it is there is for
     /// those to say who know the host.
-    fn interface_name(&mut self, word: Word) -> Option<&'s str> {
+    pub(super) fn interface_name(&mut self, word: Word) -> Option<&'s str> {
         if self.is_substituted(word) {
             return None;
         }

@@ -84,6 +84,7 @@ impl<'s> Lower<'_, 's> {
             notify,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(block),
+            later: Vec::new(),
         })
     }
 

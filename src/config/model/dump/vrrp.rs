@@ -60,6 +60,7 @@ impl Text {
             });
             text.notify(model, &group.notify);
             text.say("smtp_alert", Switch(group.smtp_alert));
+            text.later(&group.later);
         });
     }
 
@@ -87,6 +88,7 @@ impl Text {
             text.addresses(settings);
             text.notify(model, &instance.notify);
             text.say("smtp_alert", Switch(instance.smtp_alert));
+            text.later(&instance.later);
         });
     }
 
@@ -272,7 +274,7 @@ impl Display for Line<'_> {
     }
 }
 
-struct CommandAndUser<'a>(&'a Script);
+pub(in crate::config::model) struct CommandAndUser<'a>(pub(in crate::config::model) &'a Script);
 
 impl Display for CommandAndUser<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

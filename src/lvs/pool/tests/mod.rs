@@ -32,6 +32,7 @@ fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> Vir
         smtp_alert: false,
         real_servers: servers,
         origin: Origin::default(),
+        later: Vec::new(),
     }
 }
 
@@ -63,6 +64,7 @@ fn server(number: u8, weight: u16) -> RealServer {
         smtp_alert: true,
         checks: vec![tcp(number, 80)],
         origin: Origin::default(),
+        later: Vec::new(),
     }
 }
 
@@ -96,6 +98,7 @@ fn check(spec: CheckSpec) -> ModelCheck {
         },
         alpha: false,
         origin: Origin::default(),
+        later: Vec::new(),
     }
 }
 

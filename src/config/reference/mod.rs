@@ -1,0 +1,257 @@
+//! Every word of a configuration: where it stands, what it takes, what it means, and
+//! whether it is served.
+//!
+//! One source for many readers: [`lower`](super::lower) validates by it the words that
+//! the model has no field for yet, `docs/configuration.md` and the manual page are made
+//! from it, and tests make right and wrong values from it. Words that are served are
+//! here as well, for the last two; what they mean is in [`lower`](super::lower).
+
+mod global;
+mod top;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The block that everything else stands in.
+pub const TOP_LEVEL: &str = "(top)";
+
+/// All blocks, in the order of the reference.
+pub const BLOCKS: &[Block] = &[top::TOP, global::GLOBAL_DEFS];
+
+/// A block and the words that may stand in it.
+#[derive(Debug)]
+pub struct Block {
+    /// The words of the blocks around it and its own, with `/` between them;
+    /// [`TOP_LEVEL`] for what stands in no block.
+    pub path: &'static str,
+    /// What it is for, as a sentence of the reference.
+    pub about: &'static str,
+    /// Words, in groups so that blocks can have some in common.
+    pub words: &'static [&'static [Word]],
+}
+
+/// A word and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    pub name: &'static str,
+    pub takes: Takes,
+    /// What holds where it is not said, as text of the reference; empty for nothing.
+    pub default: &'static str,
+    /// As text of the reference.
+    pub meaning: &'static str,
+    pub fate: Fate,
+}
+
+/// Whether ipvsd does what the word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It does, and the model has a field for it.
+    Served,
+    /// Not yet: the value is validated and is in the model as a
+    /// [`Setting`](super::model::Setting). What this means meanwhile; empty where that is
+    /// plain.
+    Later(&'static str),
+    /// Not now and not later, for this reason.
+    Never(&'static str),
+    /// What older versions of keepalived called this one.
+    Older(&'static str),
+    /// A word of older versions that means nothing any more.
+    Gone,
+}
+
+/// What follows a word.
+#[derive(Clone, Copy, Debug)]
+pub enum Takes {
+    /// Nothing: it is on where it stands.
+    Nothing,
+    /// Values on its line.
+    Values(&'static [Value]),
+    /// Values, and then a block of words, which [`BLOCKS`] has by its path.
+    Block(&'static [Value]),
+    /// Values, and then a block in which each line consists of values.
+    Lines(&'static [Value], &'static [Value]),
+    /// A block in which blanks and line ends alike stand between values.
+    List(Value),
+    /// `COMMAND [USER [GROUP]]`.
+    Command,
+    /// `USER [GROUP]`.
+    User,
+}
+
+/// One value, or several of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Value {
+    /// What the reference calls it: `SECONDS`, `ADDRESS`.
+    pub name: &'static str,
+    pub kind: Kind,
+    pub count: Count,
+    /// A word that announces it: `port` in `gue port 6080`.
+    pub behind: Option<&'static str>,
+}
+
+/// How often a value may be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    One,
+    Optional,
+    /// At least one.
+    Many,
+    /// Any number, none included.
+    Any,
+}
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A whole number, with the lowest and the highest that are possible.
+    Integer(i64, i64),
+    /// A time in seconds with up to six decimal places; the lowest and the highest in
+    /// microseconds.
+    Seconds(u64, u64),
+    /// `on`, `true`, `yes`, `off`, `false`, `no`.
+    Switch,
+    /// An IPv4 or IPv6 address.
+    Address,
+    Ipv4,
+    Ipv6,
+    /// An address with a prefix length or without.
+    Network,
+    /// 1 to 65535.
+    Port,
+    /// 0, which is every port, to 65535.
+    PortOrAny,
+    /// A number below 2^32, decimal or with `0x`.
+    Mark,
+    /// The name of a network interface, at most 15 bytes.
+    Interface,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// What a name or a text may be is not known any closer; it is not empty.
+    Text,
+    /// The path of a file, absolute.
+    Path,
+}
+
+impl Word {
+    /// A word that stands for itself.
+    pub const fn flag(name: &'static str) -> Self {
+        Self::new(name, Takes::Nothing)
+    }
+
+    /// A word with values on its line.
+    pub const fn values(name: &'static str, values: &'static [Value]) -> Self {
+        Self::new(name, Takes::Values(values))
+    }
+
+    /// A word with a block of words.
+    pub const fn block(name: &'static str, head: &'static [Value]) -> Self {
+        Self::new(name, Takes::Block(head))
+    }
+
+    pub const fn new(name: &'static str, takes: Takes) -> Self {
+        Word {
+            name,
+            takes,
+            default: "",
+            meaning: "",
+            fate: Fate::Served,
+        }
+    }
+
+    /// What holds where it is not said.
+    pub const fn default(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
+    pub const fn means(mut self, meaning: &'static str) -> Self {
+        self.meaning = meaning;
+        self
+    }
+
+    /// It is not served yet, and this is what that means.
+    pub const fn later(mut self, consequence: &'static str) -> Self {
+        self.fate = Fate::Later(consequence);
+        self
+    }
+
+    /// It will not be served, for this reason.
+    pub const fn never(mut self, reason: &'static str) -> Self {
+        self.fate = Fate::Never(reason);
+        self
+    }
+
+    /// It is an older spelling of another word of its block.
+    pub const fn older(mut self, today: &'static str) -> Self {
+        self.fate = Fate::Older(today);
+        self
+    }
+
+    /// It means nothing any more.
+    pub const fn gone(mut self) -> Self {
+        self.fate = Fate::Gone;
+        self
+    }
+}
+
+/// A value that has to be there.
+pub const fn one(name: &'static str, kind: Kind) -> Value {
+    Value {
+        name,
+        kind,
+        count: Count::One,
+        behind: None,
+    }
+}
+
+/// A value that may be left out.
+pub const fn optional(name: &'static str, kind: Kind) -> Value {
+    Value {
+        count: Count::Optional,
+        ..one(name, kind)
+    }
+}
+
+/// Values of which there is at least one.
+pub const fn many(name: &'static str, kind: Kind) -> Value {
+    Value {
+        count: Count::Many,
+        ..one(name, kind)
+    }
+}
+
+impl Value {
+    /// The word that announces it.
+    pub const fn behind(mut self, word: &'static str) -> Self {
+        self.behind = Some(word);
+        self
+    }
+}
+
+/// Words by block and name.
+static INDEX: LazyLock<HashMap<(&'static str, &'static str), &'static Word>> =
+    LazyLock::new(|| {
+        let blocks = BLOCKS.iter();
+        let words = blocks.flat_map(|block| {
+            let words = block.words.iter().copied().flatten();
+            words.map(|word| ((block.path, word.name), word))
+        });
+        words.collect()
+    });
+
+/// The word that may stand in a block by this name.
+pub fn word(block: &str, name: &str) -> Option<&'static Word> {
+    INDEX.get(&(block, name)).copied()
+}
+
+/// The block by its path.
+pub fn block(path: &str) -> Option<&'static Block> {
+    BLOCKS.iter().find(|block| block.path == path)
+}
+
+impl Block {
+    /// All its words, in the order of the reference.
+    pub fn all(&self) -> impl Iterator<Item = &'static Word> + use<> {
+        self.words.iter().copied().flatten()
+    }
+}
