@@ -6,4 +6,7 @@
 mod form;
 mod manual;
 mod pages;
+mod samples;
+mod sentences;
 mod tables;
+mod words;
