@@ -68,7 +68,12 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
+    pub(super) fn told_later(
+        &mut self,
+        word: &'static str,
+        consequence: &'static str,
+        id: StatementId,
+    ) {
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
             return;
@@ -173,17 +178,6 @@ fn synonym(block: &str, word: &str) -> Option<&'static str> {
 /// What it means that a word is skipped, where that is not plain.
 fn consequence(block: &str, word: &str) -> Option<&'static str> {
     match (block_name(block), word) {
-        (_, "virtual_server") => Some("this virtual server is not run"),
-        ("real_server", check) if check.ends_with("_CHECK") || check.ends_with("_GET") => {
-            Some("the real server is not checked by this; with no other check it counts as up")
-        }
-        (
-            "virtual_server" | "real_server",
-            "notify_up" | "notify_down" | "quorum_up" | "quorum_down",
-        ) => Some("the script is not run"),
-        ("virtual_server", "ha_suspend") => {
-            Some("the real servers are checked whether or not the address is here")
-        }
         ("vrrp_instance" | "vrrp_sync_group", _) => vrrp_consequence(word),
         ("global_defs", _) => global_consequence(word),
         (TOP_LEVEL, "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance") => {

@@ -37,8 +37,17 @@ impl Model {
         for instance in &self.vrrp_instances {
             text.vrrp_instance(self, instance);
         }
+        for group in &self.virtual_server_groups {
+            let head = format!("virtual_server_group {}", Quoted(&group.name));
+            text.block(head, |text| {
+                group.entries.iter().for_each(|entry| text.line(entry))
+            });
+        }
         for virtual_server in &self.virtual_servers {
-            text.virtual_server(self, virtual_server);
+            text.virtual_server(self, None, virtual_server);
+        }
+        for unserved in &self.unserved_virtual_servers {
+            text.virtual_server(self, unserved.group.as_deref(), &unserved.virtual_server);
         }
         text.out
     }
@@ -144,10 +153,18 @@ impl Text {
         self.say("min_auto_priority_delay", auto.from.as_micros());
     }
 
-    fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
-        let head = match virtual_server.key {
-            ServiceKey::Address { address, port, .. } => format!("virtual_server {address} {port}"),
-            ServiceKey::Fwmark { mark, .. } => format!("virtual_server fwmark {mark}"),
+    fn virtual_server(
+        &mut self,
+        model: &Model,
+        group: Option<&str>,
+        virtual_server: &VirtualServer,
+    ) {
+        let head = match (group, virtual_server.key) {
+            (Some(group), _) => format!("virtual_server group {}", Quoted(group)),
+            (None, ServiceKey::Address { address, port, .. }) => {
+                format!("virtual_server {address} {port}")
+            }
+            (None, ServiceKey::Fwmark { mark, .. }) => format!("virtual_server fwmark {mark}"),
         };
         self.block(head, |text| {
             if let ServiceKey::Address { protocol, .. } = virtual_server.key {

@@ -6,7 +6,9 @@
 //! from it, and tests make right and wrong values from it. Words that are served are
 //! here as well, for the last two; what they mean is in [`lower`](super::lower).
 
+mod checks;
 mod global;
+mod servers;
 mod top;
 
 use std::collections::HashMap;
@@ -16,7 +18,25 @@ use std::sync::LazyLock;
 pub const TOP_LEVEL: &str = "(top)";
 
 /// All blocks, in the order of the reference.
-pub const BLOCKS: &[Block] = &[top::TOP, global::GLOBAL_DEFS];
+pub const BLOCKS: &[Block] = &[
+    top::TOP,
+    global::GLOBAL_DEFS,
+    servers::VIRTUAL_SERVER,
+    servers::REAL_SERVER,
+    checks::TCP_CHECK,
+    checks::HTTP_GET,
+    checks::HTTP_URL,
+    checks::SSL_GET,
+    checks::SSL_URL,
+    checks::SMTP_CHECK,
+    checks::SMTP_HOST,
+    checks::DNS_CHECK,
+    checks::UDP_CHECK,
+    checks::PING_CHECK,
+    checks::MISC_CHECK,
+    checks::FILE_CHECK,
+    checks::BFD_CHECK,
+];
 
 /// A block and the words that may stand in it.
 #[derive(Debug)]
@@ -43,6 +63,9 @@ pub struct Word {
 }
 
 /// Whether ipvsd does what the word says.
+///
+/// What a block of a word that comes later has in it comes later, too, whatever stands
+/// there: see [`fate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It does, and the model has a field for it.
@@ -130,6 +153,28 @@ pub enum Kind {
     Text,
     /// The path of a file, absolute.
     Path,
+    /// A name of which nothing is known but that it has neither blanks nor control
+    /// characters.
+    Name,
+    /// An address, or several: `FIRST-LAST`, where LAST may be the last part of an address
+    /// only, or `ADDRESS/PREFIX`.
+    AddressRange,
+    /// How many leading bits of two addresses are compared: an IPv4 netmask, or the length
+    /// of an IPv6 prefix, 1 to 128.
+    Granularity,
+    /// What a request asks for: begins with `/`, without blanks.
+    UrlPath,
+    /// 100 to 599, or `FIRST-LAST` of these.
+    StatusCode,
+    /// 32 hexadecimal digits.
+    Md5,
+    /// Hexadecimal digits, two a byte; a single one before a blank is a byte, too.
+    Hex,
+    /// As [`Hex`](Kind::Hex), with `x` for any digit.
+    HexPattern,
+    /// A name of the domain name system: labels of 1 to 63 bytes, together at most 253, or
+    /// `.` for the root.
+    DomainName,
 }
 
 impl Word {
@@ -242,6 +287,19 @@ static INDEX: LazyLock<HashMap<(&'static str, &'static str), &'static Word>> =
 /// The word that may stand in a block by this name.
 pub fn word(block: &str, name: &str) -> Option<&'static Word> {
     INDEX.get(&(block, name)).copied()
+}
+
+/// What becomes of a word in a block. In a block that comes later, everything does.
+pub fn fate(block: &str, word: &Word) -> Fate {
+    let mut path = block;
+    while word.fate == Fate::Served && path != TOP_LEVEL {
+        let (outer, name) = path.rsplit_once('/').unwrap_or((TOP_LEVEL, path));
+        match self::word(outer, name) {
+            Some(around) if around.fate != Fate::Served => return around.fate,
+            _ => path = outer,
+        }
+    }
+    word.fate
 }
 
 /// The block by its path.

@@ -5,7 +5,7 @@ use super::{Block, Kind, TOP_LEVEL, Word, one};
 pub const TOP: Block = Block {
     path: TOP_LEVEL,
     about: "What stands in no block.",
-    words: &[WORDS],
+    words: &[WORDS, super::servers::TOP],
 };
 
 const WORDS: &[Word] = &[
