@@ -249,6 +249,10 @@ impl Lower<'_, '_> {
                 let choice = self.choice(word, "possible here", &choices)?;
                 Some(SettingValue::Text(choice.to_owned()))
             }
+            Kind::Text if text.is_empty() => {
+                self.invalid(word, "a value that says something");
+                None
+            }
             Kind::Text => Some(SettingValue::Text(text.to_owned())),
             Kind::Name => self.plain_name(word, "a name").map(written),
             Kind::UrlPath => self.url_path(word).map(written),

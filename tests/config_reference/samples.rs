@@ -1,0 +1,179 @@
+//! Right and wrong values of every kind.
+
+use ipvsd::config::Code;
+use ipvsd::config::reference::{Count, Kind, Takes, Value};
+
+/// A value that is wrong, and how that is told.
+pub struct Wrong {
+    pub text: String,
+    pub told: &'static [Code],
+}
+
+const INVALID: &[Code] = &[Code::InvalidValue];
+const RANGE: &[Code] = &[Code::OutOfRange];
+/// What is too large for the one is none of the other.
+const EITHER: &[Code] = &[Code::InvalidValue, Code::OutOfRange];
+const FAMILY: &[Code] = &[Code::FamilyMismatch, Code::InvalidValue];
+
+const TOO_LONG: &str = "99999999999999999999999999999999999999999";
+
+/// A value that is right: the least where there is a range.
+pub fn good(kind: Kind) -> String {
+    match kind {
+        Kind::Integer(low, high) if low <= 1 && high >= 1 => "1".to_owned(),
+        Kind::Integer(low, _) => low.to_string(),
+        Kind::Seconds(low, high) if low <= 1_000_000 && high >= 1_000_000 => "1".to_owned(),
+        Kind::Seconds(low, _) => seconds(low),
+        Kind::Switch => "off".to_owned(),
+        Kind::Address | Kind::Ipv4 => "10.0.0.77".to_owned(),
+        Kind::Ipv6 => "fd00::77".to_owned(),
+        Kind::Network => "10.0.0.77/32".to_owned(),
+        Kind::Port | Kind::PortOrAny => "8080".to_owned(),
+        Kind::Mark => "0x1f".to_owned(),
+        Kind::Interface => "eth0".to_owned(),
+        Kind::OneOf(choices) => choices.first().copied().unwrap_or_default().to_owned(),
+        Kind::Text => "text".to_owned(),
+        Kind::Path => "/tmp/file".to_owned(),
+    }
+}
+
+/// The greatest value of a range, where that is another one than [`good`].
+pub fn greatest(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Integer(_, high) => Some(high.to_string()),
+        Kind::Seconds(_, high) => Some(seconds(high)),
+        Kind::Port | Kind::PortOrAny => Some("65535".to_owned()),
+        Kind::Mark => Some("4294967295".to_owned()),
+        Kind::Interface => Some("a23456789012345".to_owned()),
+        _ => None,
+    }
+}
+
+/// Every way in which a value of this kind can be wrong.
+pub fn wrong(kind: Kind) -> Vec<Wrong> {
+    let mut all = match kind {
+        Kind::Integer(low, high) => {
+            let mut all = wrongs(INVALID, &["banana", "1.5", "0x10", "1s"]);
+            let beyond = [low.checked_sub(1), high.checked_add(1)];
+            let beyond = beyond
+                .into_iter()
+                .flatten()
+                .map(|number| number.to_string());
+            all.extend(beyond.map(|text| Wrong { text, told: RANGE }));
+            all.extend(wrongs(RANGE, &[TOO_LONG, &format!("-{TOO_LONG}")]));
+            all
+        }
+        Kind::Seconds(low, high) => {
+            let mut all = wrongs(INVALID, &["banana", "1s", "1.5.5", "1,5", "."]);
+            let beyond = [low.checked_sub(1), high.checked_add(1)];
+            let beyond = beyond.into_iter().flatten().map(seconds);
+            all.extend(beyond.map(|text| Wrong { text, told: RANGE }));
+            all.extend(wrongs(EITHER, &["-1", TOO_LONG]));
+            all
+        }
+        Kind::Switch => wrongs(INVALID, &["banana", "2"]),
+        Kind::Address | Kind::Ipv4 | Kind::Ipv6 => {
+            let others = [
+                "banana",
+                "10.0.0.256",
+                "10.0.0",
+                "fd00::1%eth0",
+                "[fd00::1]",
+                "fd00::1::2",
+            ];
+            let mut all = wrongs(INVALID, &others);
+            match kind {
+                Kind::Ipv4 => all.extend(wrongs(FAMILY, &["fd00::1"])),
+                Kind::Ipv6 => all.extend(wrongs(FAMILY, &["10.0.0.1"])),
+                _ => {}
+            }
+            all
+        }
+        Kind::Network => {
+            let mut all = wrongs(INVALID, &["banana", "10.0.0.256/24", "/24"]);
+            all.extend(wrongs(
+                EITHER,
+                &["10.0.0.1/33", "fd00::1/129", "10.0.0.1/-1", "10.0.0.1/"],
+            ));
+            all
+        }
+        Kind::Port => {
+            let mut all = wrongs(INVALID, &["banana", "http", "80.5"]);
+            all.extend(wrongs(RANGE, &["0", "65536", "-1", TOO_LONG]));
+            all
+        }
+        Kind::PortOrAny => {
+            let mut all = wrongs(INVALID, &["banana", "http", "80.5"]);
+            all.extend(wrongs(RANGE, &["65536", "-1", TOO_LONG]));
+            all
+        }
+        Kind::Mark => {
+            let mut all = wrongs(INVALID, &["banana", "0x", "0xg", "1.5"]);
+            all.extend(wrongs(
+                EITHER,
+                &["4294967296", "0x100000000", "-1", TOO_LONG],
+            ));
+            all
+        }
+        Kind::Interface => wrongs(EITHER, &["a234567890123456"]),
+        Kind::OneOf(_) => wrongs(INVALID, &["banana"]),
+        Kind::Path => wrongs(INVALID, &["banana", "./file", "../file"]),
+        Kind::Text => Vec::new(),
+    };
+    all.extend(wrongs(EITHER, &["\"\""]));
+    all
+}
+
+fn wrongs(told: &'static [Code], texts: &[&str]) -> Vec<Wrong> {
+    let wrong = |text: &&str| Wrong {
+        text: (*text).to_owned(),
+        told,
+    };
+    texts.iter().map(wrong).collect()
+}
+
+/// Microseconds, in seconds.
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// A value on a line, with the word that announces it.
+#[derive(Clone)]
+pub struct Part {
+    pub announced: Option<&'static str>,
+    pub kind: Kind,
+    pub count: Count,
+    pub text: String,
+}
+
+/// Every value that may be there, right. `texts` are used for the first of them.
+pub fn parts(values: &[Value], texts: &[&str]) -> Vec<Part> {
+    let with_texts = values.iter().enumerate();
+    let parts = with_texts.map(|(index, value)| Part {
+        announced: value.behind,
+        kind: value.kind,
+        count: value.count,
+        text: match texts.get(index) {
+            Some(text) => (*text).to_owned(),
+            None => good(value.kind),
+        },
+    });
+    parts.collect()
+}
+
+/// The parts as they stand on a line.
+pub fn line(parts: &[Part]) -> String {
+    let words = parts.iter().flat_map(|part| {
+        let text = Some(part.text.clone()).filter(|text| !text.is_empty());
+        part.announced.map(str::to_owned).into_iter().chain(text)
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The values of a word that stand on its line.
+pub fn head(takes: Takes) -> &'static [Value] {
+    match takes {
+        Takes::Values(values) | Takes::Block(values) | Takes::Lines(values, _) => values,
+        Takes::Nothing | Takes::List(_) | Takes::Command | Takes::User => &[],
+    }
+}
