@@ -56,6 +56,7 @@ const SEEDS: &[Seed] = &[
             "no-effect 18",
             "no-effect 23",
             "not-served 30",
+            "doubtful 46",
             "extra-brace 53",
         ],
         mend: &[],

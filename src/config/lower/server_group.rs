@@ -39,7 +39,11 @@ impl<'s> Lower<'_, 's> {
             }
             Some((name, extra)) => {
                 self.extra_words(id, extra);
-                Some(*name).filter(|name| !self.is_substituted(*name))
+                if self.text(*name).is_empty() {
+                    self.invalid(*name, "a name");
+                }
+                let is_name = !self.text(*name).is_empty() && !self.is_substituted(*name);
+                Some(*name).filter(|_| is_name)
             }
         };
         if !self.has_block(id) {
@@ -103,6 +107,10 @@ impl<'s> Lower<'_, 's> {
         if ast.keyword(line) == "fwmark" {
             self.no_block(line);
             return self.mark_of_group(line, rest);
+        }
+        if ast.unclosed().iter().any(|unclosed| unclosed.block == line) {
+            // Its brace has been told; whether it belongs here, nobody can say.
+            return None;
         }
         if ast.has_block(line) || !keywords::blocks(ast.keyword(line)).is_empty() {
             self.stray(GROUP, line);
@@ -250,6 +258,10 @@ impl<'s> Lower<'_, 's> {
 
     /// Groups that nothing is for.
     pub(super) fn unused_groups(&mut self) {
+        if self.misplaced || !self.ast.unclosed().is_empty() {
+            // What uses them may be in a wrong block.
+            return;
+        }
         let mut unused: Vec<_> = self
             .groups
             .values()

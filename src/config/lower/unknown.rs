@@ -56,7 +56,10 @@ impl Lower<'_, '_> {
                     self.referenced(block, word, id);
                 }
             }
-            Fate::Gone => self.without_effect(id),
+            Fate::Gone => {
+                self.without_effect(id);
+                self.later(block, known, id);
+            }
             Fate::Later(consequence) => {
                 self.told_later(known.name, consequence, id);
                 self.later(block, known, id);

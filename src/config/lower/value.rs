@@ -121,9 +121,10 @@ impl<'a> Lower<'a, '_> {
                 None
             }
             Err(error) => {
-                let negative = text
-                    .strip_prefix('-')
-                    .is_some_and(|digits| digits.parse::<u64>().is_ok());
+                let is_number = |digits: &str| {
+                    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
+                };
+                let negative = text.strip_prefix('-').is_some_and(is_number);
                 if negative || *error.kind() == IntErrorKind::PosOverflow {
                     self.out_of_range(word, &format!("{low} to {high}"));
                 } else {

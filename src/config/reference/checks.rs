@@ -1,6 +1,6 @@
 //! Health checks.
 
-use super::servers::{MOST, PATTERN, SWITCH, TimingOf, timing};
+use super::servers::{MOST, PATTERN, RETRY, SWITCH, TimingOf, timing};
 use super::{Block, Kind, Takes, Word, many, one, optional};
 
 pub const TCP_CHECK: Block = Block {
@@ -23,43 +23,43 @@ pub const HTTP_URL: Block = Block {
 
 pub const SSL_GET: Block = Block {
     path: "virtual_server/real_server/SSL_GET",
-    about: "As HTTP_GET, over TLS.",
+    about: "As HTTP_GET, over TLS. Not served yet.",
     words: &[CONNECTION, ORIGIN, TIMING_3, LOGGING, HTTP, TLS, OLDER],
 };
 
 pub const SSL_URL: Block = Block {
     path: "virtual_server/real_server/SSL_GET/url",
-    about: "A page, and what is expected of it.",
+    about: "As in HTTP_GET. Not served yet.",
     words: &[URL, REGEX, TLS_OF_URL],
 };
 
 pub const SMTP_CHECK: Block = Block {
     path: "virtual_server/real_server/SMTP_CHECK",
-    about: "A mail server greets, and answers HELO.",
+    about: "A mail server greets, and answers HELO. Not served yet.",
     words: &[CONNECTION, ORIGIN, TIMING_1, LOGGING, SMTP, OLDER],
 };
 
 pub const SMTP_HOST: Block = Block {
     path: "virtual_server/real_server/SMTP_CHECK/host",
-    about: "One of several addresses of the mail server that are checked.",
+    about: "One of several addresses of the mail server that are checked. Not served yet.",
     words: &[CONNECTION, ORIGIN, TIMEOUT_OF_HOST],
 };
 
 pub const DNS_CHECK: Block = Block {
     path: "virtual_server/real_server/DNS_CHECK",
-    about: "A name server answers a question, over UDP.",
+    about: "A name server answers a question, over UDP. Not served yet.",
     words: &[CONNECTION, ORIGIN, TIMING_DNS, LOGGING, DNS],
 };
 
 pub const UDP_CHECK: Block = Block {
     path: "virtual_server/real_server/UDP_CHECK",
-    about: "A datagram is not refused by ICMP, or is answered as expected.",
+    about: "A datagram is not refused by ICMP, or is answered as expected. Not served yet.",
     words: &[CONNECTION, ORIGIN, TIMING_1, LOGGING, UDP],
 };
 
 pub const PING_CHECK: Block = Block {
     path: "virtual_server/real_server/PING_CHECK",
-    about: "The host answers an ICMP echo request.",
+    about: "The host answers an ICMP echo request. Not served yet.",
     words: &[CONNECTION, ORIGIN, TIMING_1, LOGGING],
 };
 
@@ -71,13 +71,13 @@ pub const MISC_CHECK: Block = Block {
 
 pub const FILE_CHECK: Block = Block {
     path: "virtual_server/real_server/FILE_CHECK",
-    about: "The number in a file that a `track_file` names is added to the weight.",
+    about: "The number in a file that a `track_file` names is added to the weight. Not served yet.",
     words: &[FILE],
 };
 
 pub const BFD_CHECK: Block = Block {
     path: "virtual_server/real_server/BFD_CHECK",
-    about: "A BFD session is up.",
+    about: "A BFD session is up. Not served yet.",
     words: &[BFD],
 };
 
@@ -117,7 +117,7 @@ const LOGGING: &[Word] = &[Word::values("log_all_failures", SWITCH)
     .later("")];
 
 /// What older versions called `retry`.
-const OLDER: &[Word] = &[Word::flag("nb_get_retry").older("retry")];
+const OLDER: &[Word] = &[Word::values("nb_get_retry", RETRY).older("retry")];
 
 const TIMING_1: &[Word] = &words_of_check(ONE_RETRY, "the real server's, or else 1");
 const TIMING_3: &[Word] = &words_of_check(ONE_RETRY, "the real server's, or else 3");
@@ -321,7 +321,7 @@ const UDP: &[Word] = &[
 ];
 
 const MISC: &[Word] = &[
-    Word::new("misc_path", Takes::Command)
+    Word::values("misc_path", &[one("COMMAND", Kind::Text)])
         .default("has to be there")
         .means("the command"),
     Word::values("misc_timeout", &[one("NUMBER", Kind::Integer(0, 4_294))])

@@ -64,8 +64,8 @@ pub struct Word {
 
 /// Whether ipvsd does what the word says.
 ///
-/// What a block of a word that comes later has in it comes later, too, whatever stands
-/// there: see [`fate`].
+/// What is in the block of a word that comes later comes later, too, whatever its own fate
+/// is: blocks have words in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It does, and the model has a field for it.
@@ -287,19 +287,6 @@ static INDEX: LazyLock<HashMap<(&'static str, &'static str), &'static Word>> =
 /// The word that may stand in a block by this name.
 pub fn word(block: &str, name: &str) -> Option<&'static Word> {
     INDEX.get(&(block, name)).copied()
-}
-
-/// What becomes of a word in a block. In a block that comes later, everything does.
-pub fn fate(block: &str, word: &Word) -> Fate {
-    let mut path = block;
-    while word.fate == Fate::Served && path != TOP_LEVEL {
-        let (outer, name) = path.rsplit_once('/').unwrap_or((TOP_LEVEL, path));
-        match self::word(outer, name) {
-            Some(around) if around.fate != Fate::Served => return around.fate,
-            _ => path = outer,
-        }
-    }
-    word.fate
 }
 
 /// The block by its path.

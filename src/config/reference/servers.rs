@@ -1,6 +1,6 @@
 //! `virtual_server`, `virtual_server_group` and `real_server`.
 
-use super::{Block, Kind, Takes, Value, Word, many, one, optional};
+use super::{Block, Count, Kind, Takes, Value, Word, many, one, optional};
 
 /// The shortest time that is not none, in microseconds.
 const SHORTEST: u64 = 1;
@@ -15,11 +15,11 @@ const SCHEDULERS: &[&str] = &[
     "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "mh", "sed", "nq", "fo", "ovf", "twos",
 ];
 
-/// `NAT`, `DR` or `TUN`, and the kind of the tunnel.
+/// `NAT`, `DR` or `TUN`, and the kind of the tunnel. What may follow that is in the
+/// meaning.
 const METHOD: &[Value] = &[
     one("METHOD", Kind::OneOf(&["NAT", "DR", "TUN"])),
-    optional("TYPE", Kind::OneOf(&["ipip", "gue", "gre"])).behind("type"),
-    optional("PORT", Kind::Port).behind("port"),
+    one("TYPE", Kind::OneOf(&["ipip", "gue", "gre"])).behind("type"),
 ];
 
 const METHOD_MEANING: &str = "how packets reach the real servers. With `TUN` may follow \
@@ -199,7 +199,14 @@ const POOL: &[Word] = &[
         .means("see [url](#url)"),
     Word::values("snmp_name", &[one("NAME", Kind::Text)])
         .never("there is no AgentX library for Rust; the metrics have the same figures"),
-    Word::flag("nat_mask").gone(),
+    Word::values(
+        "nat_mask",
+        &[Value {
+            count: Count::Any,
+            ..one("NETMASK", Kind::Text)
+        }],
+    )
+    .gone(),
     Word::block("real_server", SERVER)
         .means("[real_server](#real_server); one, or a sorry server, has to be there"),
 ];
@@ -262,7 +269,7 @@ pub(super) const fn timing(of: TimingOf) -> [Word; 5] {
 const DELAY: &[Value] = &[one("SECONDS", Kind::Seconds(SHORTEST, LONGEST))];
 const TIME: &[Value] = &[one("SECONDS", Kind::Seconds(0, LONGEST))];
 const TIMEOUT: &[Value] = &[one("SECONDS", Kind::Seconds(SHORTEST, LONGEST_TIMEOUT))];
-const RETRY: &[Value] = &[one("NUMBER", Kind::Integer(0, MOST))];
+pub(super) const RETRY: &[Value] = &[one("NUMBER", Kind::Integer(0, MOST))];
 const RETRY_OF_SERVERS: &[Value] = &[one("NUMBER", Kind::Integer(1, MOST))];
 
 const DESTINATION: &[Word] = &[
@@ -335,6 +342,6 @@ const CHECKS: &[Word] = &[
 
 /// Hexadecimal digits in free spacing.
 pub(super) const PATTERN: &[Value] = &[Value {
-    count: super::Count::Any,
+    count: Count::Any,
     ..many("HEX", Kind::HexPattern)
 }];
