@@ -58,6 +58,22 @@ pub fn greatest(kind: Kind) -> Option<String> {
     }
 }
 
+/// Several values that are right; none where it is not known what could be.
+pub fn all_good(kind: Kind) -> Vec<String> {
+    let more: &[&str] = match kind {
+        Kind::Text | Kind::Path => return Vec::new(),
+        Kind::Switch => &["on", "off", "true", "no"],
+        Kind::OneOf(choices) => choices,
+        Kind::Address => &["10.0.0.78", "fd00::78", "::ffff:10.0.0.1"],
+        Kind::Network => &["10.0.0.0/8", "fd00::/64", "10.0.0.79"],
+        Kind::Interface => &["eth0.100", "lo"],
+        Kind::Mark => &["0", "7"],
+        _ => &[],
+    };
+    let texts = more.iter().map(|text| (*text).to_owned());
+    texts.chain([good(kind)]).chain(greatest(kind)).collect()
+}
+
 /// Every way in which a value of this kind can be wrong.
 pub fn wrong(kind: Kind) -> Vec<Wrong> {
     let mut all = match kind {
