@@ -7,36 +7,11 @@ use std::sync::LazyLock;
 
 use super::reference::{self, Fate};
 
-/// The block that everything else stands in.
-pub(super) const TOP_LEVEL: &str = "(top)";
+pub(super) use super::reference::TOP_LEVEL;
 
-/// Words that keepalived does not have: block, word.
-const OWN: &[(&str, &str)] = &[
-    ("global_defs", "lvs_audit_interval"),
-    ("global_defs", "notify_timeout"),
-];
-
-/// Words that keepalived's older versions took: block, word, and what they are
-/// called today, where they still mean something.
+/// Words that keepalived's older versions took and the reference does not have yet: block,
+/// word, and what they are called today, where they still mean something.
 const OLDER: &[(&str, &str, Option<&str>)] = &[
-    ("global_defs", "lvs_id", Some("router_id")),
-    (
-        "global_defs",
-        "vrrp_vmac_garp_intvl",
-        Some("vrrp_garp_extra_if"),
-    ),
-    (
-        "global_defs",
-        "vrrp_rlimit_rtime",
-        Some("vrrp_rlimit_rttime"),
-    ),
-    (
-        "global_defs",
-        "checker_rlimit_rtime",
-        Some("checker_rlimit_rttime"),
-    ),
-    ("global_defs", "bfd_rlimit_rtime", Some("bfd_rlimit_rttime")),
-    (TOP_LEVEL, "vrrp_track_file", Some("track_file")),
     (
         "vrrp_instance",
         "lvs_sync_daemon_inteface",
@@ -79,11 +54,11 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('\t'));
     let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
-    let referenced = reference::BLOCKS
-        .iter()
-        .flat_map(|block| block.all().map(|word| (block.path, word.name)));
-    let all = table.chain(OWN.iter().copied()).chain(older);
-    for (block, word) in all.chain(referenced) {
+    let reference = reference::BLOCKS.iter().flat_map(|block| {
+        let words = block.all();
+        words.map(|word| (block.path, word.name))
+    });
+    for (block, word) in table.chain(reference).chain(older) {
         let words = index.words.entry(block).or_default();
         if !words.contains(&word) {
             words.push(word);

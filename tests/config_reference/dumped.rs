@@ -116,7 +116,9 @@ fn canonical(mut model: Model) -> Model {
             .flatten()
             .for_each(&mut renumber);
     }
-    for server in &mut model.virtual_servers {
+    let unserved = model.unserved_virtual_servers.iter_mut();
+    let unserved = unserved.map(|unserved| &mut unserved.virtual_server);
+    for server in model.virtual_servers.iter_mut().chain(unserved) {
         let servers = server.real_servers.iter_mut();
         for check in servers.flat_map(|server| &mut server.checks) {
             if let CheckSpec::Misc(misc) = &mut check.spec {
@@ -165,7 +167,11 @@ fn every_word() {
             let parts = sentences::parts(block.path, word);
             let statement = sentences::statement(block.path, word, &parts);
             let sentence = sentences::within(block.path, &statement);
-            assert_means_the_same(&statement, &load(&sentence.text));
+            let loaded = load(&sentence.text);
+            // That it is taken is asked elsewhere.
+            if loaded.model.is_some() {
+                assert_means_the_same(&statement, &loaded);
+            }
         }
     }
 }

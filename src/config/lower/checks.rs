@@ -106,6 +106,7 @@ impl<'s> Lower<'_, 's> {
             return None;
         }
         let ast = self.ast;
+        let around_it = std::mem::take(&mut self.later);
         let (mut path, mut digest, mut codes, mut virtualhost) = (None, None, None, None);
         for id in ast.block(block) {
             match ast.keyword(id) {
@@ -128,6 +129,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(URL, id),
             }
         }
+        let later = std::mem::replace(&mut self.later, around_it);
         self.regex_words(block);
         let said_path = ast.block(block).any(|id| ast.keyword(id) == "path");
         if !said_path {
@@ -140,6 +142,7 @@ impl<'s> Lower<'_, 's> {
             virtual_host: said(virtualhost).or(outer).map(str::to_owned),
             digest: said(digest),
             status_codes: said(codes).unwrap_or_default(),
+            later,
         })
     }
 

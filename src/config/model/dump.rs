@@ -203,7 +203,13 @@ impl Text<'_> {
                     let script = model.scripts.get(misc.script.0 as usize);
                     text.some("misc_path", script.map(CommandLine));
                     text.some("user", script.and_then(|script| script.user.as_ref()));
-                    text.say("misc_timeout", Seconds(timing.timeout));
+                    // An interval may be longer than a limit can be said, or be no whole
+                    // number; 0 is the same.
+                    let limit = match timing.timeout == timing.delay_loop {
+                        true => 0,
+                        false => timing.timeout.as_secs(),
+                    };
+                    text.say("misc_timeout", limit);
                     text.flag("misc_dynamic", misc.dynamic);
                 }
             }
@@ -236,6 +242,7 @@ impl Text<'_> {
                     false => format!("{}-{}", range.start(), range.end()),
                 });
             text.say("status_code", codes.collect::<Vec<_>>().join(" "));
+            text.later(&url.later);
         });
     }
 }

@@ -10,6 +10,7 @@ mod server_group;
 mod setting;
 mod vrrp;
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,10 @@ impl PartialEq for Origin {
 }
 
 impl Eq for Origin {}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// `global_defs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
