@@ -9,8 +9,6 @@ use crate::samples::{self, Part};
 const GOOD: &[(&str, &str, &[&str])] = &[
     ("(top)", "virtual_server", &["10.0.0.1", "80"]),
     ("virtual_server", "real_server", &["10.0.0.2", "80"]),
-    ("global_defs", "vrrp_mcast_group4", &["224.0.0.77"]),
-    ("global_defs", "vrrp_mcast_group6", &["ff02::77"]),
     ("virtual_server", "lb_kind", &["TUN", "ipip"]),
     ("virtual_server", "lvs_method", &["TUN", "ipip"]),
     (
@@ -19,6 +17,8 @@ const GOOD: &[(&str, &str, &[&str])] = &[
         &["TUN", "ipip"],
     ),
     ("virtual_server/real_server", "lvs_method", &["TUN", "ipip"]),
+    ("global_defs", "vrrp_mcast_group4", &["224.0.0.77"]),
+    ("global_defs", "vrrp_mcast_group6", &["ff02::77"]),
 ];
 
 /// What a block has to have, beside what is looked at. The first word is left out where it

@@ -177,10 +177,10 @@ impl<'s> Lower<'_, 's> {
             }
         }
         self.unused_interfaces();
-        self.tracked();
         self.unused_groups();
         self.overlaps();
         self.servers_across();
+        self.tracked();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());

@@ -7,7 +7,7 @@ use super::Lower;
 use super::timing::TimingWords;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::source::Span;
-use crate::config::syntax::{StatementId, Word};
+use crate::config::syntax::StatementId;
 
 /// What is looked at when all blocks have been.
 #[derive(Default)]
@@ -16,57 +16,14 @@ pub(super) struct Across {
     pub(super) real_servers: Vec<(IpAddr, Span)>,
     /// Virtual servers that are checked only while their address is here.
     pub(super) suspended: Vec<(IpAddr, StatementId)>,
-    /// Names of checks, and the word of the blocks that have them.
-    pub(super) names: Vec<(&'static str, Word)>,
     /// Times that have been told to be longer than others.
     told: HashSet<(StatementId, StatementId)>,
 }
 
 impl Lower<'_, '_> {
     pub(super) fn servers_across(&mut self) {
-        self.named_by_checks();
         self.own_addresses();
         self.suspended_for_good();
-    }
-
-    /// Names that checks go by.
-    fn named_by_checks(&mut self) {
-        let names = std::mem::take(&mut self.across.names);
-        if names.is_empty() {
-            return;
-        }
-        let ast = self.ast;
-        let mut known: HashMap<(&str, &str), StatementId> = HashMap::new();
-        for id in ast.top_level() {
-            let block = match ast.keyword(id) {
-                block @ ("track_file" | "bfd_instance") => block,
-                "vrrp_track_file" => "track_file",
-                _ => continue,
-            };
-            if let Some(name) = ast.words(id).get(1) {
-                known.insert((block, ast.text(*name)), id);
-            }
-        }
-        for (block, word) in names {
-            let name = self.text(word);
-            let span = word.span();
-            let Some(id) = known.get(&(block, name)) else {
-                let message = format!("there is no `{block} {}`", shown(name));
-                self.report(Code::InvalidValue, message).at(
-                    span,
-                    format!("expected the name of a `{block}` of this file"),
-                );
-                continue;
-            };
-            let says = |word: &str| ast.block(*id).any(|id| ast.keyword(id) == word);
-            if block == "bfd_instance" && says("vrrp") && !says("checker") {
-                let place = self.span(*id);
-                let message = format!("`bfd_instance {}` is for VRRP only", shown(name));
-                self.report(Code::InvalidValue, message)
-                    .at(span, "a check cannot go by it")
-                    .related(place, "`checker` is missing in this block");
-            }
-        }
     }
 
     /// Directors that are real servers, too.

@@ -19,9 +19,7 @@ impl Lower<'_, '_> {
             return;
         }
         match self.ast.keyword(block) {
-            "SSL_GET" => self.needs_urls(block),
-            "FILE_CHECK" => self.named_block(block, "track_file", "track_file"),
-            "BFD_CHECK" => self.named_block(block, "name", "bfd_instance"),
+            "SSL_GET" => self.regexes(block),
             "UDP_CHECK" => self.reply_lengths(block),
             "SMTP_CHECK" => {
                 let ast = self.ast;
@@ -48,52 +46,11 @@ impl Lower<'_, '_> {
         self.ast.words(id).get(1).copied()
     }
 
-    fn needs_urls(&mut self, block: StatementId) {
+    fn regexes(&mut self, block: StatementId) {
         let ast = self.ast;
-        let urls: Vec<_> = ast
-            .block(block)
-            .filter(|id| ast.keyword(*id) == "url")
-            .collect();
-        if urls.is_empty() {
-            self.needs(block, "url")
-                .help("for example `url { path / }`");
-        }
-        for url in urls {
-            if ast.has_block(url) {
-                if self.last(url, "path").is_none() {
-                    self.needs(url, "path");
-                }
-                self.regex_words(url);
-            }
-        }
-    }
-
-    /// Reports a word that is missing in a block.
-    fn needs(
-        &mut self,
-        block: StatementId,
-        word: &str,
-    ) -> &mut crate::config::diagnostic::Diagnostic {
-        let span = self.span(block);
-        let name = self.ast.keyword(block);
-        self.report(Code::MissingValue, format!("`{name}` needs a `{word}`"))
-            .at(span, "there is none in this block")
-    }
-
-    /// A check that goes by what another block of the file says.
-    fn named_block(&mut self, block: StatementId, word: &str, of: &'static str) {
-        match self.last(block, word) {
-            None => {
-                self.needs(block, word)
-                    .help(format!("the name of a `{of}` of this file"));
-            }
-            Some(_) => {
-                if let Some(name) = self.last_value(block, word)
-                    && !self.is_substituted(name)
-                {
-                    self.across.names.push((of, name));
-                }
-            }
+        let urls = ast.block(block).filter(|id| ast.keyword(*id) == "url");
+        for url in urls.filter(|url| ast.has_block(*url)) {
+            self.regex_words(url);
         }
     }
 

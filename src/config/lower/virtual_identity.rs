@@ -49,7 +49,7 @@ impl<'s> Lower<'_, 's> {
             ("group", [_, name, extra @ ..]) => {
                 self.not_run(id);
                 self.extra_words(id, extra);
-                self.server_group(*name)
+                self.named_group(*name)
             }
             _ => self.server(id, arguments).map(Subject::Address),
         }
@@ -72,7 +72,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// The group of this name.
-    fn server_group(&mut self, word: Word) -> Option<Subject<'s>> {
+    fn named_group(&mut self, word: Word) -> Option<Subject<'s>> {
         if self.is_substituted(word) {
             return None;
         }

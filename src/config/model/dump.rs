@@ -72,10 +72,10 @@ impl Text<'_> {
             self.virtual_server(model, None, virtual_server);
         }
         for unserved in &model.unserved_virtual_servers {
-            self.virtual_server(model, unserved.group.as_deref(), &unserved.virtual_server);
+            let group = unserved.group.as_deref();
+            self.virtual_server(model, group, &unserved.virtual_server);
         }
     }
-
     /// What nothing acts on yet.
     fn later(&mut self, settings: &[Setting]) {
         for setting in settings {
@@ -138,6 +138,7 @@ impl Text<'_> {
         self.say("min_auto_priority_delay", auto.from.as_micros());
     }
 
+    /// A virtual server for its key, or for a group.
     fn virtual_server(
         &mut self,
         model: &Model,
@@ -202,7 +203,13 @@ impl Text<'_> {
                     let script = model.scripts.get(misc.script.0 as usize);
                     text.some("misc_path", script.map(CommandLine));
                     text.some("user", script.and_then(|script| script.user.as_ref()));
-                    text.say("misc_timeout", Seconds(timing.timeout));
+                    // An interval may be longer than a limit can be said, or be no whole
+                    // number; 0 is the same.
+                    let limit = match timing.timeout == timing.delay_loop {
+                        true => 0,
+                        false => timing.timeout.as_secs(),
+                    };
+                    text.say("misc_timeout", limit);
                     text.flag("misc_dynamic", misc.dynamic);
                 }
             }

@@ -177,7 +177,9 @@ const HTTP: &[Word] = &[
         .default("off")
         .means("urls are checked one right after the other, also when the server was down")
         .later("all urls are checked one right after the other in any case"),
-    Word::block("url", &[]).means("[url](#url); at least one"),
+    Word::block("url", &[])
+        .needed()
+        .means("[url](#url); at least one"),
 ];
 
 const TLS: &[Word] = &[
@@ -198,7 +200,7 @@ const TLS_OF_URL: &[Word] = &[Word::flag("tls_compliant")
 
 const URL: &[Word] = &[
     Word::values("path", &[one("PATH", Kind::UrlPath)])
-        .default("has to be there")
+        .needed()
         .means("what is asked for, sent as it is written"),
     Word::values("digest", &[one("MD5", Kind::Md5)])
         .default("none")
@@ -321,8 +323,8 @@ const UDP: &[Word] = &[
 ];
 
 const MISC: &[Word] = &[
-    Word::values("misc_path", &[one("COMMAND", Kind::Text)])
-        .default("has to be there")
+    Word::new("misc_path", Takes::CommandLine)
+        .needed()
         .means("the command"),
     Word::values("misc_timeout", &[one("NUMBER", Kind::Integer(0, 4_294))])
         .default("`delay_loop`; 0 is the same")
@@ -340,7 +342,7 @@ const MOST_WEIGHT: i64 = i32::MAX as i64;
 
 const FILE: &[Word] = &[
     Word::values("track_file", &[one("NAME", Kind::Text)])
-        .default("has to be there")
+        .needed()
         .means("the name of a `track_file`"),
     Word::values(
         "weight",
@@ -355,7 +357,7 @@ const FILE: &[Word] = &[
 
 const BFD: &[Word] = &[
     Word::values("name", &[one("NAME", Kind::Text)])
-        .default("has to be there")
+        .needed()
         .means("the name of a `bfd_instance`"),
     Word::values("alpha", SWITCH)
         .default("the real server's")

@@ -22,14 +22,6 @@ pub const TOP_LEVEL: &str = "(top)";
 pub const BLOCKS: &[Block] = &[
     top::TOP,
     global::GLOBAL_DEFS,
-    top::GARP_GROUP,
-    top::SSL,
-    tracking::TRACK_GROUP,
-    tracking::TRACK_FILE,
-    tracking::VRRP_TRACK_FILE,
-    tracking::VRRP_SCRIPT,
-    tracking::VRRP_TRACK_PROCESS,
-    tracking::BFD_INSTANCE,
     servers::VIRTUAL_SERVER,
     servers::REAL_SERVER,
     checks::TCP_CHECK,
@@ -45,6 +37,14 @@ pub const BLOCKS: &[Block] = &[
     checks::MISC_CHECK,
     checks::FILE_CHECK,
     checks::BFD_CHECK,
+    top::GARP_GROUP,
+    top::SSL,
+    tracking::TRACK_GROUP,
+    tracking::TRACK_FILE,
+    tracking::VRRP_TRACK_FILE,
+    tracking::VRRP_SCRIPT,
+    tracking::VRRP_TRACK_PROCESS,
+    tracking::BFD_INSTANCE,
 ];
 
 /// A block and the words that may stand in it.
