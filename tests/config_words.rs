@@ -15,6 +15,7 @@ const SERVED: &[(&str, &str)] = &[
     ("global_defs", "enable_script_security"),
     ("global_defs", "lvs_audit_interval 5"),
     ("global_defs", "notify_timeout 5"),
+    ("global_defs", "reload_check_config"),
     ("global_defs", "notification_email { admin@example.org }"),
     (
         "global_defs",
@@ -500,6 +501,7 @@ fn values_of_a_wrong_kind_are_told_at_every_word() {
             "vrrp_owner_ignore_adverts",
             "log_unknown_vrids",
             "vrrp_no_swap",
+            "reload_check_config",
             "check_unicast_src",
             "unicast_fault_no_peer",
             "old_unicast_checksum",

@@ -281,6 +281,10 @@ impl<'s> Lower<'_, 's> {
 
     /// What is defined and nobody watches.
     fn unused_trackers(&mut self) {
+        // What is wrong elsewhere may be why.
+        if self.diagnostics.errors() > 0 {
+            return;
+        }
         let defined = self.trackers.defined.iter();
         let unused = defined.filter(|(_, tracker)| !tracker.is_used);
         let mut unused: Vec<(Kind, &str, Span)> = unused
