@@ -538,42 +538,6 @@ fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn the_reference_has_every_word_in_its_block() {
-    let page = include_str!("../docs/configuration.md");
-    let others = section(page, "Words in other blocks").expect("a list of other blocks");
-    for (block, words) in table() {
-        let name = block.rsplit('/').next().unwrap_or(block);
-        let heading = if block == TOP_LEVEL {
-            "Top level"
-        } else {
-            name
-        };
-        for word in words {
-            let quoted = [format!("`{word}`"), format!("`{word} ")];
-            let mentions = |line: &str| quoted.iter().any(|word| line.contains(word));
-            let Some(text) = section(page, heading).filter(|_| is_read(block)) else {
-                let line = others
-                    .lines()
-                    .find(|line| line.starts_with(&format!("- `{block}`:")));
-                assert!(line.is_some_and(mentions), "{block}: {word}");
-                continue;
-            };
-            let in_table = text
-                .lines()
-                .any(|line| line.starts_with('|') && mentions(line));
-            let in_list = text
-                .lines()
-                .any(|line| line.starts_with("Not served") && mentions(line));
-            let served = SERVED
-                .iter()
-                .any(|(served, statement)| *served == block && keyword(statement) == word);
-            let served = served || OLDER.contains(&word) || IMPLIED.contains(&word);
-            assert_eq!((in_table, in_list), (served, !served), "{block}: {word}");
-        }
-    }
-}
-
-#[test]
 fn the_reference_has_every_code() {
     let page = include_str!("../docs/configuration.md");
     let codes = section(page, "What `check` tells").expect("a table of codes");

@@ -356,6 +356,10 @@ impl Lower<'_, '_> {
                 }
                 Some(SettingValue::Text(text.to_owned()))
             }
+            Kind::Text | Kind::ProcessName if text.is_empty() => {
+                self.invalid(word, "a value that says something");
+                None
+            }
             Kind::ProcessName => {
                 let mut kept = text.len().min(LONGEST_PROCESS);
                 while !text.is_char_boundary(kept) {

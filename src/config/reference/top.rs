@@ -24,10 +24,8 @@ const WORDS: &[Word] = &[
     Word::block(
         "virtual_server",
         &[
-            optional("ADDRESS", Kind::Address),
+            one("ADDRESS", Kind::Address),
             optional("PORT", Kind::PortOrAny),
-            one("MARK", Kind::Mark).behind("fwmark"),
-            one("NAME", Kind::Text).behind("group"),
         ],
     )
     .means("what clients connect to, and the servers that answer"),
