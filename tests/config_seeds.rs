@@ -56,6 +56,7 @@ const SEEDS: &[Seed] = &[
             "no-effect 18",
             "no-effect 23",
             "not-served 30",
+            "no-effect 31",
             "extra-brace 53",
         ],
         mend: &[],

@@ -86,6 +86,8 @@ fn kind_range(kind: Kind) -> String {
             format!("{} to {}", milliseconds(low), milliseconds(high))
         }
         Kind::Multicast => "multicast".to_owned(),
+        Kind::Multicast4 => "IPv4 multicast".to_owned(),
+        Kind::Multicast6 => "IPv6 multicast".to_owned(),
         Kind::Umask => "0 to 0777".to_owned(),
         Kind::FileName => "without `/`".to_owned(),
         Kind::ProcessName => "1 to 15 bytes".to_owned(),

@@ -38,7 +38,8 @@ pub fn good(kind: Kind) -> String {
         Kind::Network => "10.0.0.77/32".to_owned(),
         Kind::Port | Kind::PortOrAny => "8080".to_owned(),
         Kind::Mark => "0x1f".to_owned(),
-        Kind::Multicast => "224.0.0.77".to_owned(),
+        Kind::Multicast | Kind::Multicast4 => "224.0.0.77".to_owned(),
+        Kind::Multicast6 => "ff02::77".to_owned(),
         Kind::Umask => "022".to_owned(),
         Kind::Nothing => String::new(),
         Kind::Interface => "eth0".to_owned(),
@@ -120,6 +121,8 @@ pub fn wrong(kind: Kind) -> Vec<Wrong> {
             all
         }
         Kind::Multicast => wrongs(INVALID, &["banana", "10.0.0.1", "fd00::1"]),
+        Kind::Multicast4 => wrongs(FAMILY, &["banana", "10.0.0.1", "ff02::1"]),
+        Kind::Multicast6 => wrongs(FAMILY, &["banana", "224.0.0.1", "fd00::1"]),
         Kind::Umask => wrongs(
             INVALID,
             &["banana", "01000", "8x", "0o7", "IWGRP,IWOTH", "-1"],

@@ -78,7 +78,7 @@ pub fn within(block: &str, statement: &str) -> Sentence {
         outer = path;
     }
     for (of, behind) in BEHIND {
-        if block.split('/').next() == Some(*of) {
+        if block.split('/').next() == Some(*of) || block == TOP_LEVEL && keyword == *of {
             after.push_str(behind);
         }
     }

@@ -121,9 +121,9 @@ impl<'a> Lower<'a, '_> {
                 None
             }
             Err(error) => {
-                let negative = text
-                    .strip_prefix('-')
-                    .is_some_and(|digits| digits.parse::<u64>().is_ok());
+                let negative = text.strip_prefix('-').is_some_and(|digits| {
+                    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+                });
                 if negative || *error.kind() == IntErrorKind::PosOverflow {
                     self.out_of_range(word, &format!("{low} to {high}"));
                 } else {

@@ -29,9 +29,6 @@ const WORDS: &[Word] = &[
         ],
     )
     .means("what clients connect to, and the servers that answer"),
-    Word::block("virtual_server_group", &[one("NAME", Kind::Text)])
-        .means("addresses, ranges of them and marks that one virtual server is for")
-        .later("no virtual server is run for it"),
     Word::block("vrrp_script", &[one("NAME", Kind::Text)])
         .means("a command that is run again and again, and whose exit status is tracked")
         .later("nothing is watched by it, and no priority follows it"),
@@ -77,7 +74,7 @@ const WORDS: &[Word] = &[
             &[],
             &[
                 one("NAME", Kind::Interface),
-                one("DOWN", Kind::Seconds(0, LONGEST_DEBOUNCE)),
+                optional("DOWN", Kind::Seconds(0, LONGEST_DEBOUNCE)),
                 optional("UP", Kind::Seconds(0, LONGEST_DEBOUNCE)),
             ],
         ),
