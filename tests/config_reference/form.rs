@@ -76,22 +76,14 @@ fn kind_range(kind: Kind) -> String {
     match kind {
         Kind::Integer(low, high) if low == i64::MIN && high == i64::MAX => String::new(),
         Kind::Integer(low, high) => format!("{low} to {high}"),
-        Kind::Clamped(low, high) => format!("{low} to {high}"),
-        Kind::IntegerOr(low, high, words) => {
-            let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-            format!("{low} to {high}, {}", words.join(", "))
-        }
-        Kind::WholeSeconds(low, high) => format!("{low} to {high}, whole"),
-        Kind::Milliseconds(low, high) => {
-            format!("{} to {}", milliseconds(low), milliseconds(high))
-        }
+        Kind::Clamped(low, high) => format!("{low} to {high}; beyond, the nearest of these"),
+        Kind::WholeSeconds(low, high) => format!("{low} to {high}"),
+        Kind::Milliseconds(low, high) => format!("{} to {}", milliseconds(low), milliseconds(high)),
+        Kind::IntegerOr(low, high, words) => format!("{low} to {high}, {}", choices(words)),
+        Kind::Umask => "0 to 0777".to_owned(),
         Kind::Multicast => "multicast".to_owned(),
         Kind::Multicast4 => "IPv4 multicast".to_owned(),
         Kind::Multicast6 => "IPv6 multicast".to_owned(),
-        Kind::Umask => "0 to 0777".to_owned(),
-        Kind::FileName => "without `/`".to_owned(),
-        Kind::ProcessName => "1 to 15 bytes".to_owned(),
-        Kind::Nothing => String::new(),
         Kind::Seconds(low, high) => format!("{} to {}", seconds(low), seconds(high)),
         Kind::Ipv4 => "IPv4".to_owned(),
         Kind::Ipv6 => "IPv6".to_owned(),
@@ -99,19 +91,26 @@ fn kind_range(kind: Kind) -> String {
         Kind::PortOrAny => "0 to 65535".to_owned(),
         Kind::Mark => "0 to 4294967295".to_owned(),
         Kind::Interface => "1 to 15 bytes".to_owned(),
-        Kind::OneOf(choices) => {
-            let choices: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-            choices.join(", ")
-        }
+        Kind::OneOf(words) => choices(words),
+        Kind::ProcessName => "15 bytes; longer ones are cut off".to_owned(),
         Kind::Path => "absolute".to_owned(),
-        Kind::Switch | Kind::Address | Kind::Network | Kind::Text => String::new(),
+        Kind::Switch
+        | Kind::Address
+        | Kind::Network
+        | Kind::Text
+        | Kind::Nothing
+        | Kind::FileName => String::new(),
     }
+}
+
+fn choices(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
 }
 
 /// Microseconds, in milliseconds.
 fn milliseconds(micros: u64) -> String {
-    // A thousand times as many seconds read the same.
-    seconds(micros * 1_000)
+    seconds(micros.saturating_mul(1000))
 }
 
 /// Microseconds, in seconds.

@@ -134,26 +134,26 @@ impl Lower<'_, '_> {
                 }
                 let path = inner(block, known.name);
                 let ast = self.ast;
-                let mut words: Vec<Word> = Vec::new();
+                let mut entries = Some(Vec::new());
                 for line in ast.block(id) {
                     if ast.has_block(line) {
                         self.stray(&path, line);
                         return None;
                     }
-                    words.extend(ast.words(line));
+                    for word in ast.words(line) {
+                        // What stands in the block is a line each in a dump.
+                        let entry = self.one(*word, value).map(|value| Setting {
+                            word: String::new(),
+                            values: vec![value],
+                            block: None,
+                            origin: self.origin(line),
+                        });
+                        entries = entries.zip(entry).map(|(mut entries, entry)| {
+                            entries.push(entry);
+                            entries
+                        });
+                    }
                 }
-                let entry = |value, origin| Setting {
-                    word: String::new(),
-                    values: vec![value],
-                    block: None,
-                    origin,
-                };
-                let origin = self.origin(id);
-                let entries: Vec<_> = words
-                    .into_iter()
-                    .map(|word| Some(entry(self.one(word, value)?, origin)))
-                    .collect();
-                let entries: Option<Vec<_>> = entries.into_iter().collect();
                 Some(setting(self, Vec::new(), Some(entries?)))
             }
         }
@@ -410,31 +410,6 @@ impl Lower<'_, '_> {
                     return None;
                 }
                 Some(SettingValue::Text(text.to_owned()))
-            }
-        }
-    }
-
-    pub(super) fn integer(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        if self.is_substituted(word) {
-            return None;
-        }
-        let text = self.text(word).trim_start();
-        match text.parse::<i128>() {
-            Ok(number) if (i128::from(low)..=i128::from(high)).contains(&number) => {
-                i64::try_from(number).ok()
-            }
-            Ok(_) => {
-                self.out_of_range(word, &format!("{low} to {high}"));
-                None
-            }
-            Err(error) => {
-                use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-                if matches!(error.kind(), NegOverflow | PosOverflow) {
-                    self.out_of_range(word, &format!("{low} to {high}"));
-                } else {
-                    self.not_a_number(word, &format!("a whole number from {low} to {high}"));
-                }
-                None
             }
         }
     }

@@ -107,31 +107,32 @@ impl<'a> Lower<'a, '_> {
 
     /// A whole number.
     pub(super) fn number(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
+        let (low, high) = (*range.start(), *range.end());
+        let number = self.integer(word, low.into(), high.into())?;
+        u32::try_from(number).ok()
+    }
+
+    /// A whole number that may be below 0.
+    pub(super) fn integer(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
         if self.is_substituted(word) {
             return None;
         }
-        let text = self.text(word).trim_start();
-        let (low, high) = (*range.start(), *range.end());
-        match text.parse::<u64>() {
-            Ok(number) if u32::try_from(number).is_ok_and(|number| range.contains(&number)) => {
-                Some(number as u32)
+        let range = format!("{low} to {high}");
+        match self.text(word).trim_start().parse::<i128>() {
+            Ok(number) if (i128::from(low)..=i128::from(high)).contains(&number) => {
+                return i64::try_from(number).ok();
             }
-            Ok(_) => {
-                self.out_of_range(word, &format!("{low} to {high}"));
-                None
-            }
-            Err(error) => {
-                let negative = text.strip_prefix('-').is_some_and(|digits| {
-                    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-                });
-                if negative || *error.kind() == IntErrorKind::PosOverflow {
-                    self.out_of_range(word, &format!("{low} to {high}"));
-                } else {
-                    self.not_a_number(word, &format!("a whole number from {low} to {high}"));
+            Ok(_) => self.out_of_range(word, &range),
+            Err(error) => match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+                    self.out_of_range(word, &range);
                 }
-                None
-            }
+                _ => {
+                    self.not_a_number(word, &format!("a whole number from {range}"));
+                }
+            },
         }
+        None
     }
 
     /// A time in whole seconds.
