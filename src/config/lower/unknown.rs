@@ -185,10 +185,6 @@ fn consequence(block: &str, word: &str) -> Option<&'static str> {
             Some("the real servers are checked whether or not the address is here")
         }
         ("vrrp_instance" | "vrrp_sync_group", _) => vrrp_consequence(word),
-        ("global_defs", _) => global_consequence(word),
-        (TOP_LEVEL, "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance") => {
-            Some("nothing is watched by it, and no priority follows it")
-        }
         (TOP_LEVEL, "static_ipaddress" | "static_routes" | "static_rules") => {
             Some("these are not added")
         }
@@ -213,16 +209,6 @@ fn vrrp_consequence(word: &str) -> Option<&'static str> {
             "an instance whose source is not on its interface is in FAULT in any case"
         }
         "notify_deleted" => "the script is not run",
-        _ => return None,
-    })
-}
-
-/// As [`consequence`], for `global_defs`.
-fn global_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "dynamic_interfaces" => "an instance whose interface is absent waits for it in any case",
-        "default_interface" => "every `vrrp_instance` names its interface itself",
-        "notify_fifo" | "vrrp_notify_fifo" | "lvs_notify_fifo" => "nothing is written to it",
         _ => return None,
     })
 }
