@@ -22,7 +22,9 @@ impl Lower<'_, '_> {
         let span = self.span(state.by);
         self.report(Code::DefaultAssumed, "`state MASTER` without `priority`")
             .at(span, "`priority 255` is used, as by keepalived")
-            .help("write the priority: 255 is for the owner of the addresses, others have 1 to 254");
+            .help(
+                "write the priority: 255 is for the owner of the addresses, others have 1 to 254",
+            );
         Priority::OWNER
     }
 
