@@ -2,20 +2,27 @@
 //! here, and only here is a keyword known by more than its name.
 
 mod blocks;
+mod check_values;
 mod checks;
 mod globals;
 mod language;
 mod later;
 mod mail;
 mod misplaced;
+mod overlaps;
 mod process;
 mod real_server;
 mod script;
 mod server;
+mod server_group;
+mod servers_across;
 mod timing;
 mod trackers;
 mod unknown;
+mod unserved_checks;
 mod value;
+mod virtual_doubts;
+mod virtual_identity;
 mod virtual_server;
 mod vrrp;
 
@@ -29,6 +36,9 @@ use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
 use mail::AlertDefaults;
+use overlaps::Claims;
+use server_group::Groups;
+use servers_across::Across;
 use trackers::Trackers;
 use vrrp::{Defaults, Named};
 
@@ -51,6 +61,9 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         model: Model::default(),
         scripts: HashMap::new(),
         services: HashMap::new(),
+        claims: Claims::default(),
+        groups: Groups::default(),
+        across: Across::default(),
         first: HashMap::new(),
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
@@ -83,6 +96,12 @@ struct Lower<'a, 's> {
     scripts: HashMap<Script, ScriptId>,
     /// Where each virtual server was first said.
     services: HashMap<ServiceKey, StatementId>,
+    /// What virtual servers by group are for.
+    claims: Claims,
+    /// Groups of addresses by their names.
+    groups: Groups<'s>,
+    /// What servers and checks say that is to be compared with other blocks.
+    across: Across,
     /// Where global words were first said, which may be in several blocks.
     first: HashMap<&'static str, StatementId>,
     /// What `global_defs` says of mail where a block says nothing.
@@ -122,13 +141,18 @@ impl<'s> Lower<'_, 's> {
                 self.global_defs(id);
             }
         }
+        for id in ast.top_level() {
+            if ast.keyword(id) == "virtual_server_group" {
+                self.virtual_server_group(id);
+            }
+        }
         self.mail_without_server();
         self.unused_realtime_limit();
         let mut empty = true;
         for id in ast.top_level() {
             empty = false;
             match ast.keyword(id) {
-                GLOBAL_DEFS => {}
+                GLOBAL_DEFS | "virtual_server_group" => {}
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
@@ -154,6 +178,9 @@ impl<'s> Lower<'_, 's> {
         }
         self.unused_interfaces();
         self.tracked();
+        self.unused_groups();
+        self.overlaps();
+        self.servers_across();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());

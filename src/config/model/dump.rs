@@ -62,10 +62,20 @@ impl Text<'_> {
         for instance in &model.vrrp_instances {
             self.vrrp_instance(model, instance);
         }
+        for group in &model.virtual_server_groups {
+            let head = format!("virtual_server_group {}", Quoted(&group.name));
+            self.block(head, |text| {
+                group.entries.iter().for_each(|entry| text.line(entry));
+            });
+        }
         for virtual_server in &model.virtual_servers {
-            self.virtual_server(model, virtual_server);
+            self.virtual_server(model, None, virtual_server);
+        }
+        for unserved in &model.unserved_virtual_servers {
+            self.virtual_server(model, unserved.group.as_deref(), &unserved.virtual_server);
         }
     }
+
     /// What nothing acts on yet.
     fn later(&mut self, settings: &[Setting]) {
         for setting in settings {
@@ -128,10 +138,18 @@ impl Text<'_> {
         self.say("min_auto_priority_delay", auto.from.as_micros());
     }
 
-    fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
-        let head = match virtual_server.key {
-            ServiceKey::Address { address, port, .. } => format!("virtual_server {address} {port}"),
-            ServiceKey::Fwmark { mark, .. } => format!("virtual_server fwmark {mark}"),
+    fn virtual_server(
+        &mut self,
+        model: &Model,
+        group: Option<&str>,
+        virtual_server: &VirtualServer,
+    ) {
+        let head = match (group, virtual_server.key) {
+            (Some(group), _) => format!("virtual_server group {}", Quoted(group)),
+            (None, ServiceKey::Address { address, port, .. }) => {
+                format!("virtual_server {address} {port}")
+            }
+            (None, ServiceKey::Fwmark { mark, .. }) => format!("virtual_server fwmark {mark}"),
         };
         let sayer = Sayer::Block(virtual_server.origin);
         self.scope(head, "virtual_server", sayer, |text| {
@@ -217,6 +235,7 @@ impl Text<'_> {
                     false => format!("{}-{}", range.start(), range.end()),
                 });
             text.say("status_code", codes.collect::<Vec<_>>().join(" "));
+            text.later(&url.later);
         });
     }
 }
