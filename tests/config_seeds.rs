@@ -56,6 +56,7 @@ const SEEDS: &[Seed] = &[
             "no-effect 18",
             "no-effect 23",
             "not-served 30",
+            "no-effect 31",
             "doubtful 46",
             "extra-brace 53",
         ],
@@ -142,7 +143,7 @@ const SEEDS: &[Seed] = &[
     },
     Seed {
         name: "split_brain_master.mended.conf",
-        told: &["not-served 5 10", "not-served 27"],
+        told: &["not-served 5 10", "repeated 10", "not-served 27"],
         mend: &[],
     },
     Seed {

@@ -94,7 +94,7 @@ impl<'s> Lower<'_, 's> {
         };
         let trackers = &mut self.trackers.defined;
         let first = trackers.entry((kind, name)).or_insert(tracker).by;
-        if first == id {
+        if first == id || !self.is_whole() {
             return true;
         }
         let (first, second) = (self.span(first), self.span(id));
@@ -281,6 +281,10 @@ impl<'s> Lower<'_, 's> {
 
     /// What is defined and nobody watches.
     fn unused_trackers(&mut self) {
+        // What is wrong elsewhere may be why.
+        if self.diagnostics.errors() > 0 {
+            return;
+        }
         let defined = self.trackers.defined.iter();
         let unused = defined.filter(|(_, tracker)| !tracker.is_used);
         let mut unused: Vec<(Kind, &str, Span)> = unused
