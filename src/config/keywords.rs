@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::reference::{self, Fate};
+
 /// The block that everything else stands in.
 pub(super) const TOP_LEVEL: &str = "(top)";
 
@@ -41,17 +43,6 @@ const OLDER: &[(&str, &str, Option<&str>)] = &[
     (HTTP_GET, "nb_get_retry", Some("retry")),
     (SSL_GET, "nb_get_retry", Some("retry")),
     (TOP_LEVEL, "vrrp_track_file", Some("track_file")),
-    (
-        "vrrp_instance",
-        "lvs_sync_daemon_inteface",
-        Some("lvs_sync_daemon_interface"),
-    ),
-    ("vrrp_instance", "vmac_garp_intvl", Some("garp_extra_if")),
-    (
-        "vrrp_instance",
-        "thread_timer_expired",
-        Some("timer_expired_backup"),
-    ),
 ];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
@@ -85,7 +76,11 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('\t'));
     let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
-    for (block, word) in table.chain(OWN.iter().copied()).chain(older) {
+    let of_reference = reference::BLOCKS.iter();
+    let of_reference =
+        of_reference.flat_map(|block| block.all().map(|word| (block.path, word.name)));
+    let all = table.chain(OWN.iter().copied()).chain(older);
+    for (block, word) in all.chain(of_reference) {
         let words = index.words.entry(block).or_default();
         if !words.contains(&word) {
             words.push(word);
@@ -120,13 +115,19 @@ pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
     found.map(|older| older.2)
 }
 
+/// Whether the reference has a word as one of older versions.
+fn is_of_old(block: &str, word: &str) -> bool {
+    reference::word(block, word)
+        .is_some_and(|word| matches!(word.fate, Fate::Older(_) | Fate::Gone))
+}
+
 /// The word of a block that was probably meant.
 pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
     let word: String = word.chars().take(64).collect::<String>().to_lowercase();
     let allowed = word.chars().count().div_ceil(3).min(3);
     words(block)
         .iter()
-        .filter(|known| older(block, known).is_none())
+        .filter(|known| older(block, known).is_none() && !is_of_old(block, known))
         .map(|known| {
             (
                 strsim::damerau_levenshtein(&known.to_lowercase(), &word),

@@ -1,6 +1,6 @@
 //! What a word takes, in short, as the reference shows it.
 
-use ipvsd::config::reference::{Count, Kind, Takes, Value, Word};
+use ipvsd::config::reference::{Count, Kind, Place, Takes, Value, Word};
 
 /// The word and what follows it: `smtp_server HOST [PORT]`.
 pub fn form(word: &Word) -> String {
@@ -12,7 +12,13 @@ pub fn form(word: &Word) -> String {
         Takes::Lines(head, line) => format!("{} {{ {} ... }}", with(name, head), line_form(line)),
         Takes::List(value) => format!("{name} {{ {} ... }}", value.name),
         Takes::Command => format!("{name} COMMAND [USER [GROUP]]"),
+        Takes::OptionalCommand => format!("{name} [COMMAND [USER [GROUP]]]"),
         Takes::User => format!("{name} USER [GROUP]"),
+        Takes::Own(grammar) => match (grammar.place, grammar.syntax) {
+            (Place::Line, syntax) => format!("{name} {}", syntax.join(" ")),
+            (Place::Block, [line]) => format!("{name} {{ {line} ... }}"),
+            (Place::Block, _) => format!("{name} {{ }}"),
+        },
     }
 }
 
@@ -49,7 +55,9 @@ pub fn range(word: &Word) -> String {
         Takes::Values(values) | Takes::Block(values) => values.iter().collect(),
         Takes::Lines(head, line) => head.iter().chain(line.iter()).collect(),
         Takes::List(value) => vec![value],
-        Takes::Nothing | Takes::Command | Takes::User => Vec::new(),
+        Takes::Nothing | Takes::Command | Takes::OptionalCommand | Takes::User | Takes::Own(_) => {
+            Vec::new()
+        }
     };
     let ranges = values
         .iter()

@@ -1,6 +1,6 @@
 //! Whole configurations around one statement.
 
-use ipvsd::config::reference::{self, TOP_LEVEL, Takes, Word};
+use ipvsd::config::reference::{self, Place, TOP_LEVEL, Takes, Word};
 
 use crate::samples::{self, Part};
 
@@ -9,6 +9,13 @@ use crate::samples::{self, Part};
 const GOOD: &[(&str, &str, &[&str])] = &[
     ("(top)", "virtual_server", &["10.0.0.1", "80"]),
     ("virtual_server", "real_server", &["10.0.0.2", "80"]),
+    ("vrrp_instance", "mcast_dst_ip", &["224.0.0.19"]),
+    (
+        "vrrp_instance/auth_hmac",
+        "key",
+        &["1", "abcdefghijklmnopqrstuvwxyz012345"],
+    ),
+    ("vrrp_instance/auth_hmac", "active_key", &["1"]),
 ];
 
 /// What a block has to have, beside what is looked at. The first word is left out where it
@@ -73,7 +80,7 @@ pub fn within(block: &str, statement: &str) -> Sentence {
         outer = path;
     }
     for (of, behind) in BEHIND {
-        if block.split('/').next() == Some(*of) {
+        if block.split('/').next() == Some(*of) || keyword == *of {
             after.push_str(behind);
         }
     }
@@ -138,7 +145,13 @@ pub fn statement(block: &str, word: &Word, parts: &[Part]) -> String {
             format!("{head} {{\n{line}\n}}")
         }
         Takes::List(value) => format!("{head} {{\n{}\n}}", samples::good(value.kind)),
-        Takes::Command => format!("{head} \"/bin/true 'a b'\" nobody nogroup"),
+        Takes::Own(grammar) => match grammar.place {
+            Place::Line => format!("{head} {}", grammar.example),
+            Place::Block => format!("{head} {{\n{}\n}}", grammar.example),
+        },
+        Takes::Command | Takes::OptionalCommand => {
+            format!("{head} \"/bin/true 'a b'\" nobody nogroup")
+        }
         Takes::User => format!("{head} nobody nogroup"),
     }
 }

@@ -51,6 +51,13 @@ impl Lower<'_, '_> {
                 let script = self.command_and_user(id)?;
                 Some(setting(self, vec![SettingValue::Command(script)], None))
             }
+            Takes::OptionalCommand if self.values(id).is_empty() => {
+                Some(setting(self, Vec::new(), None))
+            }
+            Takes::OptionalCommand => {
+                let script = self.command_and_user(id)?;
+                Some(setting(self, vec![SettingValue::Command(script)], None))
+            }
             Takes::User => {
                 let words = self.values(id);
                 let user = self.user(id, words)?;
@@ -77,6 +84,8 @@ impl Lower<'_, '_> {
                 let lines: Option<Vec<_>> = lines.into_iter().collect();
                 Some(setting(self, head?, Some(lines?)))
             }
+            // What has a grammar of its own is lowered by code of its own.
+            Takes::Own(_) => None,
             Takes::List(value) => {
                 self.extra_words(id, self.ast.words(id).get(1..).unwrap_or(&[]));
                 if !self.has_block(id) {
@@ -258,7 +267,7 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn integer(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
+    pub(super) fn integer(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
         if self.is_substituted(word) {
             return None;
         }

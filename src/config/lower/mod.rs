@@ -10,6 +10,7 @@ mod mail;
 mod misplaced;
 mod process;
 mod real_server;
+mod routing;
 mod script;
 mod server;
 mod timing;
@@ -28,6 +29,7 @@ use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
 use mail::AlertDefaults;
+use routing::Owner;
 use vrrp::{Defaults, Named};
 
 /// What the statements mean.
@@ -124,6 +126,16 @@ impl<'s> Lower<'_, 's> {
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
+                "static_routes" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let routes = self.routes("static_routes", id, Owner::Static);
+                    self.model.static_routes.extend(routes);
+                }
+                "static_rules" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let rules = self.rules("static_rules", id, Owner::Static);
+                    self.model.static_rules.extend(rules);
+                }
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
                 _ => {

@@ -121,9 +121,9 @@ impl<'a> Lower<'a, '_> {
                 None
             }
             Err(error) => {
-                let negative = text
-                    .strip_prefix('-')
-                    .is_some_and(|digits| digits.parse::<u64>().is_ok());
+                let negative = text.strip_prefix('-').is_some_and(|digits| {
+                    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+                });
                 if negative || *error.kind() == IntErrorKind::PosOverflow {
                     self.out_of_range(word, &format!("{low} to {high}"));
                 } else {
@@ -319,20 +319,20 @@ fn switch(text: &str) -> Option<bool> {
 }
 
 /// A time as it is written.
-struct Timer {
-    value: Duration,
+pub(super) struct Timer {
+    pub(super) value: Duration,
     /// There were more than six decimal places.
     cut: bool,
 }
 
-enum NotATimer {
+pub(super) enum NotATimer {
     NotANumber,
     Negative,
     TooLarge,
 }
 
 /// `3`, `+3`, `2.71828`, `.5`, `1.`: what keepalived takes.
-fn parse_seconds(text: &str) -> Result<Timer, NotATimer> {
+pub(super) fn parse_seconds(text: &str) -> Result<Timer, NotATimer> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

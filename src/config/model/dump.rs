@@ -30,6 +30,8 @@ impl Model {
             text.later(&self.global.later);
         });
         text.later(&self.later);
+        text.routing("static_routes", &self.static_routes);
+        text.routing("static_rules", &self.static_rules);
         text.garp_groups(&self.global.vrrp.pacing);
         for group in &self.vrrp_sync_groups {
             text.vrrp_sync_group(self, group);

@@ -1,5 +1,6 @@
 //! What stands in no block.
 
+use super::routes::{STATIC_ROUTES, STATIC_RULES};
 use super::{Block, Kind, TOP_LEVEL, Word, one};
 
 pub const TOP: Block = Block {
@@ -14,4 +15,14 @@ const WORDS: &[Word] = &[
     Word::values("instance", &[one("NAME", Kind::Text)])
         .means("tells several of them on one host apart, in the names of pid files and the like")
         .later("the files have the names that they have without it"),
+    Word::block("vrrp_instance", &[one("NAME", Kind::Text)])
+        .means("addresses that one of several directors has"),
+    Word::block("vrrp_sync_group", &[one("NAME", Kind::Text)])
+        .means("instances that are master together or not at all"),
+    Word::own("static_routes", &STATIC_ROUTES)
+        .means("routes that are there whoever is master")
+        .later("these are not added"),
+    Word::own("static_rules", &STATIC_RULES)
+        .means("rules of routing that are there whoever is master")
+        .later("these are not added"),
 ];

@@ -102,9 +102,16 @@ impl Lower<'_, '_> {
         let number = match self.text(number).parse::<u8>() {
             Ok(number) if number > 0 => number,
             _ => {
+                let digits = self.text(number).trim_start_matches('-');
+                let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                let code = match is_number && !digits.is_empty() {
+                    true => Code::OutOfRange,
+                    false => Code::InvalidValue,
+                };
                 let span = number.span();
-                self.report(Code::InvalidValue, "a key has a number from 1 to 255")
-                    .at(span, "this is none");
+                self.report(code, "a key has a number from 1 to 255")
+                    .at(span, "this is none")
+                    .help("its value stands behind the number: `key 1 VALUE`");
                 return;
             }
         };
