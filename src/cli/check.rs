@@ -38,6 +38,8 @@ pub enum Format {
     Text(Style),
     /// One JSON object.
     Json,
+    /// The same with the configuration as it was understood.
+    JsonAndDump,
 }
 
 /// Reads the configuration at `path` and writes everything that is wrong with it,
@@ -75,10 +77,12 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                 summary(diagnostics, loaded.model.as_ref())
             )?;
         }
-        Format::Json => {
+        Format::Json | Format::JsonAndDump => {
+            let dump = format == Format::JsonAndDump;
             let report = Report {
                 file: &file,
                 fine: loaded.model.is_some(),
+                configuration: dump.then(|| loaded.dump()).flatten(),
                 findings: diagnostics.json(),
                 script_problems: script_problems
                     .into_iter()
@@ -113,11 +117,36 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     })
 }
 
+/// Writes the configuration at `path` to `out`, as it was understood, and what is wrong
+/// with it to `told`. With an error there is no such configuration.
+///
+/// # Errors
+/// When `out` or `told` cannot be written to.
+pub fn dump(
+    path: &Path,
+    style: Style,
+    told: &mut dyn Write,
+    out: &mut dyn Write,
+) -> io::Result<CheckOutcome> {
+    let loaded = config::load(path);
+    told.write_all(loaded.diagnostics.render(style).as_bytes())?;
+    let Some(dump) = loaded.dump() else {
+        let summary = summary(&loaded.diagnostics, None);
+        writeln!(told, "{}: {summary}", path.display())?;
+        return Ok(CheckOutcome::Refused);
+    };
+    out.write_all(dump.as_bytes())?;
+    Ok(CheckOutcome::Fine)
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     file: &'a str,
     fine: bool,
+    /// What `--dump` prints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<String>,
     #[serde(flatten)]
     findings: Json<'a>,
     script_problems: Vec<Coded<ScriptProblem>>,

@@ -7,42 +7,17 @@ use std::sync::LazyLock;
 
 use super::reference::{self, Fate};
 
-/// The block that everything else stands in.
-pub(super) const TOP_LEVEL: &str = "(top)";
+pub(super) use super::reference::TOP_LEVEL;
 
-/// Words that keepalived does not have: block, word.
-const OWN: &[(&str, &str)] = &[
-    ("global_defs", "lvs_audit_interval"),
-    ("global_defs", "notify_timeout"),
-];
-
-/// Words that keepalived's older versions took: block, word, and what they are
-/// called today, where they still mean something.
+/// Words that keepalived's older versions took and the reference does not have yet: block,
+/// word, and what they are called today, where they still mean something.
 const OLDER: &[(&str, &str, Option<&str>)] = &[
-    ("global_defs", "lvs_id", Some("router_id")),
-    (
-        "global_defs",
-        "vrrp_vmac_garp_intvl",
-        Some("vrrp_garp_extra_if"),
-    ),
-    (
-        "global_defs",
-        "vrrp_rlimit_rtime",
-        Some("vrrp_rlimit_rttime"),
-    ),
-    (
-        "global_defs",
-        "checker_rlimit_rtime",
-        Some("checker_rlimit_rttime"),
-    ),
-    ("global_defs", "bfd_rlimit_rtime", Some("bfd_rlimit_rttime")),
     ("virtual_server", "nat_mask", None),
     (MISC_CHECK, "nb_get_retry", Some("retry")),
     (SMTP_CHECK, "nb_get_retry", Some("retry")),
     (TCP_CHECK, "nb_get_retry", Some("retry")),
     (HTTP_GET, "nb_get_retry", Some("retry")),
     (SSL_GET, "nb_get_retry", Some("retry")),
-    (TOP_LEVEL, "vrrp_track_file", Some("track_file")),
 ];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
@@ -76,11 +51,11 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('\t'));
     let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
-    let of_reference = reference::BLOCKS.iter();
-    let of_reference =
-        of_reference.flat_map(|block| block.all().map(|word| (block.path, word.name)));
-    let all = table.chain(OWN.iter().copied()).chain(older);
-    for (block, word) in all.chain(of_reference) {
+    let reference = reference::BLOCKS.iter().flat_map(|block| {
+        let words = block.all();
+        words.map(|word| (block.path, word.name))
+    });
+    for (block, word) in table.chain(reference).chain(older) {
         let words = index.words.entry(block).or_default();
         if !words.contains(&word) {
             words.push(word);
@@ -109,6 +84,11 @@ pub(super) fn known(block: &str, word: &str) -> Option<&'static str> {
 /// What an older word is called today; `Some(None)` is a word that means nothing
 /// any more.
 pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
+    match reference::word(block, word).map(|word| word.fate) {
+        Some(Fate::Older(today)) => return Some(Some(today)),
+        Some(Fate::Gone) => return Some(None),
+        _ => {}
+    }
     let found = OLDER
         .iter()
         .find(|older| older.0 == block && older.1 == word);

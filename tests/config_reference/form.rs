@@ -12,6 +12,7 @@ pub fn form(word: &Word) -> String {
         Takes::Lines(head, line) => format!("{} {{ {} ... }}", with(name, head), line_form(line)),
         Takes::List(value) => format!("{name} {{ {} ... }}", value.name),
         Takes::Command => format!("{name} COMMAND [USER [GROUP]]"),
+        Takes::CommandLine => format!("{name} COMMAND"),
         Takes::OptionalCommand => format!("{name} [COMMAND [USER [GROUP]]]"),
         Takes::User => format!("{name} USER [GROUP]"),
         Takes::Own(grammar) => match (grammar.place, grammar.syntax) {
@@ -42,6 +43,9 @@ fn value_form(value: &Value) -> String {
             Count::Any => format!("[{name} ...]"),
         };
     };
+    if value.kind == Kind::Nothing {
+        return format!("[{word}]");
+    }
     // What is announced may be left out as a whole.
     match value.count {
         Count::One | Count::Many => format!("[{word} {name}]"),
@@ -55,9 +59,12 @@ pub fn range(word: &Word) -> String {
         Takes::Values(values) | Takes::Block(values) => values.iter().collect(),
         Takes::Lines(head, line) => head.iter().chain(line.iter()).collect(),
         Takes::List(value) => vec![value],
-        Takes::Nothing | Takes::Command | Takes::OptionalCommand | Takes::User | Takes::Own(_) => {
-            Vec::new()
-        }
+        Takes::Nothing
+        | Takes::Command
+        | Takes::CommandLine
+        | Takes::OptionalCommand
+        | Takes::User
+        | Takes::Own(_) => Vec::new(),
     };
     let ranges = values
         .iter()
@@ -80,6 +87,12 @@ fn kind_range(kind: Kind) -> String {
     match kind {
         Kind::Integer(low, high) if low == i64::MIN && high == i64::MAX => String::new(),
         Kind::Integer(low, high) => format!("{low} to {high}"),
+        Kind::Clamped(low, high) => format!("{low} to {high}; beyond, the nearest of these"),
+        Kind::WholeSeconds(low, high) => format!("{low} to {high}"),
+        Kind::Milliseconds(low, high) => format!("{} to {}", milliseconds(low), milliseconds(high)),
+        Kind::IntegerOr(low, high, words) => format!("{low} to {high}, {}", choices(words)),
+        Kind::Umask => "0 to 0777".to_owned(),
+        Kind::Multicast => "multicast".to_owned(),
         Kind::Seconds(low, high) => format!("{} to {}", seconds(low), seconds(high)),
         Kind::Ipv4 => "IPv4".to_owned(),
         Kind::Ipv6 => "IPv6".to_owned(),
@@ -87,13 +100,26 @@ fn kind_range(kind: Kind) -> String {
         Kind::PortOrAny => "0 to 65535".to_owned(),
         Kind::Mark => "0 to 4294967295".to_owned(),
         Kind::Interface => "1 to 15 bytes".to_owned(),
-        Kind::OneOf(choices) => {
-            let choices: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-            choices.join(", ")
-        }
+        Kind::OneOf(words) => choices(words),
+        Kind::ProcessName => "15 bytes; longer ones are cut off".to_owned(),
         Kind::Path => "absolute".to_owned(),
-        Kind::Switch | Kind::Address | Kind::Network | Kind::Text => String::new(),
+        Kind::Switch
+        | Kind::Address
+        | Kind::Network
+        | Kind::Text
+        | Kind::Nothing
+        | Kind::FileName => String::new(),
     }
+}
+
+fn choices(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}
+
+/// Microseconds, in milliseconds.
+fn milliseconds(micros: u64) -> String {
+    seconds(micros.saturating_mul(1000))
 }
 
 /// Microseconds, in seconds.

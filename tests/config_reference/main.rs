@@ -3,6 +3,7 @@
 //!
 //! `UPDATE=1 cargo test --test config_reference` makes the pages anew.
 
+mod dumped;
 mod form;
 mod manual;
 mod pages;

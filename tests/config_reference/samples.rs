@@ -11,6 +11,7 @@ pub struct Wrong {
 
 const INVALID: &[Code] = &[Code::InvalidValue];
 const RANGE: &[Code] = &[Code::OutOfRange];
+const ADJUSTED: &[Code] = &[Code::ValueAdjusted];
 /// What is too large for the one is none of the other.
 const EITHER: &[Code] = &[Code::InvalidValue, Code::OutOfRange];
 const FAMILY: &[Code] = &[Code::FamilyMismatch, Code::InvalidValue];
@@ -20,8 +21,15 @@ const TOO_LONG: &str = "99999999999999999999999999999999999999999";
 /// A value that is right: the least where there is a range.
 pub fn good(kind: Kind) -> String {
     match kind {
-        Kind::Integer(low, high) if low <= 1 && high >= 1 => "1".to_owned(),
-        Kind::Integer(low, _) => low.to_string(),
+        Kind::Integer(low, high) | Kind::Clamped(low, high) | Kind::IntegerOr(low, high, _) => {
+            1.clamp(low, high).to_string()
+        }
+        Kind::WholeSeconds(low, high) => 1.clamp(low, high).to_string(),
+        Kind::Milliseconds(low, _) => seconds(low.saturating_mul(1000)),
+        Kind::Umask => "022".to_owned(),
+        Kind::Multicast => "224.0.0.77".to_owned(),
+        Kind::Nothing => String::new(),
+        Kind::FileName | Kind::ProcessName => "name".to_owned(),
         Kind::Seconds(low, high) if low <= 1_000_000 && high >= 1_000_000 => "1".to_owned(),
         Kind::Seconds(low, _) => seconds(low),
         Kind::Switch => "off".to_owned(),
@@ -40,13 +48,36 @@ pub fn good(kind: Kind) -> String {
 /// The greatest value of a range, where that is another one than [`good`].
 pub fn greatest(kind: Kind) -> Option<String> {
     match kind {
-        Kind::Integer(_, high) => Some(high.to_string()),
+        Kind::Integer(_, high) | Kind::Clamped(_, high) => Some(high.to_string()),
+        Kind::IntegerOr(_, _, words) => words.last().map(|word| (*word).to_owned()),
+        Kind::WholeSeconds(_, high) => Some(high.to_string()),
+        Kind::Milliseconds(_, high) => Some(seconds(high.saturating_mul(1000))),
+        Kind::Umask => Some("0x1ff".to_owned()),
         Kind::Seconds(_, high) => Some(seconds(high)),
         Kind::Port | Kind::PortOrAny => Some("65535".to_owned()),
         Kind::Mark => Some("4294967295".to_owned()),
         Kind::Interface => Some("a23456789012345".to_owned()),
         _ => None,
     }
+}
+
+/// Several values that are right; none where it is not known what could be.
+pub fn all_good(kind: Kind) -> Vec<String> {
+    let more: &[&str] = match kind {
+        Kind::Text | Kind::Path | Kind::Nothing => return Vec::new(),
+        Kind::IntegerOr(_, _, words) => words,
+        Kind::Umask => &["0", "77", "IRWXO|IWGRP"],
+        Kind::Multicast => &["ff02::77"],
+        Kind::Switch => &["on", "off", "true", "no"],
+        Kind::OneOf(choices) => choices,
+        Kind::Address => &["10.0.0.78", "fd00::78", "::ffff:10.0.0.1"],
+        Kind::Network => &["10.0.0.0/8", "fd00::/64", "10.0.0.79"],
+        Kind::Interface => &["eth0.100", "lo"],
+        Kind::Mark => &["0", "7"],
+        _ => &[],
+    };
+    let texts = more.iter().map(|text| (*text).to_owned());
+    texts.chain([good(kind)]).chain(greatest(kind)).collect()
 }
 
 /// Every way in which a value of this kind can be wrong.
@@ -71,6 +102,39 @@ pub fn wrong(kind: Kind) -> Vec<Wrong> {
             all.extend(wrongs(EITHER, &["-1", TOO_LONG]));
             all
         }
+        Kind::Clamped(low, high) => {
+            let mut all = wrongs(INVALID, &["banana", "1.5"]);
+            all.extend(beyond(low, high, ADJUSTED));
+            all
+        }
+        Kind::IntegerOr(low, high, _) => {
+            let mut all = wrongs(INVALID, &["banana", "1.5"]);
+            all.extend(beyond(low, high, RANGE));
+            all
+        }
+        Kind::WholeSeconds(low, high) => {
+            let mut all = wrongs(INVALID, &["banana", "1.5", "1s"]);
+            all.extend(beyond(low.into(), high.into(), RANGE));
+            all
+        }
+        Kind::Milliseconds(low, high) => {
+            let mut all = wrongs(INVALID, &["banana", "1ms", "1.5.5"]);
+            let beyond = [low.checked_sub(1), high.checked_add(1)];
+            let beyond = beyond
+                .into_iter()
+                .flatten()
+                .map(|micros| seconds(micros * 1000));
+            all.extend(beyond.map(|text| Wrong { text, told: RANGE }));
+            all
+        }
+        Kind::Umask => wrongs(
+            EITHER,
+            &["banana", "01000", "08", "512", "IRWXO|", TOO_LONG],
+        ),
+        Kind::Multicast => wrongs(INVALID, &["banana", "10.0.0.1", "fd00::1", "224.0.0.0/4"]),
+        Kind::FileName => wrongs(INVALID, &["a/b", ".", ".."]),
+        Kind::ProcessName => wrongs(ADJUSTED, &["a234567890123456"]),
+        Kind::Nothing => return Vec::new(),
         Kind::Switch => wrongs(INVALID, &["banana", "2"]),
         Kind::Address | Kind::Ipv4 | Kind::Ipv6 => {
             let others = [
@@ -122,6 +186,16 @@ pub fn wrong(kind: Kind) -> Vec<Wrong> {
     };
     all.extend(wrongs(EITHER, &["\"\""]));
     all
+}
+
+/// The numbers next to a range.
+fn beyond(low: i64, high: i64, told: &'static [Code]) -> impl Iterator<Item = Wrong> {
+    let numbers = [low.checked_sub(1), high.checked_add(1)];
+    let numbers = numbers.into_iter().flatten();
+    numbers.map(move |number| Wrong {
+        text: number.to_string(),
+        told,
+    })
 }
 
 fn wrongs(told: &'static [Code], texts: &[&str]) -> Vec<Wrong> {
@@ -177,6 +251,7 @@ pub fn head(takes: Takes) -> &'static [Value] {
         Takes::Nothing
         | Takes::List(_)
         | Takes::Command
+        | Takes::CommandLine
         | Takes::OptionalCommand
         | Takes::User
         | Takes::Own(_) => &[],

@@ -9,6 +9,8 @@ use crate::samples::{self, Part};
 const GOOD: &[(&str, &str, &[&str])] = &[
     ("(top)", "virtual_server", &["10.0.0.1", "80"]),
     ("virtual_server", "real_server", &["10.0.0.2", "80"]),
+    ("global_defs", "vrrp_mcast_group4", &["224.0.0.77"]),
+    ("global_defs", "vrrp_mcast_group6", &["ff02::77"]),
     ("vrrp_instance", "mcast_dst_ip", &["224.0.0.19"]),
     (
         "vrrp_instance/auth_hmac",
@@ -41,6 +43,7 @@ const NEEDED: &[(&str, &str)] = &[
         "key 1 abcdefghijklmnopqrstuvwxyz012345",
     ),
     ("vrrp_sync_group", "group {\nVI_1\nVI_2\n}"),
+    ("bfd_instance", "neighbor_ip 10.0.0.78"),
     ("garp_group", "garp_interval 1"),
     ("garp_group", "interface eth0"),
 ];
@@ -79,11 +82,12 @@ pub fn within(block: &str, statement: &str) -> Sentence {
         text.push_str(&needed(&path, looked_at));
         outer = path;
     }
-    for (of, behind) in BEHIND {
-        if block.split('/').next() == Some(*of) || keyword == *of {
-            after.push_str(behind);
-        }
-    }
+    let outermost = match block {
+        TOP_LEVEL => keyword,
+        _ => block.split('/').next().unwrap_or(block),
+    };
+    let behind = BEHIND.iter().filter(|(of, _)| *of == outermost);
+    behind.for_each(|(_, behind)| after.push_str(behind));
     let line = |text: &str| text.matches('\n').count() as u32;
     let first = line(&text) + 1;
     text.push_str(statement);
@@ -95,11 +99,18 @@ pub fn within(block: &str, statement: &str) -> Sentence {
 
 /// What a block has to have but for one word.
 fn needed(path: &str, but: Option<&str>) -> String {
-    let needed = NEEDED.iter().filter(|(of, _)| *of == path);
-    let needed = needed.filter(|(_, statement)| Some(keyword(statement)) != but);
-    needed
-        .map(|(_, statement)| format!("{statement}\n"))
-        .collect()
+    let by_hand = NEEDED.iter().filter(|(of, _)| *of == path);
+    let by_hand: Vec<&str> = by_hand.map(|(_, statement)| *statement).collect();
+    let is_by_hand = |word: &Word| by_hand.iter().any(|it| keyword(it) == word.name);
+    let words = reference::block(path)
+        .into_iter()
+        .flat_map(|block| block.all());
+    let words = words.filter(|word| word.needed && !is_by_hand(word));
+    let by_table = words.map(|word| statement(path, word, &parts(path, word)));
+    let by_hand = by_hand.iter().map(|statement| (*statement).to_owned());
+    let needed = by_hand.chain(by_table);
+    let needed = needed.filter(|statement| Some(keyword(statement)) != but);
+    needed.map(|statement| format!("{statement}\n")).collect()
 }
 
 /// The first word.
@@ -123,8 +134,11 @@ pub fn parts(block: &str, word: &Word) -> Vec<Part> {
     let good = GOOD
         .iter()
         .find(|good| good.0 == block && good.1 == word.name);
-    let texts = good.map_or(&[][..], |good| good.2);
-    samples::parts(samples::head(word.takes), texts)
+    let values = samples::head(word.takes);
+    match good {
+        Some((_, _, texts)) => samples::parts(&values[..texts.len()], texts),
+        None => samples::parts(values, &[]),
+    }
 }
 
 /// A statement with these values, and with the block that belongs to it.
@@ -149,6 +163,7 @@ pub fn statement(block: &str, word: &Word, parts: &[Part]) -> String {
             Place::Line => format!("{head} {}", grammar.example),
             Place::Block => format!("{head} {{\n{}\n}}", grammar.example),
         },
+        Takes::CommandLine => format!("{head} \"/bin/true 'a b'\""),
         Takes::Command | Takes::OptionalCommand => {
             format!("{head} \"/bin/true 'a b'\" nobody nogroup")
         }

@@ -14,6 +14,7 @@ mod routing;
 mod script;
 mod server;
 mod timing;
+mod trackers;
 mod unknown;
 mod value;
 mod virtual_server;
@@ -30,6 +31,7 @@ use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
 use mail::AlertDefaults;
 use routing::Owner;
+use trackers::Trackers;
 use vrrp::{Defaults, Named};
 
 /// What the statements mean.
@@ -62,6 +64,8 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         misplaced: false,
         key_files: Vec::new(),
         later: Vec::new(),
+        said_later: HashMap::new(),
+        trackers: Trackers::default(),
     };
     lower.file();
     lower.model.later = lower.later;
@@ -103,6 +107,10 @@ struct Lower<'a, 's> {
     key_files: Vec<KeyFile>,
     /// Settings of the block that is being looked at which nothing acts on yet.
     later: Vec<Setting>,
+    /// Where such settings were said, by the block that they stand in.
+    said_later: HashMap<(Option<StatementId>, &'static str), StatementId>,
+    /// What is defined to be watched.
+    trackers: Trackers<'s>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -138,8 +146,14 @@ impl<'s> Lower<'_, 's> {
                 }
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
-                _ => {
+                word => {
+                    let kept = self.later.len();
+                    let counts =
+                        trackers::Kind::defined_by(word).is_none_or(|kind| self.tracker(kind, id));
                     self.other(TOP_LEVEL, id);
+                    if !counts {
+                        self.later.truncate(kept);
+                    }
                     continue;
                 }
             }
@@ -151,6 +165,7 @@ impl<'s> Lower<'_, 's> {
             }
         }
         self.unused_interfaces();
+        self.tracked();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());
@@ -214,6 +229,15 @@ impl<'s> Lower<'_, 's> {
             self.repeated(earlier.by, by);
         }
         *slot = Some(Said { value, by });
+    }
+
+    /// As [`repeated`](Self::repeated), of a word where the first one counts.
+    fn repeated_first(&mut self, earlier: StatementId, later: StatementId) {
+        let (first, second) = (self.span(earlier), self.span(later));
+        let word = shown(self.ast.keyword(later));
+        self.report(Code::Repeated, format!("`{word}` is said twice"))
+            .at(second, "this one does not count")
+            .related(first, "this one does, as with keepalived");
     }
 
     fn repeated(&mut self, earlier: StatementId, later: StatementId) {

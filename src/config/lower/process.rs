@@ -21,7 +21,7 @@ impl Lower<'_, '_> {
             "vrrp_priority" => {
                 self.said_once("vrrp_priority", id);
                 if let Some(word) = self.value(id, "a number from -20 to 19")
-                    && let Some(nice) = self.signed(word, -20, 19)
+                    && let Some(nice) = self.integer(word, -20, 19)
                 {
                     self.model.global.vrrp_process.nice = Some(nice as i8);
                 }
@@ -65,24 +65,6 @@ impl Lower<'_, '_> {
             _ => return false,
         }
         true
-    }
-
-    /// A whole number that may be below 0.
-    fn signed(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        if self.is_substituted(word) {
-            return None;
-        }
-        match self.text(word).trim_start().parse::<i64>() {
-            Ok(number) if (low..=high).contains(&number) => Some(number),
-            Ok(_) => {
-                self.out_of_range(word, &format!("{low} to {high}"));
-                None
-            }
-            Err(_) => {
-                self.not_a_number(word, &format!("a whole number from {low} to {high}"));
-                None
-            }
-        }
     }
 
     /// `vrrp_rt_priority NUMBER`: what is beyond the limits is set to them.
@@ -144,7 +126,7 @@ impl Lower<'_, '_> {
         let Some(word) = self.optional_value(id) else {
             return Some(highest as u8);
         };
-        let number = self.signed(word, -1, highest)?;
+        let number = self.integer(word, -1, highest)?;
         Some(number.max(0) as u8)
     }
 

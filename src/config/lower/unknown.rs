@@ -193,21 +193,7 @@ fn consequence(block: &str, word: &str) -> Option<&'static str> {
         ("virtual_server", "ha_suspend") => {
             Some("the real servers are checked whether or not the address is here")
         }
-        ("global_defs", _) => global_consequence(word),
-        (TOP_LEVEL, "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance") => {
-            Some("nothing is watched by it, and no priority follows it")
-        }
         (TOP_LEVEL, "static_ipaddress") => Some("these are not added"),
         _ => None,
     }
-}
-
-/// As [`consequence`], for `global_defs`.
-fn global_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "dynamic_interfaces" => "an instance whose interface is absent waits for it in any case",
-        "default_interface" => "every `vrrp_instance` names its interface itself",
-        "notify_fifo" | "vrrp_notify_fifo" | "lvs_notify_fifo" => "nothing is written to it",
-        _ => return None,
-    })
 }

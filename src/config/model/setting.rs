@@ -23,10 +23,14 @@ pub struct Setting {
 pub enum SettingValue {
     Integer(i64),
     Seconds(Duration),
+    /// A time that is written in milliseconds.
+    Milliseconds(Duration),
     Switch(bool),
     Address(IpAddr),
     /// An address and the length of its prefix, where one is written.
     Network(IpAddr, Option<u8>),
+    /// The name of a network interface.
+    Interface(String),
     /// A name, a path, a choice, or the word that announces a value.
     Text(String),
     /// A command, and who runs it.
@@ -39,12 +43,16 @@ impl Display for SettingValue {
         match self {
             SettingValue::Integer(number) => write!(f, "{number}"),
             SettingValue::Seconds(seconds) => super::dump::Seconds(*seconds).fmt(f),
+            // A thousand times as many, of which the model has a thousandth.
+            SettingValue::Milliseconds(time) => super::dump::Seconds(*time * 1000).fmt(f),
             SettingValue::Switch(is_on) => f.write_str(if *is_on { "on" } else { "off" }),
             SettingValue::Address(address) | SettingValue::Network(address, None) => {
                 write!(f, "{address}")
             }
             SettingValue::Network(address, Some(prefix)) => write!(f, "{address}/{prefix}"),
-            SettingValue::Text(text) => super::dump::Quoted(text).fmt(f),
+            SettingValue::Text(text) | SettingValue::Interface(text) => {
+                super::dump::Quoted(text).fmt(f)
+            }
             SettingValue::Command(script) => super::dump::CommandAndUser(script).fmt(f),
             SettingValue::User(user) => user.fmt(f),
         }

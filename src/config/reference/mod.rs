@@ -9,6 +9,7 @@
 mod global;
 mod routes;
 mod top;
+mod tracking;
 mod vrrp;
 
 use std::collections::HashMap;
@@ -21,6 +22,14 @@ pub const TOP_LEVEL: &str = "(top)";
 pub const BLOCKS: &[Block] = &[
     top::TOP,
     global::GLOBAL_DEFS,
+    top::GARP_GROUP,
+    top::SSL,
+    tracking::TRACK_GROUP,
+    tracking::TRACK_FILE,
+    tracking::VRRP_TRACK_FILE,
+    tracking::VRRP_SCRIPT,
+    tracking::VRRP_TRACK_PROCESS,
+    tracking::BFD_INSTANCE,
     vrrp::VRRP_INSTANCE,
     vrrp::AUTHENTICATION,
     vrrp::AUTH_HMAC,
@@ -49,6 +58,19 @@ pub struct Word {
     /// As text of the reference.
     pub meaning: &'static str,
     pub fate: Fate,
+    /// What it means that it is said twice in a block.
+    pub again: Again,
+    /// Its block is of no use without it.
+    pub needed: bool,
+}
+
+/// What holds where a word is said several times in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    LastCounts,
+    FirstCounts,
+    /// All of them count.
+    AddsUp,
 }
 
 /// Whether ipvsd does what the word says.
@@ -85,6 +107,8 @@ pub enum Takes {
     Command,
     /// `[COMMAND [USER [GROUP]]]`.
     OptionalCommand,
+    /// `COMMAND`, who runs it is said elsewhere.
+    CommandLine,
     /// `USER [GROUP]`.
     User,
     /// What the other kinds cannot describe.
@@ -126,7 +150,7 @@ pub struct Value {
 pub enum Count {
     One,
     Optional,
-    /// At least one.
+    /// At least one; of values that are announced, at least one of those that have this.
     Many,
     /// Any number, none included.
     Any,
@@ -137,6 +161,8 @@ pub enum Count {
 pub enum Kind {
     /// A whole number, with the lowest and the highest that are possible.
     Integer(i64, i64),
+    /// As [`Integer`](Self::Integer); what is beyond is told, and set to the limit.
+    Clamped(i64, i64),
     /// A time in seconds with up to six decimal places; the lowest and the highest in
     /// microseconds.
     Seconds(u64, u64),
@@ -152,8 +178,27 @@ pub enum Kind {
     Port,
     /// 0, which is every port, to 65535.
     PortOrAny,
+    /// A time in whole seconds; the lowest and the highest.
+    WholeSeconds(u32, u32),
+    /// A time in milliseconds with up to three decimal places; the lowest and the highest
+    /// in microseconds.
+    Milliseconds(u64, u64),
     /// A number below 2^32, decimal or with `0x`.
     Mark,
+    /// A mask of file modes, at most 0777: decimal, octal behind `0`, hexadecimal behind
+    /// `0x`, or names of bits with `|` between them.
+    Umask,
+    /// A multicast address.
+    Multicast,
+    /// A whole number, with the lowest and the highest that are possible, or one of these
+    /// words.
+    IntegerOr(i64, i64, &'static [&'static str]),
+    /// Nothing: the word that announces it is all.
+    Nothing,
+    /// A name that can be part of a file's: no `/`, not `.` or `..`.
+    FileName,
+    /// The name of a process, of which the kernel keeps 15 bytes.
+    ProcessName,
     /// The name of a network interface, at most 15 bytes.
     Interface,
     /// One of these words.
@@ -192,7 +237,38 @@ impl Word {
             default: "",
             meaning: "",
             fate: Fate::Served,
+            // Of blocks there are mostly several.
+            again: match takes {
+                Takes::Block(_) | Takes::Lines(..) | Takes::List(_) => Again::AddsUp,
+                _ => Again::LastCounts,
+            },
+            needed: false,
         }
+    }
+
+    /// Where it is said several times, the first one counts.
+    pub const fn first_counts(mut self) -> Self {
+        self.again = Again::FirstCounts;
+        self
+    }
+
+    /// Where it is said several times, all count.
+    pub const fn adds_up(mut self) -> Self {
+        self.again = Again::AddsUp;
+        self
+    }
+
+    /// Where it is said several times, the last one counts.
+    pub const fn last_counts(mut self) -> Self {
+        self.again = Again::LastCounts;
+        self
+    }
+
+    /// Its block is of no use without it.
+    pub const fn needed(mut self) -> Self {
+        self.needed = true;
+        self.default = "has to be there";
+        self
     }
 
     /// What holds where it is not said.
@@ -231,6 +307,16 @@ impl Word {
     }
 }
 
+/// The words of a block that comes later as a whole, which is told of the block.
+const fn all_later<const N: usize>(mut words: [Word; N]) -> [Word; N] {
+    let mut at = 0;
+    while at < N {
+        words[at].fate = Fate::Later("");
+        at += 1;
+    }
+    words
+}
+
 /// A value that has to be there.
 pub const fn one(name: &'static str, kind: Kind) -> Value {
     Value {
@@ -255,6 +341,11 @@ pub const fn many(name: &'static str, kind: Kind) -> Value {
         count: Count::Many,
         ..one(name, kind)
     }
+}
+
+/// A word beside the values, which may stand anywhere among them.
+pub const fn flag(word: &'static str) -> Value {
+    optional(word, Kind::Nothing).behind(word)
 }
 
 impl Value {

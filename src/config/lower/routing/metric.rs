@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Words;
 use crate::config::diagnostic::Code;
 use crate::config::lower::Lower;
-use crate::config::lower::value::{Timer, parse_seconds};
+use crate::config::lower::value::{Timer, parse_time};
 use crate::config::model::route::{Metric, MetricKind};
 use crate::config::syntax::Word;
 
@@ -34,7 +34,7 @@ impl Lower<'_, '_> {
             QuickAck | FastOpenNoCookie => self.decimal_or_hex(word, 0..=1)?,
             HopLimit => self.decimal_or_hex(word, 0..=255)?,
             Features => self.choice(word, "a feature", &[("ecn", 1)])?,
-            _ if kind.is_time() => self.milliseconds(kind, word)?,
+            _ if kind.is_time() => self.time_of_route(kind, word)?,
             _ => self.decimal_or_hex(word, 0..=u32::MAX)?,
         };
         Some(Metric { value, is_locked })
@@ -50,7 +50,7 @@ impl Lower<'_, '_> {
     }
 
     /// A time in milliseconds, or with `s` in seconds; what it comes to in microseconds.
-    fn milliseconds(&mut self, kind: MetricKind, word: Word) -> Option<u32> {
+    fn time_of_route(&mut self, kind: MetricKind, word: Word) -> Option<u32> {
         if self.is_substituted(word) {
             return None;
         }
@@ -62,7 +62,7 @@ impl Lower<'_, '_> {
                 None => (text, 1000),
             },
         };
-        let Ok(Timer { value, .. }) = parse_seconds(digits) else {
+        let Ok(Timer { value, .. }) = parse_time(digits, 6) else {
             self.not_a_number(word, "a number of milliseconds")
                 .help("with `s` behind it, it is in seconds: `200`, `200ms`, `0.2s`");
             return None;

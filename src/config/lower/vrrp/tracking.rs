@@ -56,7 +56,7 @@ impl<'s> Lower<'_, 's> {
                 // What follows would stand in a wrong block for the same reason.
                 self.stray(path(watch), line);
                 break;
-            } else if let Some((tracked, word)) = self.tracked(watch, line) {
+            } else if let Some((tracked, word)) = self.tracked_line(watch, line) {
                 let said = Said {
                     value: tracked,
                     by: line,
@@ -68,7 +68,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// `NAME [weight NUMBER [reverse|noreverse]]`.
-    fn tracked(&mut self, watch: Watch, line: StatementId) -> Option<(Tracked, Word)> {
+    fn tracked_line(&mut self, watch: Watch, line: StatementId) -> Option<(Tracked, Word)> {
         let (word, rest) = self.ast.words(line).split_first()?;
         if self.is_substituted(*word) {
             return None;
@@ -171,10 +171,12 @@ impl<'s> Lower<'_, 's> {
         tracking
     }
 
-    /// Notes where an instance says a weight, which its sync group may not allow.
+    /// Notes where an instance says the weight of an interface, which its sync group may not
+    /// allow.
     pub(super) fn weighted(&mut self, name: &'s str, words: &TrackingWords) {
         let weight = words
             .iter()
+            .filter(|(watch, ..)| *watch == Watch::Interface)
             .find(|(_, said, _)| said.value.weight.is_some_and(|weight| weight != 0));
         if let Some((_, said, _)) = weight {
             self.named.weighted.entry(name).or_insert(said.by);
