@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::settled::Context;
 use crate::config::diagnostic::Code;
-use crate::config::key_file::{KeyFile, key};
+use crate::config::key_file::{KeyFile, key, tell_digits};
 use crate::config::keywords::AUTH_HMAC;
 use crate::config::lower::timing::said;
 use crate::config::lower::{Lower, Said};
@@ -132,7 +132,10 @@ impl Lower<'_, '_> {
         let text = self.text(word);
         let Some(path) = text.strip_prefix(FILE) else {
             return match key(text.as_bytes()) {
-                Ok(key) => Some(WrittenKey::Inline(key)),
+                Ok(key) => {
+                    tell_digits(text.as_bytes(), number, word.span(), self.diagnostics);
+                    Some(WrittenKey::Inline(key))
+                }
                 Err(fault) => {
                     let span = word.span();
                     fault.tell(self.report(fault.code(), fault.message(number)), span);
