@@ -425,7 +425,7 @@ pub fn block(path: &str) -> Option<&'static Block> {
 
 impl Block {
     /// All its words, in the order of the reference.
-    pub fn all(&self) -> impl Iterator<Item = &'static Word> + use<> {
+    pub fn all(&self) -> impl Iterator<Item = &'static Word> + Clone + use<> {
         self.words.iter().copied().flatten()
     }
 }
