@@ -18,17 +18,6 @@ const OLDER: &[(&str, &str, Option<&str>)] = &[
     (TCP_CHECK, "nb_get_retry", Some("retry")),
     (HTTP_GET, "nb_get_retry", Some("retry")),
     (SSL_GET, "nb_get_retry", Some("retry")),
-    (
-        "vrrp_instance",
-        "lvs_sync_daemon_inteface",
-        Some("lvs_sync_daemon_interface"),
-    ),
-    ("vrrp_instance", "vmac_garp_intvl", Some("garp_extra_if")),
-    (
-        "vrrp_instance",
-        "thread_timer_expired",
-        Some("timer_expired_backup"),
-    ),
 ];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
@@ -106,13 +95,19 @@ pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
     found.map(|older| older.2)
 }
 
+/// Whether the reference has a word as one of older versions.
+fn is_of_old(block: &str, word: &str) -> bool {
+    reference::word(block, word)
+        .is_some_and(|word| matches!(word.fate, Fate::Older(_) | Fate::Gone))
+}
+
 /// The word of a block that was probably meant.
 pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
     let word: String = word.chars().take(64).collect::<String>().to_lowercase();
     let allowed = word.chars().count().div_ceil(3).min(3);
     words(block)
         .iter()
-        .filter(|known| older(block, known).is_none())
+        .filter(|known| older(block, known).is_none() && !is_of_old(block, known))
         .map(|known| {
             (
                 strsim::damerau_levenshtein(&known.to_lowercase(), &word),

@@ -1,7 +1,11 @@
 //! What the reader does with every word: with good values, with wrong ones, and in a
 //! wrong block.
 
-use ipvsd::config::reference::{self, BLOCKS, Count, Fate, Kind, TOP_LEVEL, Takes, Word};
+use std::collections::HashSet;
+
+use ipvsd::config::reference::{
+    self, BLOCKS, Count, Fate, Grammar, Kind, Place, TOP_LEVEL, Takes, Word,
+};
 use ipvsd::config::{self, Code, Loaded, Sources};
 use serde_json::Value;
 
@@ -131,7 +135,9 @@ fn every_word_is_taken_in_its_block() {
                 taken(&parts);
             }
         }
-        if matches!(word.fate, Fate::Later(_)) && !is_there {
+        // What has a grammar of its own has a place of its own in the model.
+        let is_own = matches!(word.takes, Takes::Own(_));
+        if matches!(word.fate, Fate::Later(_)) && !is_own && !is_there {
             failures
                 .0
                 .push(format!("{block}: {} is not in the model", word.name));
@@ -142,12 +148,16 @@ fn every_word_is_taken_in_its_block() {
 
 #[test]
 fn every_word_is_refused_in_every_other_block() {
+    let lines = include_str!("../../src/config/keywords.tsv").lines();
+    let of_keepalived = lines.filter_map(|line| line.split_once('\t'));
+    let of_table = all().map(|(block, word)| (block, word.name));
+    let keywords: HashSet<_> = of_keepalived.chain(of_table).collect();
     let mut failures = Failures::default();
     for (block, word) in all() {
         let parts = sentences::parts(block, word);
         let statement = sentences::statement(block, word, &parts);
         for other in BLOCKS {
-            if reference::word(other.path, word.name).is_none() {
+            if !keywords.contains(&(other.path, word.name)) {
                 let of = format!("{statement} in {}", other.path);
                 failures.unless_told(&of, &within(other.path, &statement), &[Code::WrongBlock]);
             }
@@ -263,8 +273,12 @@ fn blocks_are_where_they_belong() {
             | Takes::Values(_)
             | Takes::Command
             | Takes::CommandLine
-            | Takes::User => (format!("{statement} {{\n}}"), Code::UnexpectedBlock),
-            Takes::Block(_) | Takes::Lines(..) | Takes::List(_) => {
+            | Takes::OptionalCommand
+            | Takes::User
+            | Takes::Own(Grammar {
+                place: Place::Line, ..
+            }) => (format!("{statement} {{\n}}"), Code::UnexpectedBlock),
+            Takes::Block(_) | Takes::Lines(..) | Takes::List(_) | Takes::Own(_) => {
                 let head = statement.split_once(" {").expect("a block").0;
                 (head.to_owned(), Code::MissingBlock)
             }

@@ -10,6 +10,7 @@ mod mail;
 mod misplaced;
 mod process;
 mod real_server;
+mod routing;
 mod script;
 mod server;
 mod timing;
@@ -30,6 +31,7 @@ use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
 use later::SaidLater;
 use mail::AlertDefaults;
+use routing::Owner;
 use trackers::Trackers;
 use vrrp::{Defaults, Named};
 
@@ -133,6 +135,16 @@ impl<'s> Lower<'_, 's> {
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
+                "static_routes" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let routes = self.routes("static_routes", id, Owner::Static);
+                    self.model.static_routes.extend(routes);
+                }
+                "static_rules" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let rules = self.rules("static_rules", id, Owner::Static);
+                    self.model.static_rules.extend(rules);
+                }
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
                 word => {

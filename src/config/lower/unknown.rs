@@ -68,6 +68,15 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// Tells of a word that the model has a field for, and that nothing acts on yet.
+    pub(super) fn told_not_served(&mut self, block: &str, id: StatementId) {
+        if let Some(word) = reference::word(block, self.ast.keyword(id))
+            && let Fate::Later(consequence) = word.fate
+        {
+            self.told_later(word.name, consequence, id);
+        }
+    }
+
     fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
@@ -184,31 +193,7 @@ fn consequence(block: &str, word: &str) -> Option<&'static str> {
         ("virtual_server", "ha_suspend") => {
             Some("the real servers are checked whether or not the address is here")
         }
-        ("vrrp_instance" | "vrrp_sync_group", _) => vrrp_consequence(word),
-        (TOP_LEVEL, "static_ipaddress" | "static_routes" | "static_rules") => {
-            Some("these are not added")
-        }
+        (TOP_LEVEL, "static_ipaddress") => Some("these are not added"),
         _ => None,
     }
-}
-
-/// As [`consequence`], for instances and sync groups.
-fn vrrp_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "virtual_routes" | "virtual_rules" => "these are not moved between directors",
-        "track_script" | "track_file" | "track_process" | "track_bfd" => {
-            "what it says changes neither priority nor state"
-        }
-        "track_interface" => "only the interfaces of the instances themselves are watched",
-        "dont_track_primary" => "an instance whose interface is down is in FAULT",
-        "use_vmac" | "use_ipvlan" => {
-            "the addresses are on the interface itself, and are announced with its MAC"
-        }
-        "no_accept" => "the master answers at its virtual addresses",
-        "track_src_ip" => {
-            "an instance whose source is not on its interface is in FAULT in any case"
-        }
-        "notify_deleted" => "the script is not run",
-        _ => return None,
-    })
 }

@@ -7,8 +7,10 @@
 //! here as well, for the last two; what they mean is in [`lower`](super::lower).
 
 mod global;
+mod routes;
 mod top;
 mod tracking;
+mod vrrp;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -28,6 +30,10 @@ pub const BLOCKS: &[Block] = &[
     tracking::VRRP_SCRIPT,
     tracking::VRRP_TRACK_PROCESS,
     tracking::BFD_INSTANCE,
+    vrrp::VRRP_INSTANCE,
+    vrrp::AUTHENTICATION,
+    vrrp::AUTH_HMAC,
+    vrrp::VRRP_SYNC_GROUP,
 ];
 
 /// A block and the words that may stand in it.
@@ -99,10 +105,33 @@ pub enum Takes {
     List(Value),
     /// `COMMAND [USER [GROUP]]`.
     Command,
+    /// `[COMMAND [USER [GROUP]]]`.
+    OptionalCommand,
     /// `COMMAND`, who runs it is said elsewhere.
     CommandLine,
     /// `USER [GROUP]`.
     User,
+    /// What the other kinds cannot describe.
+    Own(&'static Grammar),
+}
+
+/// What follows a word that is read by code of its own.
+#[derive(Debug)]
+pub struct Grammar {
+    pub place: Place,
+    /// What may be written, as the reference shows it: a line for each form.
+    pub syntax: &'static [&'static str],
+    /// Something that is right.
+    pub example: &'static str,
+}
+
+/// Where the grammar of a word applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind the word, on its line.
+    Line,
+    /// In each line of its block.
+    Block,
 }
 
 /// One value, or several of a kind.
@@ -198,6 +227,11 @@ impl Word {
     /// A word with a block of words.
     pub const fn block(name: &'static str, head: &'static [Value]) -> Self {
         Self::new(name, Takes::Block(head))
+    }
+
+    /// A word that is read by code of its own.
+    pub const fn own(name: &'static str, grammar: &'static Grammar) -> Self {
+        Self::new(name, Takes::Own(grammar))
     }
 
     pub const fn new(name: &'static str, takes: Takes) -> Self {
