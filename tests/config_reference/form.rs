@@ -105,6 +105,15 @@ fn kind_range(kind: Kind) -> String {
         Kind::OneOf(words) => choices(words),
         Kind::ProcessName => "15 bytes; longer ones are cut off".to_owned(),
         Kind::Path => "absolute".to_owned(),
+        Kind::Name => "no blanks".to_owned(),
+        Kind::AddressRange => "`ADDRESS`, `FIRST-LAST`, `ADDRESS/PREFIX`".to_owned(),
+        Kind::Granularity => "IPv4 netmask, IPv6 prefix of 1 to 128".to_owned(),
+        Kind::UrlPath => "begins with `/`, no blanks".to_owned(),
+        Kind::StatusCode => "100 to 599, or `FIRST-LAST`".to_owned(),
+        Kind::Md5 => "32 hexadecimal digits".to_owned(),
+        Kind::Hex => "hexadecimal digits".to_owned(),
+        Kind::HexPattern => "hexadecimal digits and `x`".to_owned(),
+        Kind::DomainName => "at most 253 bytes".to_owned(),
         Kind::Switch
         | Kind::Address
         | Kind::Network

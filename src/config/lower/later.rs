@@ -191,7 +191,14 @@ impl Lower<'_, '_> {
         for id in ast.block(id) {
             match reference::word(block.path, ast.keyword(id)) {
                 // All of it comes later: that has been told of the block.
-                Some(known) if !matches!(known.fate, Fate::Older(_) | Fate::Gone) => {
+                Some(known) if known.fate != Fate::Gone => {
+                    let known = match known.fate {
+                        Fate::Older(today) => {
+                            self.older(id, today);
+                            reference::word(block.path, today).unwrap_or(known)
+                        }
+                        _ => known,
+                    };
                     if let Some(setting) = self.setting(block.path, known, id) {
                         self.put(block.path, known, id, setting);
                     }
@@ -426,6 +433,15 @@ impl Lower<'_, '_> {
                 Some(SettingValue::Text(kept.to_owned()))
             }
             Kind::Text => Some(SettingValue::Text(text.to_owned())),
+            Kind::Name => self.plain_name(word, "a name").map(written),
+            Kind::UrlPath => self.url_path(word).map(written),
+            Kind::DomainName => self.domain_name(word).map(written),
+            Kind::Hex => self.hex(word, "").map(written),
+            Kind::HexPattern => self.hex(word, "xX").map(written),
+            Kind::Md5 => self.md5(word).map(|_| written(text)),
+            Kind::StatusCode => self.status_range(word).map(|_| written(text)),
+            Kind::Granularity => self.granularity(word).map(|_| written(text)),
+            Kind::AddressRange => self.address_range(word).map(|_| written(text)),
             Kind::Path => {
                 if !text.starts_with('/') {
                     self.invalid(word, "an absolute path")
@@ -457,7 +473,7 @@ impl Lower<'_, '_> {
     }
 
     /// A mark of a packet: decimal, or hexadecimal behind `0x`.
-    fn mark(&mut self, word: Word) -> Option<u32> {
+    pub(super) fn mark(&mut self, word: Word) -> Option<u32> {
         let text = self.text(word);
         match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(digits) => match u32::from_str_radix(digits, 16) {
@@ -507,6 +523,11 @@ fn inner(block: &str, word: &str) -> String {
     }
 }
 
+/// A value as it is written.
+fn written(text: &str) -> SettingValue {
+    SettingValue::Text(text.to_owned())
+}
+
 /// What a value is, as a message names it.
 fn described(kind: Kind) -> String {
     match kind {
@@ -537,6 +558,14 @@ fn described(kind: Kind) -> String {
         Kind::OneOf(choices) => format!("one of {}", choices.join(", ")),
         Kind::Text => "a value".to_owned(),
         Kind::Path => "an absolute path".to_owned(),
+        Kind::Name => "a name".to_owned(),
+        Kind::AddressRange => "an address or a range of addresses".to_owned(),
+        Kind::Granularity => "a netmask".to_owned(),
+        Kind::UrlPath => "a path".to_owned(),
+        Kind::StatusCode => "a status code".to_owned(),
+        Kind::Md5 => "an MD5 sum".to_owned(),
+        Kind::Hex | Kind::HexPattern => "hexadecimal digits".to_owned(),
+        Kind::DomainName => "a domain name".to_owned(),
     }
 }
 

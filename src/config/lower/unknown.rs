@@ -22,14 +22,6 @@ impl Lower<'_, '_> {
             && known.fate != Fate::Served
         {
             self.referenced(block, known, id);
-        } else if let Some(today) = keywords::older(block, word) {
-            match today {
-                Some(today) => {
-                    self.older(id, today);
-                    self.not_served(block, today, id);
-                }
-                None => self.without_effect(id),
-            }
         } else if let Some(known) = keywords::known(block, word) {
             self.not_served(block, known, id);
         } else if keywords::blocks(word).is_empty() {
@@ -56,7 +48,10 @@ impl Lower<'_, '_> {
                     self.referenced(block, word, id);
                 }
             }
-            Fate::Gone => self.without_effect(id),
+            Fate::Gone => {
+                self.without_effect(id);
+                self.later(block, known, id);
+            }
             Fate::Later(consequence) => {
                 self.told_later(known.name, consequence, id);
                 self.later(block, known, id);
@@ -77,7 +72,12 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
+    pub(super) fn told_later(
+        &mut self,
+        word: &'static str,
+        consequence: &'static str,
+        id: StatementId,
+    ) {
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
             return;
@@ -182,17 +182,6 @@ fn synonym(block: &str, word: &str) -> Option<&'static str> {
 /// What it means that a word is skipped, where that is not plain.
 fn consequence(block: &str, word: &str) -> Option<&'static str> {
     match (block_name(block), word) {
-        (_, "virtual_server") => Some("this virtual server is not run"),
-        ("real_server", check) if check.ends_with("_CHECK") || check.ends_with("_GET") => {
-            Some("the real server is not checked by this; with no other check it counts as up")
-        }
-        (
-            "virtual_server" | "real_server",
-            "notify_up" | "notify_down" | "quorum_up" | "quorum_down",
-        ) => Some("the script is not run"),
-        ("virtual_server", "ha_suspend") => {
-            Some("the real servers are checked whether or not the address is here")
-        }
         (TOP_LEVEL, "static_ipaddress") => Some("these are not added"),
         _ => None,
     }

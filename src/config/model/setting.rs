@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Model, Origin, Script, UserSpec};
 
 /// A word whose behaviour ipvsd does not have yet, with its values, which are right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Setting {
     pub word: String,
     pub values: Vec<SettingValue>,
@@ -103,7 +103,7 @@ impl Setting {
 }
 
 /// A value of a [`Setting`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SettingValue {
     Integer(i64),
     Seconds(Duration),

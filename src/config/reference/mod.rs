@@ -6,8 +6,10 @@
 //! from it, and tests make right and wrong values from it. Words that are served are
 //! here as well, for the last two; what they mean is in [`lower`](super::lower).
 
+mod checks;
 mod global;
 mod routes;
+mod servers;
 mod top;
 mod tracking;
 mod vrrp;
@@ -22,6 +24,21 @@ pub const TOP_LEVEL: &str = "(top)";
 pub const BLOCKS: &[Block] = &[
     top::TOP,
     global::GLOBAL_DEFS,
+    servers::VIRTUAL_SERVER,
+    servers::REAL_SERVER,
+    checks::TCP_CHECK,
+    checks::HTTP_GET,
+    checks::HTTP_URL,
+    checks::SSL_GET,
+    checks::SSL_URL,
+    checks::SMTP_CHECK,
+    checks::SMTP_HOST,
+    checks::DNS_CHECK,
+    checks::UDP_CHECK,
+    checks::PING_CHECK,
+    checks::MISC_CHECK,
+    checks::FILE_CHECK,
+    checks::BFD_CHECK,
     top::GARP_GROUP,
     top::SSL,
     tracking::TRACK_GROUP,
@@ -74,6 +91,9 @@ pub enum Again {
 }
 
 /// Whether ipvsd does what the word says.
+///
+/// What is in the block of a word that comes later comes later, too, whatever its own fate
+/// is: blocks have words in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It does, and the model has a field for it.
@@ -211,6 +231,28 @@ pub enum Kind {
     Text,
     /// The path of a file, absolute.
     Path,
+    /// A name of which nothing is known but that it has neither blanks nor control
+    /// characters.
+    Name,
+    /// An address, or several: `FIRST-LAST`, where LAST may be the last part of an address
+    /// only, or `ADDRESS/PREFIX`.
+    AddressRange,
+    /// How many leading bits of two addresses are compared: an IPv4 netmask, or the length
+    /// of an IPv6 prefix, 1 to 128.
+    Granularity,
+    /// What a request asks for: begins with `/`, without blanks.
+    UrlPath,
+    /// 100 to 599, or `FIRST-LAST` of these.
+    StatusCode,
+    /// 32 hexadecimal digits.
+    Md5,
+    /// Hexadecimal digits, two a byte; a single one before a blank is a byte, too.
+    Hex,
+    /// As [`Hex`](Kind::Hex), with `x` for any digit.
+    HexPattern,
+    /// A name of the domain name system: labels of 1 to 63 bytes, together at most 253, or
+    /// `.` for the root.
+    DomainName,
 }
 
 impl Word {
