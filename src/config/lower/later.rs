@@ -515,17 +515,17 @@ impl Lower<'_, '_> {
     }
 }
 
-/// A value as it is written.
-fn written(text: &str) -> SettingValue {
-    SettingValue::Text(text.to_owned())
-}
-
 /// The path of a word's own block. One of the top level is known by the word alone.
 fn inner(block: &str, word: &str) -> String {
     match block {
         TOP_LEVEL => word.to_owned(),
         _ => format!("{block}/{word}"),
     }
+}
+
+/// A value as it is written.
+fn written(text: &str) -> SettingValue {
+    SettingValue::Text(text.to_owned())
 }
 
 /// What a value is, as a message names it.
