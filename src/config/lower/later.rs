@@ -336,7 +336,7 @@ impl Lower<'_, '_> {
             }
             Kind::OneOf(choices) => {
                 let choices: Vec<_> = choices.iter().map(|choice| (*choice, *choice)).collect();
-                let choice = self.choice(word, "possible here", &choices)?;
+                let choice = self.choice(word, "one of these", &choices)?;
                 Some(SettingValue::Text(choice.to_owned()))
             }
             Kind::Text | Kind::ProcessName if text.is_empty() => {
@@ -511,7 +511,7 @@ fn described(kind: Kind) -> String {
         Kind::UrlPath => "a path".to_owned(),
         Kind::StatusCode => "a status code".to_owned(),
         Kind::Md5 => "an MD5 sum".to_owned(),
-        Kind::Hex | Kind::HexPattern => "hexadecimal digits".to_owned(),
+        Kind::Hex | Kind::HexPattern => "a hexadecimal number".to_owned(),
         Kind::DomainName => "a domain name".to_owned(),
     }
 }

@@ -265,7 +265,7 @@ impl<'s> Lower<'_, 's> {
         let mut unused: Vec<_> = self
             .groups
             .values()
-            .filter(|group| !group.used)
+            .filter(|group| !group.used && group.entries.is_some())
             .map(|group| group.by)
             .collect();
         unused.sort();
