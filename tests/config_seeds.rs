@@ -143,7 +143,7 @@ const SEEDS: &[Seed] = &[
     },
     Seed {
         name: "split_brain_master.mended.conf",
-        told: &["not-served 5 10", "not-served 27"],
+        told: &["not-served 5 10", "repeated 10", "not-served 27"],
         mend: &[],
     },
     Seed {

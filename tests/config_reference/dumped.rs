@@ -37,7 +37,8 @@ fn load(text: &str) -> Loaded {
 
 /// Asserts that the dump of what was loaded means the same, with the marks and without.
 fn assert_means_the_same(of: &str, loaded: &Loaded) {
-    let model = loaded.model.as_ref().expect("a model");
+    let model = loaded.model.as_ref();
+    let model = model.unwrap_or_else(|| panic!("no model: {of}"));
     let dump = loaded.dump().expect("a dump");
     let again = again(of, model, &dump);
     assert_eq!(again, canonical(model.clone()), "{of}\n{dump}");

@@ -82,6 +82,8 @@ fn kind_range(kind: Kind) -> String {
         Kind::IntegerOr(low, high, words) => format!("{low} to {high}, {}", choices(words)),
         Kind::Umask => "0 to 0777".to_owned(),
         Kind::Multicast => "multicast".to_owned(),
+        Kind::Multicast4 => "IPv4 multicast".to_owned(),
+        Kind::Multicast6 => "IPv6 multicast".to_owned(),
         Kind::Seconds(low, high) => format!("{} to {}", seconds(low), seconds(high)),
         Kind::Ipv4 => "IPv4".to_owned(),
         Kind::Ipv6 => "IPv6".to_owned(),

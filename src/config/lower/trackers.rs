@@ -94,7 +94,7 @@ impl<'s> Lower<'_, 's> {
         };
         let trackers = &mut self.trackers.defined;
         let first = trackers.entry((kind, name)).or_insert(tracker).by;
-        if first == id {
+        if first == id || !self.is_whole() {
             return true;
         }
         let (first, second) = (self.span(first), self.span(id));

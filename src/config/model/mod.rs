@@ -22,7 +22,7 @@ pub use check::{
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
-pub use setting::{Setting, SettingValue};
+pub use setting::{Setting, SettingValue, SettingsOf};
 pub use vrrp::{InterfaceUse, Notify, VrrpGlobal, VrrpInstance, VrrpSyncGroup};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};

@@ -181,6 +181,10 @@ pub enum Kind {
     Umask,
     /// A multicast address.
     Multicast,
+    /// An IPv4 multicast address.
+    Multicast4,
+    /// An IPv6 multicast address.
+    Multicast6,
     /// A whole number, with the lowest and the highest that are possible, or one of these
     /// words.
     IntegerOr(i64, i64, &'static [&'static str]),

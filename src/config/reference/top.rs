@@ -66,7 +66,7 @@ const WORDS: &[Word] = &[
             &[],
             &[
                 one("NAME", Kind::Interface),
-                one("DOWN", Kind::Seconds(0, LONGEST_DEBOUNCE)),
+                optional("DOWN", Kind::Seconds(0, LONGEST_DEBOUNCE)),
                 optional("UP", Kind::Seconds(0, LONGEST_DEBOUNCE)),
             ],
         ),
