@@ -564,7 +564,7 @@ fn described(kind: Kind) -> String {
         Kind::UrlPath => "a path".to_owned(),
         Kind::StatusCode => "a status code".to_owned(),
         Kind::Md5 => "an MD5 sum".to_owned(),
-        Kind::Hex | Kind::HexPattern => "hexadecimal digits".to_owned(),
+        Kind::Hex | Kind::HexPattern => "a hexadecimal number".to_owned(),
         Kind::DomainName => "a domain name".to_owned(),
     }
 }
