@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
-use crate::config::{self, Diagnostics};
+use crate::config::{self, ConfigId, Diagnostics};
 use crate::daemon::interfaces::{self, AbsentInterface};
 use crate::daemon::scripts::{self, ScriptProblem};
 use crate::daemon::sources::{self, AbsentSource};
@@ -46,7 +46,20 @@ pub enum Format {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<CheckOutcome> {
-    let loaded = config::load(path);
+    run_as(path, &ConfigId::new(None), format, out)
+}
+
+/// The same, as the director with this id.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn run_as(
+    path: &Path,
+    config_id: &ConfigId,
+    format: Format,
+    out: &mut dyn Write,
+) -> io::Result<CheckOutcome> {
+    let loaded = config::load_as(path, config_id);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
     // They say something about this machine rather than the configuration, which may be

@@ -16,6 +16,7 @@ use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
 use self::check::{CheckOutcome, Format};
+use crate::config::ConfigId;
 use crate::config::diagnostic::Style;
 use crate::sys::memory;
 
@@ -48,7 +49,12 @@ pub fn main() -> ExitCode {
             } else {
                 Format::Text(style(&std::io::stdout()))
             };
-            match check::run(&file, format, &mut std::io::stdout().lock()) {
+            match check::run_as(
+                &file,
+                &config_id(&arguments),
+                format,
+                &mut std::io::stdout().lock(),
+            ) {
                 Ok(outcome) => ExitCode::from(outcome.exit_code()),
                 Err(_) => ExitCode::FAILURE,
             }
@@ -70,13 +76,14 @@ pub fn main() -> ExitCode {
 /// `-t`: `check`, spelt as keepalived does.
 fn config_test(arguments: &Arguments, log_to: Option<&std::path::Path>) -> ExitCode {
     let file = configuration(arguments);
+    let id = config_id(arguments);
     let outcome = match log_to {
         None => {
             let format = Format::Text(style(&std::io::stderr()));
-            check::run(&file, format, &mut std::io::stderr().lock())
+            check::run_as(&file, &id, format, &mut std::io::stderr().lock())
         }
         Some(path) => std::fs::File::create(path)
-            .and_then(|mut log| check::run(&file, Format::Text(Style::Plain), &mut log)),
+            .and_then(|mut log| check::run_as(&file, &id, Format::Text(Style::Plain), &mut log)),
     };
     match outcome {
         Ok(CheckOutcome::Fine) => ExitCode::SUCCESS,
@@ -99,6 +106,11 @@ fn configuration(arguments: &Arguments) -> PathBuf {
     } else {
         ours
     }
+}
+
+/// Which director this is among those that share a file.
+fn config_id(arguments: &Arguments) -> ConfigId {
+    ConfigId::new(arguments.config_id.as_deref())
 }
 
 fn style(stream: &impl IsTerminal) -> Style {
