@@ -15,6 +15,14 @@ use crate::config::syntax::{StatementId, Word};
 /// What the kernel keeps of a process's name, in bytes: TASK_COMM_LEN without the NUL.
 const LONGEST_PROCESS: usize = 15;
 
+/// Where a setting was said, and where it is now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SaidLater {
+    by: StatementId,
+    /// Among the settings of its block; of `global_defs`, among those of all such blocks.
+    at: usize,
+}
+
 impl Lower<'_, '_> {
     /// A statement that the reference has as one that comes later, or never. Of one that
     /// is wrong, what is wrong has been told.
@@ -42,24 +50,30 @@ impl Lower<'_, '_> {
         // Of `global_defs` there may be several.
         let parent = self.ast.parent(id);
         let parent = parent.filter(|parent| self.ast.keyword(*parent) != GLOBAL_DEFS);
+        let before = match block {
+            GLOBAL_DEFS => self.model.global.later.len(),
+            _ => 0,
+        };
         match self.said_later.entry((parent, known.name)) {
             Entry::Vacant(entry) => {
-                entry.insert(id);
+                let at = before + self.later.len();
+                entry.insert(SaidLater { by: id, at });
                 self.later.push(setting);
             }
             Entry::Occupied(mut entry) => {
-                let earlier = *entry.get();
+                let said = *entry.get();
                 match known.again {
-                    Again::FirstCounts => self.repeated_first(earlier, id),
+                    Again::FirstCounts => self.repeated_first(said.by, id),
                     Again::LastCounts | Again::AddsUp => {
-                        entry.insert(id);
-                        self.later.retain(|other| other.word != setting.word);
-                        if block == GLOBAL_DEFS {
-                            let before = &mut self.model.global.later;
-                            before.retain(|other| other.word != setting.word);
+                        entry.get_mut().by = id;
+                        let settings = match said.at.checked_sub(before) {
+                            Some(at) => self.later.get_mut(at),
+                            None => self.model.global.later.get_mut(said.at),
+                        };
+                        if let Some(earlier) = settings {
+                            *earlier = setting;
                         }
-                        self.later.push(setting);
-                        self.repeated(earlier, id);
+                        self.repeated(said.by, id);
                     }
                 }
             }

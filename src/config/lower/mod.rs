@@ -36,6 +36,7 @@ use super::model::{Model, Origin, Script, ScriptId, Setting};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
+use later::SaidLater;
 use mail::AlertDefaults;
 use overlaps::Claims;
 use routing::Owner;
@@ -127,7 +128,7 @@ struct Lower<'a, 's> {
     /// Settings of the block that is being looked at which nothing acts on yet.
     later: Vec<Setting>,
     /// Where such settings were said, by the block that they stand in.
-    said_later: HashMap<(Option<StatementId>, &'static str), StatementId>,
+    said_later: HashMap<(Option<StatementId>, &'static str), SaidLater>,
     /// What is defined to be watched.
     trackers: Trackers<'s>,
 }
