@@ -71,7 +71,6 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
         named: Named::default(),
-        substitutes: ast.mentions_dollar(),
         last_block: None,
         orphan_of: None,
         block_explained: false,
@@ -113,8 +112,6 @@ struct Lower<'a, 's> {
     vrrp_defaults: Defaults,
     /// Instances and sync groups by their names.
     named: Named<'s>,
-    /// There is a `$` somewhere, so that words may not be what they seem.
-    substitutes: bool,
     /// The latest block of the top level that means something.
     last_block: Option<StatementId>,
     /// The block after which words of its kind have been told to stand outside.
@@ -216,7 +213,7 @@ impl<'s> Lower<'_, 's> {
     fn origin(&self, id: StatementId) -> Origin {
         let (source, line) = self.ast.line(id);
         Origin {
-            file: source.0,
+            file: self.ast.file_number(source),
             line,
         }
     }

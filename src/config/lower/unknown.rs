@@ -14,10 +14,8 @@ impl Lower<'_, '_> {
     /// A statement whose word has no meaning in this block, or not yet.
     pub(super) fn other(&mut self, block: &'static str, id: StatementId) {
         let word = self.ast.keyword(id);
-        if word.is_empty() {
+        if self.ast.words(id).is_empty() {
             // A block without a word, which has been told.
-        } else if let Some(construct) = self.construct(id) {
-            self.language(construct, id);
         } else if let Some(known) = reference::word(block, word)
             && known.fate != Fate::Served
         {
