@@ -20,14 +20,6 @@ impl Lower<'_, '_> {
             && known.fate != Fate::Served
         {
             self.referenced(block, known, id);
-        } else if let Some(today) = keywords::older(block, word) {
-            match today {
-                Some(today) => {
-                    self.older(id, today);
-                    self.not_served(block, today, id);
-                }
-                None => self.without_effect(id),
-            }
         } else if let Some(known) = keywords::known(block, word) {
             self.not_served(block, known, id);
         } else if keywords::blocks(word).is_empty() {
