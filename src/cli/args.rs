@@ -159,6 +159,10 @@ pub enum Command {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+        /// Print the configuration as it was understood, with all defaults, and what is
+        /// wrong to standard error
+        #[arg(long)]
+        dump: bool,
     },
     /// Show the pools, weights, verdicts and processes of the running director
     Status {

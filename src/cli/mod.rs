@@ -42,19 +42,23 @@ pub fn main() -> ExitCode {
     memory::keep_large_pieces_apart();
     match &arguments.command {
         None | Some(Command::Run) => run::run(&arguments),
-        Some(Command::Check { file, json }) => {
+        Some(Command::Check { file, json, dump }) => {
             let file = file.clone().unwrap_or_else(|| configuration(&arguments));
-            let format = if *json {
-                Format::Json
-            } else {
-                Format::Text(style(&std::io::stdout()))
+            let id = config_id(&arguments);
+            let (out, told) = (std::io::stdout(), std::io::stderr());
+            let outcome = match (*json, *dump) {
+                (false, true) => {
+                    let style = style(&told);
+                    check::dump(&file, &id, style, &mut told.lock(), &mut out.lock())
+                }
+                (true, false) => check::run_as(&file, &id, Format::Json, &mut out.lock()),
+                (true, true) => check::run_as(&file, &id, Format::JsonAndDump, &mut out.lock()),
+                (false, false) => {
+                    let format = Format::Text(style(&out));
+                    check::run_as(&file, &id, format, &mut out.lock())
+                }
             };
-            match check::run_as(
-                &file,
-                &config_id(&arguments),
-                format,
-                &mut std::io::stdout().lock(),
-            ) {
+            match outcome {
                 Ok(outcome) => ExitCode::from(outcome.exit_code()),
                 Err(_) => ExitCode::FAILURE,
             }

@@ -28,6 +28,11 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     } else {
         eprint!("{}", loaded.diagnostics.render(style(&std::io::stderr())));
     }
+    // Now, because the text of the file is not kept.
+    let dump = match arguments.dump_conf {
+        true => loaded.dump(),
+        false => None,
+    };
     let Some(model) = loaded.model else {
         eprintln!(
             "{}: {}",
@@ -59,7 +64,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         },
         keep_ipvs: arguments.dont_release_ipvs,
         in_background: arguments.in_background && !arguments.log_console,
-        dump: arguments.dump_conf,
+        dump,
     };
     let in_background = arguments.in_background;
     let log_console = arguments.log_console;

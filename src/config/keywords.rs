@@ -5,42 +5,13 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The block that everything else stands in.
-pub(super) const TOP_LEVEL: &str = "(top)";
+use super::reference::{self, Fate};
 
-/// Words that keepalived does not have: block, word.
-const OWN: &[(&str, &str)] = &[
-    ("global_defs", "lvs_audit_interval"),
-    ("global_defs", "notify_timeout"),
-];
+pub(super) use super::reference::TOP_LEVEL;
 
-/// Words that keepalived's older versions took: block, word, and what they are
-/// called today, where they still mean something.
+/// Words that keepalived's older versions took and the reference does not have yet: block,
+/// word, and what they are called today, where they still mean something.
 const OLDER: &[(&str, &str, Option<&str>)] = &[
-    ("global_defs", "lvs_id", Some("router_id")),
-    (
-        "global_defs",
-        "vrrp_vmac_garp_intvl",
-        Some("vrrp_garp_extra_if"),
-    ),
-    (
-        "global_defs",
-        "vrrp_rlimit_rtime",
-        Some("vrrp_rlimit_rttime"),
-    ),
-    (
-        "global_defs",
-        "checker_rlimit_rtime",
-        Some("checker_rlimit_rttime"),
-    ),
-    ("global_defs", "bfd_rlimit_rtime", Some("bfd_rlimit_rttime")),
-    ("virtual_server", "nat_mask", None),
-    (MISC_CHECK, "nb_get_retry", Some("retry")),
-    (SMTP_CHECK, "nb_get_retry", Some("retry")),
-    (TCP_CHECK, "nb_get_retry", Some("retry")),
-    (HTTP_GET, "nb_get_retry", Some("retry")),
-    (SSL_GET, "nb_get_retry", Some("retry")),
-    (TOP_LEVEL, "vrrp_track_file", Some("track_file")),
     (
         "vrrp_instance",
         "lvs_sync_daemon_inteface",
@@ -66,8 +37,6 @@ pub(super) const TCP_CHECK: &str = "virtual_server/real_server/TCP_CHECK";
 pub(super) const HTTP_GET: &str = "virtual_server/real_server/HTTP_GET";
 pub(super) const URL: &str = "virtual_server/real_server/HTTP_GET/url";
 pub(super) const MISC_CHECK: &str = "virtual_server/real_server/MISC_CHECK";
-const SMTP_CHECK: &str = "virtual_server/real_server/SMTP_CHECK";
-const SSL_GET: &str = "virtual_server/real_server/SSL_GET";
 
 /// The words of one block and the blocks of one word.
 struct Index {
@@ -85,7 +54,11 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('\t'));
     let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
-    for (block, word) in table.chain(OWN.iter().copied()).chain(older) {
+    let reference = reference::BLOCKS.iter().flat_map(|block| {
+        let words = block.all();
+        words.map(|word| (block.path, word.name))
+    });
+    for (block, word) in table.chain(reference).chain(older) {
         let words = index.words.entry(block).or_default();
         if !words.contains(&word) {
             words.push(word);
@@ -114,6 +87,11 @@ pub(super) fn known(block: &str, word: &str) -> Option<&'static str> {
 /// What an older word is called today; `Some(None)` is a word that means nothing
 /// any more.
 pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
+    match reference::word(block, word).map(|word| word.fate) {
+        Some(Fate::Older(today)) => return Some(Some(today)),
+        Some(Fate::Gone) => return Some(None),
+        _ => {}
+    }
     let found = OLDER
         .iter()
         .find(|older| older.0 == block && older.1 == word);

@@ -19,12 +19,14 @@ mod language;
 mod lower;
 pub mod model;
 pub mod reference;
+mod said;
 pub mod source;
 mod syntax;
 
 pub use config_id::ConfigId;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Surroundings;
+pub use said::{Said, Sayer};
 pub use source::{Disk, Files, NoFiles, Sources};
 
 use diagnostic::Collector;
@@ -39,6 +41,18 @@ pub struct Loaded {
     /// None exactly when there is an error among the diagnostics.
     pub model: Option<Model>,
     pub diagnostics: Diagnostics,
+}
+
+impl Loaded {
+    /// The configuration as it was understood, but for passwords and keys, which are
+    /// masked. What it does not say itself is marked so. None where there is an error.
+    pub fn dump(&self) -> Option<String> {
+        let model = self.model.as_ref()?;
+        // What is wrong has been told.
+        let mut told = Collector::default();
+        let ast = syntax::parse(self.diagnostics.sources(), Layout::Braces, &mut told);
+        Some(model.dump_beside(&Said::by(&ast)))
+    }
 }
 
 /// Reads a file and all that it means. A file that cannot be read is a diagnostic

@@ -2,19 +2,27 @@
 //! here, and only here is a keyword known by more than its name.
 
 mod blocks;
+mod check_values;
 mod checks;
 mod globals;
 mod language;
 mod later;
 mod mail;
 mod misplaced;
+mod overlaps;
 mod process;
 mod real_server;
 mod script;
 mod server;
+mod server_group;
+mod servers_across;
 mod timing;
+mod trackers;
 mod unknown;
+mod unserved_checks;
 mod value;
+mod virtual_doubts;
+mod virtual_identity;
 mod virtual_server;
 mod vrrp;
 
@@ -27,7 +35,12 @@ use super::model::{Model, Origin, Script, ScriptId, Setting};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
+use later::SaidLater;
 use mail::AlertDefaults;
+use overlaps::Claims;
+use server_group::Groups;
+use servers_across::Across;
+use trackers::Trackers;
 use vrrp::{Defaults, Named};
 
 /// What the statements mean.
@@ -49,6 +62,9 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         model: Model::default(),
         scripts: HashMap::new(),
         services: HashMap::new(),
+        claims: Claims::default(),
+        groups: Groups::default(),
+        across: Across::default(),
         first: HashMap::new(),
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
@@ -59,6 +75,8 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         misplaced: false,
         key_files: Vec::new(),
         later: Vec::new(),
+        said_later: HashMap::new(),
+        trackers: Trackers::default(),
     };
     lower.file();
     lower.model.later = lower.later;
@@ -78,6 +96,12 @@ struct Lower<'a, 's> {
     scripts: HashMap<Script, ScriptId>,
     /// Where each virtual server was first said.
     services: HashMap<ServiceKey, StatementId>,
+    /// What virtual servers by group are for.
+    claims: Claims,
+    /// Groups of addresses by their names.
+    groups: Groups<'s>,
+    /// What servers and checks say that is to be compared with other blocks.
+    across: Across,
     /// Where global words were first said, which may be in several blocks.
     first: HashMap<&'static str, StatementId>,
     /// What `global_defs` says of mail where a block says nothing.
@@ -98,6 +122,10 @@ struct Lower<'a, 's> {
     key_files: Vec<KeyFile>,
     /// Settings of the block that is being looked at which nothing acts on yet.
     later: Vec<Setting>,
+    /// Where such settings were said, by the block that they stand in.
+    said_later: HashMap<(Option<StatementId>, &'static str), SaidLater>,
+    /// What is defined to be watched.
+    trackers: Trackers<'s>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -111,20 +139,31 @@ impl<'s> Lower<'_, 's> {
                 self.global_defs(id);
             }
         }
+        for id in ast.top_level() {
+            if ast.keyword(id) == "virtual_server_group" {
+                self.virtual_server_group(id);
+            }
+        }
         self.mail_without_server();
         self.unused_realtime_limit();
         let mut empty = true;
         for id in ast.top_level() {
             empty = false;
             match ast.keyword(id) {
-                GLOBAL_DEFS => {}
+                GLOBAL_DEFS | "virtual_server_group" => {}
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
-                _ => {
+                word => {
+                    let kept = self.later.len();
+                    let counts =
+                        trackers::Kind::defined_by(word).is_none_or(|kind| self.tracker(kind, id));
                     self.other(TOP_LEVEL, id);
+                    if !counts {
+                        self.later.truncate(kept);
+                    }
                     continue;
                 }
             }
@@ -136,6 +175,10 @@ impl<'s> Lower<'_, 's> {
             }
         }
         self.unused_interfaces();
+        self.unused_groups();
+        self.overlaps();
+        self.servers_across();
+        self.tracked();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());
@@ -199,6 +242,15 @@ impl<'s> Lower<'_, 's> {
             self.repeated(earlier.by, by);
         }
         *slot = Some(Said { value, by });
+    }
+
+    /// As [`repeated`](Self::repeated), of a word where the first one counts.
+    fn repeated_first(&mut self, earlier: StatementId, later: StatementId) {
+        let (first, second) = (self.span(earlier), self.span(later));
+        let word = shown(self.ast.keyword(later));
+        self.report(Code::Repeated, format!("`{word}` is said twice"))
+            .at(second, "this one does not count")
+            .related(first, "this one does, as with keepalived");
     }
 
     fn repeated(&mut self, earlier: StatementId, later: StatementId) {

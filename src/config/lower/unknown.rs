@@ -54,7 +54,10 @@ impl Lower<'_, '_> {
                     self.referenced(block, word, id);
                 }
             }
-            Fate::Gone => self.without_effect(id),
+            Fate::Gone => {
+                self.without_effect(id);
+                self.later(block, known, id);
+            }
             Fate::Later(consequence) => {
                 self.told_later(known.name, consequence, id);
                 self.later(block, known, id);
@@ -66,7 +69,12 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
+    pub(super) fn told_later(
+        &mut self,
+        word: &'static str,
+        consequence: &'static str,
+        id: StatementId,
+    ) {
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
             return;
@@ -171,22 +179,7 @@ fn synonym(block: &str, word: &str) -> Option<&'static str> {
 /// What it means that a word is skipped, where that is not plain.
 fn consequence(block: &str, word: &str) -> Option<&'static str> {
     match (block_name(block), word) {
-        (_, "virtual_server") => Some("this virtual server is not run"),
-        ("real_server", check) if check.ends_with("_CHECK") || check.ends_with("_GET") => {
-            Some("the real server is not checked by this; with no other check it counts as up")
-        }
-        (
-            "virtual_server" | "real_server",
-            "notify_up" | "notify_down" | "quorum_up" | "quorum_down",
-        ) => Some("the script is not run"),
-        ("virtual_server", "ha_suspend") => {
-            Some("the real servers are checked whether or not the address is here")
-        }
         ("vrrp_instance" | "vrrp_sync_group", _) => vrrp_consequence(word),
-        ("global_defs", _) => global_consequence(word),
-        (TOP_LEVEL, "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance") => {
-            Some("nothing is watched by it, and no priority follows it")
-        }
         (TOP_LEVEL, "static_ipaddress" | "static_routes" | "static_rules") => {
             Some("these are not added")
         }
@@ -211,16 +204,6 @@ fn vrrp_consequence(word: &str) -> Option<&'static str> {
             "an instance whose source is not on its interface is in FAULT in any case"
         }
         "notify_deleted" => "the script is not run",
-        _ => return None,
-    })
-}
-
-/// As [`consequence`], for `global_defs`.
-fn global_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "dynamic_interfaces" => "an instance whose interface is absent waits for it in any case",
-        "default_interface" => "every `vrrp_instance` names its interface itself",
-        "notify_fifo" | "vrrp_notify_fifo" | "lvs_notify_fifo" => "nothing is written to it",
         _ => return None,
     })
 }

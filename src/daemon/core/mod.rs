@@ -97,8 +97,8 @@ pub struct Options {
     pub keep_ipvs: bool,
     /// Nobody is to be kept waiting by our open standard error.
     pub in_background: bool,
-    /// `-d`: write the configuration to the log at the start.
-    pub dump: bool,
+    /// `-d`: the configuration as it was understood, for the log at the start.
+    pub dump: Option<String>,
 }
 
 /// A part of the work that can be served alone.
@@ -313,11 +313,8 @@ impl Core {
             std::process::id(),
             self.options.file.display()
         );
-        if self.options.dump {
-            self.model
-                .dump()
-                .lines()
-                .for_each(|line| tracing::info!("{line}"));
+        if let Some(dump) = self.options.dump.take() {
+            dump.lines().for_each(|line| tracing::info!("{line}"));
         }
         self.tell_script_problems(&self.model.clone());
         if !self.needs_checker() && !self.needs_vrrp() {

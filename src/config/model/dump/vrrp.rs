@@ -6,6 +6,7 @@ use super::{CommandLine, Quoted, Seconds, Switch, Text};
 use crate::config::model::{
     Model, Notify, Script, ScriptId, VrrpGlobal, VrrpInstance, VrrpSyncGroup,
 };
+use crate::config::said::Sayer;
 use crate::family::Family;
 use crate::vrrp::settings::{
     Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac, HmacMode,
@@ -15,8 +16,10 @@ use crate::vrrp::types::Version;
 
 /// What stands in the place of a password.
 const MASK: &str = "********";
+/// What stands behind it, because the text means something else by it.
+const NOT_SHOWN: &str = "  # not shown; put it in before this is used";
 
-impl Text {
+impl Text<'_> {
     /// What `global_defs` says of VRRP, but for what each instance has in its own words.
     pub(super) fn vrrp_global(&mut self, global: &VrrpGlobal) {
         let VrrpGlobal {
@@ -37,8 +40,9 @@ impl Text {
     }
 
     pub(super) fn garp_groups(&mut self, pacing: &Pacing) {
-        for group in &pacing.groups {
-            self.block("garp_group", |text| {
+        for (number, group) in pacing.groups.iter().enumerate() {
+            let prefix = format!("garp_group{number}/");
+            self.numbered_scope("garp_group", "garp_group", Sayer::Global, prefix, |text| {
                 text.say("garp_interval", Seconds(group.pace.arp));
                 text.say("gna_interval", Seconds(group.pace.na));
                 text.block("interfaces", |text| {
@@ -52,7 +56,8 @@ impl Text {
 
     pub(super) fn vrrp_sync_group(&mut self, model: &Model, group: &VrrpSyncGroup) {
         let head = format!("vrrp_sync_group {}", Quoted(&group.settings.name));
-        self.block(head, |text| {
+        let sayer = Sayer::Block(group.origin);
+        self.scope(head, "vrrp_sync_group", sayer, |text| {
             text.block("group", |text| {
                 for member in &group.settings.members {
                     text.line(Quoted(member));
@@ -67,7 +72,8 @@ impl Text {
     pub(super) fn vrrp_instance(&mut self, model: &Model, instance: &VrrpInstance) {
         let settings = &instance.settings;
         let head = format!("vrrp_instance {}", Quoted(&settings.name));
-        self.block(head, |text| {
+        let sayer = Sayer::Block(instance.origin);
+        self.scope(head, "vrrp_instance", sayer, |text| {
             text.say("state", settings.initial_state);
             text.say("interface", Quoted(&settings.interface));
             text.say("virtual_router_id", settings.vrid);
@@ -145,7 +151,7 @@ impl Text {
     fn password(&mut self, kind: &str) {
         self.block("authentication", |text| {
             text.say("auth_type", kind);
-            text.say("auth_pass", MASK);
+            text.say("auth_pass", format_args!("{MASK}{NOT_SHOWN}"));
         });
     }
 
@@ -153,15 +159,18 @@ impl Text {
         self.block("auth_hmac", |text| {
             for number in hmac.keys.keys() {
                 // As many as a key has at least, so that it reads as one.
-                text.say("key", format_args!("{number} {}", MASK.repeat(4)));
+                text.say(
+                    "key",
+                    format_args!("{number} {}{NOT_SHOWN}", MASK.repeat(4)),
+                );
             }
             text.say("active_key", hmac.active_key);
             match hmac.anti_replay {
                 AntiReplay::Time { window } => {
-                    text.line("anti_replay time");
+                    text.say("anti_replay", "time");
                     text.say("time_window", window.as_secs());
                 }
-                AntiReplay::Monotonic => text.line("anti_replay monotonic"),
+                AntiReplay::Monotonic => text.say("anti_replay", "monotonic"),
             }
             let mode = match hmac.mode {
                 HmacMode::Enforce => "enforce",
@@ -213,7 +222,7 @@ impl Text {
         let count = settings.advertised().count();
         let (advertised, excluded) = settings.addresses.split_at(count);
         match advertised {
-            [] => self.line("no_virtual_ipaddress"),
+            [] => self.flag("no_virtual_ipaddress", true),
             _ => self.address_block("virtual_ipaddress", advertised),
         }
         if !excluded.is_empty() {
