@@ -3,7 +3,7 @@
 use super::Lower;
 use super::misplaced::within;
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords::{self, TOP_LEVEL, block_name};
+use crate::config::keywords::{self, block_name};
 use crate::config::reference::{self, Fate, Word};
 use crate::config::syntax::StatementId;
 
@@ -193,7 +193,6 @@ fn consequence(block: &str, word: &str) -> Option<&'static str> {
         ("virtual_server", "ha_suspend") => {
             Some("the real servers are checked whether or not the address is here")
         }
-        (TOP_LEVEL, "static_ipaddress") => Some("these are not added"),
         _ => None,
     }
 }
