@@ -1,6 +1,6 @@
 //! What a word takes, in short, as the reference shows it.
 
-use ipvsd::config::reference::{Count, Kind, Place, Takes, Value, Word};
+use ipvsd::config::reference::{Count, Grammar, Kind, Place, Takes, Value, Word};
 
 /// The word and what follows it: `smtp_server HOST [PORT]`.
 pub fn form(word: &Word) -> String {
@@ -20,6 +20,14 @@ pub fn form(word: &Word) -> String {
             (Place::Block, [line]) => format!("{name} {{ {line} ... }}"),
             (Place::Block, _) => format!("{name} {{ }}"),
         },
+    }
+}
+
+/// The lines that a word takes where they are too much for its form.
+pub fn grammar(word: &Word) -> Option<&'static Grammar> {
+    match word.takes {
+        Takes::Own(grammar) if grammar.syntax.len() > 1 => Some(grammar),
+        _ => None,
     }
 }
 

@@ -24,6 +24,17 @@ pub const TOP_LEVEL: &str = "(top)";
 pub const BLOCKS: &[Block] = &[
     top::TOP,
     global::GLOBAL_DEFS,
+    vrrp::VRRP_INSTANCE,
+    vrrp::AUTHENTICATION,
+    vrrp::AUTH_HMAC,
+    vrrp::VRRP_SYNC_GROUP,
+    top::GARP_GROUP,
+    tracking::VRRP_SCRIPT,
+    tracking::VRRP_TRACK_PROCESS,
+    tracking::TRACK_FILE,
+    tracking::VRRP_TRACK_FILE,
+    tracking::BFD_INSTANCE,
+    tracking::TRACK_GROUP,
     servers::VIRTUAL_SERVER,
     servers::REAL_SERVER,
     checks::TCP_CHECK,
@@ -31,6 +42,7 @@ pub const BLOCKS: &[Block] = &[
     checks::HTTP_URL,
     checks::SSL_GET,
     checks::SSL_URL,
+    top::SSL,
     checks::SMTP_CHECK,
     checks::SMTP_HOST,
     checks::DNS_CHECK,
@@ -39,18 +51,6 @@ pub const BLOCKS: &[Block] = &[
     checks::MISC_CHECK,
     checks::FILE_CHECK,
     checks::BFD_CHECK,
-    top::GARP_GROUP,
-    top::SSL,
-    tracking::TRACK_GROUP,
-    tracking::TRACK_FILE,
-    tracking::VRRP_TRACK_FILE,
-    tracking::VRRP_SCRIPT,
-    tracking::VRRP_TRACK_PROCESS,
-    tracking::BFD_INSTANCE,
-    vrrp::VRRP_INSTANCE,
-    vrrp::AUTHENTICATION,
-    vrrp::AUTH_HMAC,
-    vrrp::VRRP_SYNC_GROUP,
 ];
 
 /// A block and the words that may stand in it.
@@ -427,7 +427,7 @@ pub fn block(path: &str) -> Option<&'static Block> {
 
 impl Block {
     /// All its words, in the order of the reference.
-    pub fn all(&self) -> impl Iterator<Item = &'static Word> + use<> {
+    pub fn all(&self) -> impl Iterator<Item = &'static Word> + Clone + use<> {
         self.words.iter().copied().flatten()
     }
 }

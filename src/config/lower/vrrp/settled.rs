@@ -48,7 +48,7 @@ impl<'s> Lower<'_, 's> {
         let version = self.version(words.version, family);
         let context = Context {
             strict: self.strict(&words.behaviour),
-            priority: said(words.priority).unwrap_or(Priority::DEFAULT),
+            priority: self.priority(&words),
             family,
             version,
             advert_interval: self.interval(words.advert_interval, version),
