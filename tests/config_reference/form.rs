@@ -129,6 +129,7 @@ fn kind_range(kind: Kind) -> String {
         | Kind::Address
         | Kind::Network
         | Kind::Text
+        | Kind::Secret
         | Kind::Nothing
         | Kind::FileName => String::new(),
     }

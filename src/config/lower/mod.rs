@@ -5,6 +5,7 @@ mod blocks;
 mod check_values;
 mod checks;
 mod globals;
+mod kinds;
 mod language;
 mod later;
 mod mail;
