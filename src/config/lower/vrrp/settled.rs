@@ -91,6 +91,7 @@ impl<'s> Lower<'_, 's> {
             virtual_interface,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(block),
+            source_origin: delivered.source_by.map(|by| self.origin(by)),
             later: Vec::new(),
         })
     }
