@@ -111,6 +111,13 @@ impl Lower<'_, '_> {
                 let script = self.command_and_user(id)?;
                 Some(setting(self, vec![SettingValue::Command(script)], None))
             }
+            Takes::OptionalCommand if self.values(id).is_empty() => {
+                Some(setting(self, Vec::new(), None))
+            }
+            Takes::OptionalCommand => {
+                let script = self.command_and_user(id)?;
+                Some(setting(self, vec![SettingValue::Command(script)], None))
+            }
             Takes::User => {
                 let words = self.values(id);
                 let user = self.user(id, words)?;
@@ -141,6 +148,8 @@ impl Lower<'_, '_> {
                 let lines: Option<Vec<_>> = lines.into_iter().collect();
                 Some(setting(self, head?, Some(lines?)))
             }
+            // What has a grammar of its own is lowered by code of its own.
+            Takes::Own(_) => None,
             Takes::List(value) => {
                 self.extra_words(id, self.ast.words(id).get(1..).unwrap_or(&[]));
                 if !self.has_block(id) {
@@ -506,17 +515,17 @@ impl Lower<'_, '_> {
     }
 }
 
-/// A value as it is written.
-fn written(text: &str) -> SettingValue {
-    SettingValue::Text(text.to_owned())
-}
-
 /// The path of a word's own block. One of the top level is known by the word alone.
 fn inner(block: &str, word: &str) -> String {
     match block {
         TOP_LEVEL => word.to_owned(),
         _ => format!("{block}/{word}"),
     }
+}
+
+/// A value as it is written.
+fn written(text: &str) -> SettingValue {
+    SettingValue::Text(text.to_owned())
 }
 
 /// What a value is, as a message names it.

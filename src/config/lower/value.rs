@@ -370,13 +370,13 @@ fn switch(text: &str) -> Option<bool> {
 }
 
 /// A time as it is written.
-struct Timer {
-    value: Duration,
+pub(super) struct Timer {
+    pub(super) value: Duration,
     /// There were more than six decimal places.
     cut: bool,
 }
 
-enum NotATimer {
+pub(super) enum NotATimer {
     NotANumber,
     Negative,
     TooLarge,
@@ -412,7 +412,7 @@ fn number_with_unit(text: &str) -> Option<(&str, &str)> {
 }
 
 /// `3`, `+3`, `2.71828`, `.5`, `1.`: what keepalived takes, with so many decimal places.
-fn parse_time(text: &str, places: usize) -> Result<Timer, NotATimer> {
+pub(super) fn parse_time(text: &str, places: usize) -> Result<Timer, NotATimer> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -152,7 +152,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// `ADDRESS[/PREFIX]`; without a prefix it is the whole address.
-    fn address_and_prefix(&mut self, word: Word) -> Option<(IpAddr, u8)> {
+    pub(super) fn address_and_prefix(&mut self, word: Word) -> Option<(IpAddr, u8)> {
         if self.is_substituted(word) {
             return None;
         }
