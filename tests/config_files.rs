@@ -131,8 +131,10 @@ fn very_many_faults() {
     let loaded = enormous("bogus\n".repeat(50_000));
     assert_eq!(loaded.diagnostics.errors(), 50_000);
     assert!(loaded.diagnostics.list().len() <= 1000);
-    let loaded = enormous("vrrp_script x {\n}\n".repeat(50_000));
+    let loaded = enormous("vrrp_script x {\nscript /a\n}\n".repeat(50_000));
     assert!(loaded.model.is_some());
+    let loaded = enormous("instance a\ntrack_file x {\nfile /a\n}\n".repeat(50_000));
+    assert_eq!(loaded.model.map(|model| model.later.len()), Some(2));
     let loaded =
         enormous("vrrp_instance x {\ninterface eth0\nvirtual_router_id 1\n}\n".repeat(50_000));
     assert_eq!(loaded.diagnostics.errors(), 49_999);

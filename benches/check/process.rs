@@ -1,8 +1,15 @@
 //! A process, from its start to its end.
+//!
+//! The kernel counts what the process before it had as a program's memory, too, up to
+//! where the program begins (getrusage(2)). So a small process of its own starts it and
+//! measures.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+
+/// Set in the process that measures.
+const ROLE: &str = "BENCH_CHECK_MEASURES";
 
 /// What one run took.
 pub struct Cost {
@@ -14,19 +21,59 @@ pub struct Cost {
     pub status: i32,
 }
 
+/// Whether this is the process that measures; it has done so then.
+pub fn measures() -> bool {
+    if std::env::var_os(ROLE).is_none() {
+        return false;
+    }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let Cost {
+        seconds,
+        megabytes,
+        status,
+    } = measure(&words);
+    println!("{seconds} {megabytes} {status}");
+    true
+}
+
 /// Runs a program on a file. What it prints goes nowhere.
 pub fn run(program: &Path, words: &[&str], file: &Path) -> Cost {
+    let itself = std::env::current_exe().expect("the path of this program");
+    let output = Command::new(itself)
+        .env(ROLE, "1")
+        .arg(program)
+        .args(words)
+        .arg(file)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("this program");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Vec<f64> = text
+        .split_whitespace()
+        .map_while(|figure| figure.parse().ok())
+        .collect();
+    let [seconds, megabytes, status] = figures[..] else {
+        panic!("{}: {text}", program.display());
+    };
+    Cost {
+        seconds,
+        megabytes,
+        status: status as i32,
+    }
+}
+
+fn measure(words: &[String]) -> Cost {
+    let (program, words) = words.split_first().expect("a program");
     let began = Instant::now();
     // wait4(2) waits for it, and tells of this process alone.
     #[expect(clippy::zombie_processes)]
     let child = Command::new(program)
         .args(words)
-        .arg(file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
     let mut status = 0;
     let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
     let pid = child.id() as libc::pid_t;

@@ -9,6 +9,7 @@ use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
 use crate::config::{self, Diagnostics};
 use crate::daemon::interfaces::{self, AbsentInterface};
+use crate::daemon::namespaces::{self, AbsentNamespace};
 use crate::daemon::scripts::{self, ScriptProblem};
 use crate::daemon::sources::{self, AbsentSource};
 
@@ -59,6 +60,8 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     let absent_interfaces = absent_interfaces.unwrap_or_default();
     let absent_sources = loaded.model.as_ref().map(sources::absent);
     let absent_sources = absent_sources.unwrap_or_default();
+    let absent_namespaces = loaded.model.as_ref().map(namespaces::absent);
+    let absent_namespaces = absent_namespaces.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
@@ -70,6 +73,9 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
             }
             for absent in &absent_sources {
                 writeln!(out, "warning[{}]: {absent}", AbsentSource::CODE)?;
+            }
+            for absent in &absent_namespaces {
+                writeln!(out, "warning[{}]: {absent}", AbsentNamespace::CODE)?;
             }
             writeln!(
                 out,
@@ -102,6 +108,13 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                     .into_iter()
                     .map(|absent| Coded {
                         code: AbsentSource::CODE,
+                        of: absent,
+                    })
+                    .collect(),
+                absent_namespaces: absent_namespaces
+                    .into_iter()
+                    .map(|absent| Coded {
+                        code: AbsentNamespace::CODE,
                         of: absent,
                     })
                     .collect(),
@@ -152,6 +165,7 @@ struct Report<'a> {
     script_problems: Vec<Coded<ScriptProblem>>,
     absent_interfaces: Vec<Coded<AbsentInterface>>,
     absent_sources: Vec<Coded<AbsentSource>>,
+    absent_namespaces: Vec<Coded<AbsentNamespace>>,
     #[serde(flatten)]
     counts: Option<Counts>,
 }

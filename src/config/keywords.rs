@@ -11,14 +11,7 @@ pub(super) use super::reference::TOP_LEVEL;
 
 /// Words that keepalived's older versions took and the reference does not have yet: block,
 /// word, and what they are called today, where they still mean something.
-const OLDER: &[(&str, &str, Option<&str>)] = &[
-    ("virtual_server", "nat_mask", None),
-    (MISC_CHECK, "nb_get_retry", Some("retry")),
-    (SMTP_CHECK, "nb_get_retry", Some("retry")),
-    (TCP_CHECK, "nb_get_retry", Some("retry")),
-    (HTTP_GET, "nb_get_retry", Some("retry")),
-    (SSL_GET, "nb_get_retry", Some("retry")),
-];
+const OLDER: &[(&str, &str, Option<&str>)] = &[];
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
 pub(super) const VRRP_INSTANCE: &str = "vrrp_instance";
@@ -32,8 +25,6 @@ pub(super) const TCP_CHECK: &str = "virtual_server/real_server/TCP_CHECK";
 pub(super) const HTTP_GET: &str = "virtual_server/real_server/HTTP_GET";
 pub(super) const URL: &str = "virtual_server/real_server/HTTP_GET/url";
 pub(super) const MISC_CHECK: &str = "virtual_server/real_server/MISC_CHECK";
-const SMTP_CHECK: &str = "virtual_server/real_server/SMTP_CHECK";
-const SSL_GET: &str = "virtual_server/real_server/SSL_GET";
 
 /// The words of one block and the blocks of one word.
 struct Index {

@@ -37,7 +37,8 @@ fn load(text: &str) -> Loaded {
 
 /// Asserts that the dump of what was loaded means the same, with the marks and without.
 fn assert_means_the_same(of: &str, loaded: &Loaded) {
-    let model = loaded.model.as_ref().expect("a model");
+    let model = loaded.model.as_ref();
+    let model = model.unwrap_or_else(|| panic!("no model: {of}"));
     let dump = loaded.dump().expect("a dump");
     let again = again(of, model, &dump);
     assert_eq!(again, canonical(model.clone()), "{of}\n{dump}");
@@ -116,7 +117,9 @@ fn canonical(mut model: Model) -> Model {
             .flatten()
             .for_each(&mut renumber);
     }
-    for server in &mut model.virtual_servers {
+    let unserved = model.unserved_virtual_servers.iter_mut();
+    let unserved = unserved.map(|unserved| &mut unserved.virtual_server);
+    for server in model.virtual_servers.iter_mut().chain(unserved) {
         let servers = server.real_servers.iter_mut();
         for check in servers.flat_map(|server| &mut server.checks) {
             if let CheckSpec::Misc(misc) = &mut check.spec {

@@ -1,6 +1,6 @@
 //! What a word takes, in short, as the reference shows it.
 
-use ipvsd::config::reference::{Count, Kind, Place, Takes, Value, Word};
+use ipvsd::config::reference::{Count, Grammar, Kind, Place, Takes, Value, Word};
 
 /// The word and what follows it: `smtp_server HOST [PORT]`.
 pub fn form(word: &Word) -> String {
@@ -20,6 +20,14 @@ pub fn form(word: &Word) -> String {
             (Place::Block, [line]) => format!("{name} {{ {line} ... }}"),
             (Place::Block, _) => format!("{name} {{ }}"),
         },
+    }
+}
+
+/// The lines that a word takes where they are too much for its form.
+pub fn grammar(word: &Word) -> Option<&'static Grammar> {
+    match word.takes {
+        Takes::Own(grammar) if grammar.syntax.len() > 1 => Some(grammar),
+        _ => None,
     }
 }
 
@@ -93,6 +101,8 @@ fn kind_range(kind: Kind) -> String {
         Kind::IntegerOr(low, high, words) => format!("{low} to {high}, {}", choices(words)),
         Kind::Umask => "0 to 0777".to_owned(),
         Kind::Multicast => "multicast".to_owned(),
+        Kind::Multicast4 => "IPv4 multicast".to_owned(),
+        Kind::Multicast6 => "IPv6 multicast".to_owned(),
         Kind::Seconds(low, high) => format!("{} to {}", seconds(low), seconds(high)),
         Kind::Ipv4 => "IPv4".to_owned(),
         Kind::Ipv6 => "IPv6".to_owned(),
@@ -103,6 +113,15 @@ fn kind_range(kind: Kind) -> String {
         Kind::OneOf(words) => choices(words),
         Kind::ProcessName => "15 bytes; longer ones are cut off".to_owned(),
         Kind::Path => "absolute".to_owned(),
+        Kind::Name => "no blanks".to_owned(),
+        Kind::AddressRange => "`ADDRESS`, `FIRST-LAST`, `ADDRESS/PREFIX`".to_owned(),
+        Kind::Granularity => "IPv4 netmask, IPv6 prefix of 1 to 128".to_owned(),
+        Kind::UrlPath => "begins with `/`, no blanks".to_owned(),
+        Kind::StatusCode => "100 to 599, or `FIRST-LAST`".to_owned(),
+        Kind::Md5 => "32 hexadecimal digits".to_owned(),
+        Kind::Hex => "hexadecimal digits".to_owned(),
+        Kind::HexPattern => "hexadecimal digits and `x`".to_owned(),
+        Kind::DomainName => "at most 253 bytes".to_owned(),
         Kind::Switch
         | Kind::Address
         | Kind::Network

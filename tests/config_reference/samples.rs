@@ -27,7 +27,8 @@ pub fn good(kind: Kind) -> String {
         Kind::WholeSeconds(low, high) => 1.clamp(low, high).to_string(),
         Kind::Milliseconds(low, _) => seconds(low.saturating_mul(1000)),
         Kind::Umask => "022".to_owned(),
-        Kind::Multicast => "224.0.0.77".to_owned(),
+        Kind::Multicast | Kind::Multicast4 => "224.0.0.77".to_owned(),
+        Kind::Multicast6 => "ff02::77".to_owned(),
         Kind::Nothing => String::new(),
         Kind::FileName | Kind::ProcessName => "name".to_owned(),
         Kind::Seconds(low, high) if low <= 1_000_000 && high >= 1_000_000 => "1".to_owned(),
@@ -42,6 +43,15 @@ pub fn good(kind: Kind) -> String {
         Kind::OneOf(choices) => choices.first().copied().unwrap_or_default().to_owned(),
         Kind::Text => "text".to_owned(),
         Kind::Path => "/tmp/file".to_owned(),
+        Kind::Name => "name".to_owned(),
+        Kind::AddressRange => "10.0.0.1-9".to_owned(),
+        Kind::Granularity => "255.255.255.0".to_owned(),
+        Kind::UrlPath => "/index.html".to_owned(),
+        Kind::StatusCode => "200-299".to_owned(),
+        Kind::Md5 => "9b3a0c85a887a256d6939da88aabd8cd".to_owned(),
+        Kind::Hex => "00fF".to_owned(),
+        Kind::HexPattern => "0xXf".to_owned(),
+        Kind::DomainName => "www.example.org.".to_owned(),
     }
 }
 
@@ -131,6 +141,8 @@ pub fn wrong(kind: Kind) -> Vec<Wrong> {
             EITHER,
             &["banana", "01000", "08", "512", "IRWXO|", TOO_LONG],
         ),
+        Kind::Multicast4 => wrongs(FAMILY, &["banana", "10.0.0.1", "ff02::1"]),
+        Kind::Multicast6 => wrongs(FAMILY, &["banana", "224.0.0.1", "fd00::1"]),
         Kind::Multicast => wrongs(INVALID, &["banana", "10.0.0.1", "fd00::1", "224.0.0.0/4"]),
         Kind::FileName => wrongs(INVALID, &["a/b", ".", ".."]),
         Kind::ProcessName => wrongs(ADJUSTED, &["a234567890123456"]),
@@ -183,6 +195,35 @@ pub fn wrong(kind: Kind) -> Vec<Wrong> {
         Kind::OneOf(_) => wrongs(INVALID, &["banana"]),
         Kind::Path => wrongs(INVALID, &["banana", "./file", "../file"]),
         Kind::Text => Vec::new(),
+        Kind::Name => wrongs(INVALID, &["\"a b\""]),
+        Kind::AddressRange => {
+            let mut all = wrongs(
+                INVALID,
+                &[
+                    "banana",
+                    "10.0.0.9-1",
+                    "10.0.0.1-300",
+                    "10.0.1.0-10.0.0.9",
+                    "10.0.0.1/24",
+                    "10.0.0.1-9/24",
+                    "fd00::1-12345",
+                    "10.0.0.1-",
+                ],
+            );
+            all.extend(wrongs(RANGE, &["10.0.0.0/33", "10.0.0.0/0", "fd00::/129"]));
+            all.extend(wrongs(FAMILY, &["fd00::1-10.0.0.1"]));
+            all
+        }
+        Kind::Granularity => wrongs(INVALID, &["banana", "0", "129", "fd00::", "255.255.256.0"]),
+        Kind::UrlPath => wrongs(INVALID, &["index.html", "\"/a b\""]),
+        Kind::StatusCode => wrongs(INVALID, &["banana", "99", "600", "299-200", "200-"]),
+        Kind::Md5 => wrongs(INVALID, &["1234", "gb3a0c85a887a256d6939da88aabd8cd"]),
+        Kind::Hex => wrongs(INVALID, &["xyz", "0x1", "0f,0f"]),
+        Kind::HexPattern => wrongs(INVALID, &["xyz", "0f,0f"]),
+        Kind::DomainName => {
+            let long = format!("{}.org", "a".repeat(64));
+            wrongs(INVALID, &["a..b", ".a", "\"a b\"", &long])
+        }
     };
     all.extend(wrongs(EITHER, &["\"\""]));
     all

@@ -9,6 +9,14 @@ use crate::samples::{self, Part};
 const GOOD: &[(&str, &str, &[&str])] = &[
     ("(top)", "virtual_server", &["10.0.0.1", "80"]),
     ("virtual_server", "real_server", &["10.0.0.2", "80"]),
+    ("virtual_server", "lb_kind", &["TUN", "ipip"]),
+    ("virtual_server", "lvs_method", &["TUN", "ipip"]),
+    (
+        "virtual_server",
+        "sorry_server_lvs_method",
+        &["TUN", "ipip"],
+    ),
+    ("virtual_server/real_server", "lvs_method", &["TUN", "ipip"]),
     ("global_defs", "vrrp_mcast_group4", &["224.0.0.77"]),
     ("global_defs", "vrrp_mcast_group6", &["ff02::77"]),
     ("vrrp_instance", "mcast_dst_ip", &["224.0.0.19"]),
@@ -33,6 +41,8 @@ const NEEDED: &[(&str, &str)] = &[
         "virtual_server/real_server/MISC_CHECK",
         "misc_path /bin/true",
     ),
+    ("virtual_server/real_server/FILE_CHECK", "track_file text"),
+    ("virtual_server/real_server/BFD_CHECK", "name text"),
     ("vrrp_instance", "interface eth0"),
     ("vrrp_instance", "virtual_router_id 51"),
     ("vrrp_instance", "virtual_ipaddress {\n10.0.0.80\n}"),
@@ -49,13 +59,20 @@ const NEEDED: &[(&str, &str)] = &[
 ];
 
 /// What stands behind a block at the top level.
-const BEHIND: &[(&str, &str)] = &[(
-    "vrrp_sync_group",
-    "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\n\
+const BEHIND: &[(&str, &str)] = &[
+    (
+        "virtual_server",
+        "track_file text {\nfile /tmp/file\n}\n\
+         bfd_instance text {\nneighbor_ip 10.0.0.7\n}\n",
+    ),
+    (
+        "vrrp_sync_group",
+        "vrrp_instance VI_1 {\ninterface eth0\nvirtual_router_id 1\n\
      virtual_ipaddress {\n10.0.0.1\n}\n}\n\
      vrrp_instance VI_2 {\ninterface eth0\nvirtual_router_id 2\n\
      virtual_ipaddress {\n10.0.0.2\n}\n}\n",
-)];
+    ),
+];
 
 /// A configuration, and the lines of it that are looked at.
 pub struct Sentence {

@@ -18,6 +18,9 @@ const LENIENT: &[(&str, &str, &str)] = &[
     ("global_defs", "vrrp_garp_master_refresh_repeat", "0"),
 ];
 
+/// Words that come later and have a place of their own in the model.
+const TYPED: &[(&str, &str)] = &[("(top)", "virtual_server_group")];
+
 fn read(sentence: &Sentence) -> Loaded {
     config::parse(Sources::from_text("words.conf", sentence.text.as_str()))
 }
@@ -127,7 +130,7 @@ fn every_word_is_taken_in_its_block() {
         };
         let model = taken(&parts);
         let model = serde_json::to_value(&model).expect("JSON");
-        let is_there = has_setting(&model, word.name);
+        let is_there = has_setting(&model, word.name) || TYPED.contains(&(block, word.name));
         for (index, part) in parts.iter().enumerate() {
             if let Some(greatest) = samples::greatest(part.kind) {
                 let mut parts = parts.clone();
@@ -339,7 +342,9 @@ fn every_word_of_keepalived_is_in_the_table() {
     let rows = lines.filter(|line| !line.starts_with('#'));
     let missing = rows.filter(|row| {
         let (block, word) = row.split_once('\t').expect("a block and a word");
-        reference::word(block, word).is_none()
+        // Other files are read before there are words.
+        let is_elsewhere = word.starts_with("include") || word == "static_ipaddress";
+        reference::word(block, word).is_none() && !is_elsewhere
     });
     let missing: Vec<_> = missing.collect();
     assert!(missing.is_empty(), "{}: {missing:#?}", missing.len());

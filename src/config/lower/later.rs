@@ -7,16 +7,21 @@ use std::time::Duration;
 
 use super::Lower;
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords::GLOBAL_DEFS;
+use crate::config::keywords::{GLOBAL_DEFS, TOP_LEVEL};
 use crate::config::model::{Script, Setting, SettingValue};
 use crate::config::reference::{self, Again, Count, Fate, Kind, Takes, Value};
 use crate::config::syntax::{StatementId, Word};
 
-/// What the paths of top-level words would begin with.
-const IN_NO_BLOCK: &str = "(top)/";
-
 /// What the kernel keeps of a process's name, in bytes: TASK_COMM_LEN without the NUL.
 const LONGEST_PROCESS: usize = 15;
+
+/// Where a setting was said, and where it is now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SaidLater {
+    by: StatementId,
+    /// Among the settings of its block; of `global_defs`, among those of all such blocks.
+    at: usize,
+}
 
 impl Lower<'_, '_> {
     /// A statement that the reference has as one that comes later, or never. Of one that
@@ -45,24 +50,30 @@ impl Lower<'_, '_> {
         // Of `global_defs` there may be several.
         let parent = self.ast.parent(id);
         let parent = parent.filter(|parent| self.ast.keyword(*parent) != GLOBAL_DEFS);
+        let before = match block {
+            GLOBAL_DEFS => self.model.global.later.len(),
+            _ => 0,
+        };
         match self.said_later.entry((parent, known.name)) {
             Entry::Vacant(entry) => {
-                entry.insert(id);
+                let at = before + self.later.len();
+                entry.insert(SaidLater { by: id, at });
                 self.later.push(setting);
             }
             Entry::Occupied(mut entry) => {
-                let earlier = *entry.get();
+                let said = *entry.get();
                 match known.again {
-                    Again::FirstCounts => self.repeated_first(earlier, id),
+                    Again::FirstCounts => self.repeated_first(said.by, id),
                     Again::LastCounts | Again::AddsUp => {
-                        entry.insert(id);
-                        self.later.retain(|other| other.word != setting.word);
-                        if block == GLOBAL_DEFS {
-                            let before = &mut self.model.global.later;
-                            before.retain(|other| other.word != setting.word);
+                        entry.get_mut().by = id;
+                        let settings = match said.at.checked_sub(before) {
+                            Some(at) => self.later.get_mut(at),
+                            None => self.model.global.later.get_mut(said.at),
+                        };
+                        if let Some(earlier) = settings {
+                            *earlier = setting;
                         }
-                        self.later.push(setting);
-                        self.repeated(earlier, id);
+                        self.repeated(said.by, id);
                     }
                 }
             }
@@ -118,7 +129,7 @@ impl Lower<'_, '_> {
                 if !self.has_block(id) {
                     return None;
                 }
-                let inside = self.inside(&format!("{block}/{}", known.name), id);
+                let inside = self.inside(&inner(block, known.name), id);
                 Some(setting(self, head?, Some(inside?)))
             }
             Takes::Lines(head, line) => {
@@ -127,9 +138,13 @@ impl Lower<'_, '_> {
                 if !self.has_block(id) {
                     return None;
                 }
+                let path = inner(block, known.name);
                 let ast = self.ast;
                 let lines: Vec<_> = ast.block(id).collect();
-                let lines: Vec<_> = lines.into_iter().map(|id| self.line(id, line)).collect();
+                let lines: Vec<_> = lines
+                    .into_iter()
+                    .map(|id| self.line(&path, id, line))
+                    .collect();
                 let lines: Option<Vec<_>> = lines.into_iter().collect();
                 Some(setting(self, head?, Some(lines?)))
             }
@@ -140,9 +155,14 @@ impl Lower<'_, '_> {
                 if !self.has_block(id) {
                     return None;
                 }
+                let path = inner(block, known.name);
                 let ast = self.ast;
                 let mut entries = Some(Vec::new());
                 for line in ast.block(id) {
+                    if ast.has_block(line) {
+                        self.stray(&path, line);
+                        return None;
+                    }
                     for word in ast.words(line) {
                         // What stands in the block is a line each in a dump.
                         let entry = self.one(*word, value).map(|value| Setting {
@@ -164,8 +184,6 @@ impl Lower<'_, '_> {
 
     /// The statements in the block of a word that is not served yet.
     fn inside(&mut self, path: &str, id: StatementId) -> Option<Vec<Setting>> {
-        // A block of the top level is known by its own name.
-        let path = path.strip_prefix(IN_NO_BLOCK).unwrap_or(path);
         let block = reference::block(path)?;
         let ast = self.ast;
         let before = std::mem::take(&mut self.later);
@@ -173,7 +191,14 @@ impl Lower<'_, '_> {
         for id in ast.block(id) {
             match reference::word(block.path, ast.keyword(id)) {
                 // All of it comes later: that has been told of the block.
-                Some(known) if !matches!(known.fate, Fate::Older(_) | Fate::Gone) => {
+                Some(known) if known.fate != Fate::Gone => {
+                    let known = match known.fate {
+                        Fate::Older(today) => {
+                            self.older(id, today);
+                            reference::word(block.path, today).unwrap_or(known)
+                        }
+                        _ => known,
+                    };
                     if let Some(setting) = self.setting(block.path, known, id) {
                         self.put(block.path, known, id, setting);
                     }
@@ -193,8 +218,11 @@ impl Lower<'_, '_> {
     }
 
     /// A line that consists of values only.
-    fn line(&mut self, id: StatementId, values: &[Value]) -> Option<Setting> {
-        self.no_block(id);
+    fn line(&mut self, path: &str, id: StatementId, values: &[Value]) -> Option<Setting> {
+        if self.ast.has_block(id) {
+            self.stray(path, id);
+            return None;
+        }
         let words = self.ast.words(id);
         let values = self.read(id, words, values)?;
         Some(Setting {
@@ -313,10 +341,16 @@ impl Lower<'_, '_> {
                 }
                 Some(SettingValue::Address(address))
             }
-            Kind::Multicast => {
+            Kind::Multicast | Kind::Multicast4 | Kind::Multicast6 => {
                 let address = self.address(word)?;
-                if !address.is_multicast() {
-                    self.invalid(word, "a multicast address");
+                let is_right = address.is_multicast()
+                    && match wanted.kind {
+                        Kind::Multicast4 => address.is_ipv4(),
+                        Kind::Multicast6 => address.is_ipv6(),
+                        _ => true,
+                    };
+                if !is_right {
+                    self.invalid(word, &described(wanted.kind));
                     return None;
                 }
                 Some(SettingValue::Address(address))
@@ -338,12 +372,8 @@ impl Lower<'_, '_> {
             }
             Kind::OneOf(choices) => {
                 let choices: Vec<_> = choices.iter().map(|choice| (*choice, *choice)).collect();
-                let choice = self.choice(word, "possible here", &choices)?;
+                let choice = self.choice(word, "a word that is possible here", &choices)?;
                 Some(SettingValue::Text(choice.to_owned()))
-            }
-            Kind::Text | Kind::ProcessName if text.is_empty() => {
-                self.invalid(word, "a value that says something");
-                None
             }
             Kind::IntegerOr(low, high, words) => {
                 let is_number = text.starts_with(|first: char| {
@@ -352,9 +382,13 @@ impl Lower<'_, '_> {
                 if is_number {
                     return self.integer(word, low, high).map(SettingValue::Integer);
                 }
-                let words: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
-                let choice = self.choice(word, &described(wanted.kind), &words)?;
-                Some(SettingValue::Text(choice.to_owned()))
+                // In whatever case, as for keepalived.
+                let mut known = words.iter();
+                let Some(known) = known.find(|known| known.eq_ignore_ascii_case(text)) else {
+                    self.invalid(word, &described(wanted.kind));
+                    return None;
+                };
+                Some(SettingValue::Text((*known).to_owned()))
             }
             Kind::Umask => {
                 let is_mask = umask(text).is_some();
@@ -370,11 +404,15 @@ impl Lower<'_, '_> {
             Kind::Nothing => None,
             Kind::FileName => {
                 if matches!(text, "" | "." | "..") || text.contains('/') {
-                    self.invalid(word, "a name that can be part of a file's")
-                        .help("it has no `/` in it");
+                    self.invalid(word, "a name without `/`")
+                        .help("it is part of a file's name");
                     return None;
                 }
                 Some(SettingValue::Text(text.to_owned()))
+            }
+            Kind::Text | Kind::ProcessName if text.is_empty() => {
+                self.invalid(word, "a value that says something");
+                None
             }
             Kind::ProcessName => {
                 let mut kept = text.len().min(LONGEST_PROCESS);
@@ -395,6 +433,15 @@ impl Lower<'_, '_> {
                 Some(SettingValue::Text(kept.to_owned()))
             }
             Kind::Text => Some(SettingValue::Text(text.to_owned())),
+            Kind::Name => self.plain_name(word, "a name").map(written),
+            Kind::UrlPath => self.url_path(word).map(written),
+            Kind::DomainName => self.domain_name(word).map(written),
+            Kind::Hex => self.hex(word, "").map(written),
+            Kind::HexPattern => self.hex(word, "xX").map(written),
+            Kind::Md5 => self.md5(word).map(|_| written(text)),
+            Kind::StatusCode => self.status_range(word).map(|_| written(text)),
+            Kind::Granularity => self.granularity(word).map(|_| written(text)),
+            Kind::AddressRange => self.address_range(word).map(|_| written(text)),
             Kind::Path => {
                 if !text.starts_with('/') {
                     self.invalid(word, "an absolute path")
@@ -407,8 +454,11 @@ impl Lower<'_, '_> {
     }
 
     /// A whole number, of which keepalived sets what is beyond the limits to them.
-    fn clamped(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        let Ok(number) = self.text(word).parse::<i64>() else {
+    pub(super) fn clamped(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let Ok(number) = self.text(word).trim_start().parse::<i64>() else {
             return self.integer(word, low, high);
         };
         let used = number.clamp(low, high);
@@ -423,7 +473,7 @@ impl Lower<'_, '_> {
     }
 
     /// A mark of a packet: decimal, or hexadecimal behind `0x`.
-    fn mark(&mut self, word: Word) -> Option<u32> {
+    pub(super) fn mark(&mut self, word: Word) -> Option<u32> {
         let text = self.text(word);
         match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(digits) => match u32::from_str_radix(digits, 16) {
@@ -465,6 +515,19 @@ impl Lower<'_, '_> {
     }
 }
 
+/// A value as it is written.
+fn written(text: &str) -> SettingValue {
+    SettingValue::Text(text.to_owned())
+}
+
+/// The path of a word's own block. One of the top level is known by the word alone.
+fn inner(block: &str, word: &str) -> String {
+    match block {
+        TOP_LEVEL => word.to_owned(),
+        _ => format!("{block}/{word}"),
+    }
+}
+
 /// What a value is, as a message names it.
 fn described(kind: Kind) -> String {
     match kind {
@@ -473,6 +536,8 @@ fn described(kind: Kind) -> String {
         Kind::Seconds(..) | Kind::WholeSeconds(..) => "a number of seconds".to_owned(),
         Kind::Milliseconds(..) => "a number of milliseconds".to_owned(),
         Kind::Multicast => "a multicast address".to_owned(),
+        Kind::Multicast4 => "an IPv4 multicast address".to_owned(),
+        Kind::Multicast6 => "an IPv6 multicast address".to_owned(),
         Kind::IntegerOr(low, high, words) => {
             format!(
                 "a whole number from {low} to {high}, or {}",
@@ -493,6 +558,14 @@ fn described(kind: Kind) -> String {
         Kind::OneOf(choices) => format!("one of {}", choices.join(", ")),
         Kind::Text => "a value".to_owned(),
         Kind::Path => "an absolute path".to_owned(),
+        Kind::Name => "a name".to_owned(),
+        Kind::AddressRange => "an address or a range of addresses".to_owned(),
+        Kind::Granularity => "a netmask".to_owned(),
+        Kind::UrlPath => "a path".to_owned(),
+        Kind::StatusCode => "a status code".to_owned(),
+        Kind::Md5 => "an MD5 sum".to_owned(),
+        Kind::Hex | Kind::HexPattern => "hexadecimal digits".to_owned(),
+        Kind::DomainName => "a domain name".to_owned(),
     }
 }
 

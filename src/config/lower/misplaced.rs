@@ -27,7 +27,7 @@ const NEVER_WITHIN: [&str; 11] = [
 
 impl Lower<'_, '_> {
     /// A word that is right elsewhere.
-    pub(super) fn misplaced(&mut self, block: &'static str, id: StatementId) {
+    pub(super) fn misplaced(&mut self, block: &str, id: StatementId) {
         let ast = self.ast;
         let blocks = keywords::blocks(ast.keyword(id));
         let outer = enclosing(block).find(|outer| blocks.contains(outer));
@@ -40,7 +40,7 @@ impl Lower<'_, '_> {
 
     /// A line that is no entry of a block that lists things: a word of another block, or
     /// one with a block.
-    pub(super) fn stray(&mut self, block: &'static str, id: StatementId) {
+    pub(super) fn stray(&mut self, block: &str, id: StatementId) {
         if keywords::blocks(self.ast.keyword(id)).is_empty() {
             self.no_block(id);
         } else {
@@ -116,7 +116,7 @@ impl Lower<'_, '_> {
 }
 
 /// The blocks around a block, the innermost first.
-fn enclosing(block: &'static str) -> impl Iterator<Item = &'static str> {
+fn enclosing(block: &str) -> impl Iterator<Item = &str> {
     let mut inner = Some(block).filter(|block| *block != TOP_LEVEL);
     std::iter::from_fn(move || {
         let block = inner?;

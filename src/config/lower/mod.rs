@@ -2,21 +2,28 @@
 //! here, and only here is a keyword known by more than its name.
 
 mod blocks;
+mod check_values;
 mod checks;
 mod globals;
 mod language;
 mod later;
 mod mail;
 mod misplaced;
+mod overlaps;
 mod process;
 mod real_server;
 mod routing;
 mod script;
 mod server;
+mod server_group;
+mod servers_across;
 mod timing;
 mod trackers;
 mod unknown;
+mod unserved_checks;
 mod value;
+mod virtual_doubts;
+mod virtual_identity;
 mod virtual_server;
 mod vrrp;
 
@@ -29,8 +36,12 @@ use super::model::{Model, Origin, Script, ScriptId, Setting};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
+use later::SaidLater;
 use mail::AlertDefaults;
+use overlaps::Claims;
 use routing::Owner;
+use server_group::Groups;
+use servers_across::Across;
 use trackers::Trackers;
 use vrrp::{Defaults, Named};
 
@@ -53,6 +64,9 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         model: Model::default(),
         scripts: HashMap::new(),
         services: HashMap::new(),
+        claims: Claims::default(),
+        groups: Groups::default(),
+        across: Across::default(),
         first: HashMap::new(),
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
@@ -85,6 +99,12 @@ struct Lower<'a, 's> {
     scripts: HashMap<Script, ScriptId>,
     /// Where each virtual server was first said.
     services: HashMap<ServiceKey, StatementId>,
+    /// What virtual servers by group are for.
+    claims: Claims,
+    /// Groups of addresses by their names.
+    groups: Groups<'s>,
+    /// What servers and checks say that is to be compared with other blocks.
+    across: Across,
     /// Where global words were first said, which may be in several blocks.
     first: HashMap<&'static str, StatementId>,
     /// What `global_defs` says of mail where a block says nothing.
@@ -108,7 +128,7 @@ struct Lower<'a, 's> {
     /// Settings of the block that is being looked at which nothing acts on yet.
     later: Vec<Setting>,
     /// Where such settings were said, by the block that they stand in.
-    said_later: HashMap<(Option<StatementId>, &'static str), StatementId>,
+    said_later: HashMap<(Option<StatementId>, &'static str), SaidLater>,
     /// What is defined to be watched.
     trackers: Trackers<'s>,
 }
@@ -124,13 +144,18 @@ impl<'s> Lower<'_, 's> {
                 self.global_defs(id);
             }
         }
+        for id in ast.top_level() {
+            if ast.keyword(id) == "virtual_server_group" {
+                self.virtual_server_group(id);
+            }
+        }
         self.mail_without_server();
         self.unused_realtime_limit();
         let mut empty = true;
         for id in ast.top_level() {
             empty = false;
             match ast.keyword(id) {
-                GLOBAL_DEFS => {}
+                GLOBAL_DEFS | "virtual_server_group" => {}
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
@@ -166,6 +191,9 @@ impl<'s> Lower<'_, 's> {
             }
         }
         self.unused_interfaces();
+        self.unused_groups();
+        self.overlaps();
+        self.servers_across();
         self.tracked();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Lower;
 use crate::config::diagnostic::Code;
-use crate::config::syntax::{StatementId, Word};
+use crate::config::syntax::StatementId;
 
 /// The real-time priorities of Linux (sched(7)).
 const REALTIME: std::ops::RangeInclusive<i64> = 1..=99;
@@ -29,9 +29,9 @@ impl Lower<'_, '_> {
             "vrrp_rt_priority" => {
                 self.said_once("vrrp_rt_priority", id);
                 if let Some(word) = self.value(id, "a number from 1 to 99")
-                    && let Some(priority) = self.realtime(word)
+                    && let Some(priority) = self.clamped(word, *REALTIME.start(), *REALTIME.end())
                 {
-                    self.model.global.vrrp_process.realtime = Some(priority);
+                    self.model.global.vrrp_process.realtime = Some(priority as u8);
                 }
             }
             "vrrp_rlimit_rttime" => self.realtime_limit(id),
@@ -65,26 +65,6 @@ impl Lower<'_, '_> {
             _ => return false,
         }
         true
-    }
-
-    /// `vrrp_rt_priority NUMBER`: what is beyond the limits is set to them.
-    fn realtime(&mut self, word: Word) -> Option<u8> {
-        if self.is_substituted(word) {
-            return None;
-        }
-        let Ok(number) = self.text(word).parse::<i64>() else {
-            self.not_a_number(word, "a whole number from 1 to 99");
-            return None;
-        };
-        let used = number.clamp(*REALTIME.start(), *REALTIME.end());
-        if used != number {
-            let span = word.span();
-            let message = format!("there is no real-time priority {number}");
-            self.report(Code::ValueAdjusted, message)
-                .at(span, format!("{used} is used, as by keepalived"))
-                .replace_with(used.to_string());
-        }
-        Some(used as u8)
     }
 
     /// `vrrp_rlimit_rttime MICROSECONDS`.

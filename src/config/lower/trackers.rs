@@ -94,7 +94,7 @@ impl<'s> Lower<'_, 's> {
         };
         let trackers = &mut self.trackers.defined;
         let first = trackers.entry((kind, name)).or_insert(tracker).by;
-        if first == id {
+        if first == id || !self.is_whole() {
             return true;
         }
         let (first, second) = (self.span(first), self.span(id));
@@ -181,8 +181,8 @@ impl<'s> Lower<'_, 's> {
                     }
                 }
                 "global_defs" if word == "lvs_sync_daemon" => self.synchronised_instance(id),
-                "FILE_CHECK" if word == "track_file" => self.names(Kind::File, id, 1),
-                "BFD_CHECK" if word == "name" => self.names(Kind::Bfd, id, 1),
+                "FILE_CHECK" if word == "track_file" => self.uses(Kind::File, id),
+                "BFD_CHECK" if word == "name" => self.uses(Kind::Bfd, id),
                 _ => {}
             }
         }
@@ -230,6 +230,16 @@ impl<'s> Lower<'_, 's> {
             .help(
                 "track it in the group, say `sync_group_tracking_weight` there, or `weight 0` here",
             );
+    }
+
+    /// A check goes by something that is watched. Where there is no such thing, that is
+    /// told of the check.
+    fn uses(&mut self, kind: Kind, id: StatementId) {
+        if let Some(word) = self.ast.words(id).get(1).copied()
+            && let Some(tracker) = self.trackers.defined.get_mut(&(kind, self.ast.text(word)))
+        {
+            tracker.is_used = true;
+        }
     }
 
     /// A word that is the name of something that is watched.
@@ -281,6 +291,10 @@ impl<'s> Lower<'_, 's> {
 
     /// What is defined and nobody watches.
     fn unused_trackers(&mut self) {
+        // What is wrong elsewhere may be why.
+        if self.diagnostics.errors() > 0 {
+            return;
+        }
         let defined = self.trackers.defined.iter();
         let unused = defined.filter(|(_, tracker)| !tracker.is_used);
         let mut unused: Vec<(Kind, &str, Span)> = unused

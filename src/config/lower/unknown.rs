@@ -3,7 +3,7 @@
 use super::Lower;
 use super::misplaced::within;
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords::{self, block_name};
+use crate::config::keywords;
 use crate::config::reference::{self, Fate, Word};
 use crate::config::syntax::StatementId;
 
@@ -26,12 +26,12 @@ impl Lower<'_, '_> {
             match today {
                 Some(today) => {
                     self.older(id, today);
-                    self.not_served(block, today, id);
+                    self.not_served(today, id);
                 }
                 None => self.without_effect(id),
             }
         } else if let Some(known) = keywords::known(block, word) {
-            self.not_served(block, known, id);
+            self.not_served(known, id);
         } else if keywords::blocks(word).is_empty() {
             self.unknown(block, id);
         } else if let Some(synonym) = synonym(block, word) {
@@ -56,7 +56,10 @@ impl Lower<'_, '_> {
                     self.referenced(block, word, id);
                 }
             }
-            Fate::Gone => self.without_effect(id),
+            Fate::Gone => {
+                self.without_effect(id);
+                self.later(block, known, id);
+            }
             Fate::Later(consequence) => {
                 self.told_later(known.name, consequence, id);
                 self.later(block, known, id);
@@ -77,7 +80,12 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
+    pub(super) fn told_later(
+        &mut self,
+        word: &'static str,
+        consequence: &'static str,
+        id: StatementId,
+    ) {
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
             return;
@@ -130,7 +138,7 @@ impl Lower<'_, '_> {
         .help("remove it");
     }
 
-    fn not_served(&mut self, block: &'static str, word: &'static str, id: StatementId) {
+    fn not_served(&mut self, word: &'static str, id: StatementId) {
         self.swallowed(id, &[]);
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
@@ -140,15 +148,10 @@ impl Lower<'_, '_> {
             true => "this block is skipped",
             false => "this line is skipped",
         };
-        let diagnostic = self.diagnostics.report_first(
-            Code::NotServed,
-            word,
-            format!("`{word}` is not served yet"),
-        );
-        diagnostic.at(span, label);
-        if let Some(consequence) = consequence(block, word) {
-            diagnostic.help(consequence);
-        }
+        let message = format!("`{word}` is not served yet");
+        self.diagnostics
+            .report_first(Code::NotServed, word, message)
+            .at(span, label);
     }
 
     fn unknown(&mut self, block: &'static str, id: StatementId) {
@@ -177,22 +180,4 @@ impl Lower<'_, '_> {
 fn synonym(block: &str, word: &str) -> Option<&'static str> {
     let (_, synonym) = SYNONYMS.iter().find(|(other, _)| *other == word)?;
     keywords::known(block, synonym)
-}
-
-/// What it means that a word is skipped, where that is not plain.
-fn consequence(block: &str, word: &str) -> Option<&'static str> {
-    match (block_name(block), word) {
-        (_, "virtual_server") => Some("this virtual server is not run"),
-        ("real_server", check) if check.ends_with("_CHECK") || check.ends_with("_GET") => {
-            Some("the real server is not checked by this; with no other check it counts as up")
-        }
-        (
-            "virtual_server" | "real_server",
-            "notify_up" | "notify_down" | "quorum_up" | "quorum_down",
-        ) => Some("the script is not run"),
-        ("virtual_server", "ha_suspend") => {
-            Some("the real servers are checked whether or not the address is here")
-        }
-        _ => None,
-    }
 }

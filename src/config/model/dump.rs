@@ -65,8 +65,18 @@ impl Text<'_> {
         for instance in &model.vrrp_instances {
             self.vrrp_instance(model, instance);
         }
+        for group in &model.virtual_server_groups {
+            let head = format!("virtual_server_group {}", Quoted(&group.name));
+            self.block(head, |text| {
+                group.entries.iter().for_each(|entry| text.line(entry));
+            });
+        }
         for virtual_server in &model.virtual_servers {
-            self.virtual_server(model, virtual_server);
+            self.virtual_server(model, None, virtual_server);
+        }
+        for unserved in &model.unserved_virtual_servers {
+            let group = unserved.group.as_deref();
+            self.virtual_server(model, group, &unserved.virtual_server);
         }
     }
     /// What nothing acts on yet.
@@ -131,10 +141,19 @@ impl Text<'_> {
         self.say("min_auto_priority_delay", auto.from.as_micros());
     }
 
-    fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
-        let head = match virtual_server.key {
-            ServiceKey::Address { address, port, .. } => format!("virtual_server {address} {port}"),
-            ServiceKey::Fwmark { mark, .. } => format!("virtual_server fwmark {mark}"),
+    /// A virtual server for its key, or for a group.
+    fn virtual_server(
+        &mut self,
+        model: &Model,
+        group: Option<&str>,
+        virtual_server: &VirtualServer,
+    ) {
+        let head = match (group, virtual_server.key) {
+            (Some(group), _) => format!("virtual_server group {}", Quoted(group)),
+            (None, ServiceKey::Address { address, port, .. }) => {
+                format!("virtual_server {address} {port}")
+            }
+            (None, ServiceKey::Fwmark { mark, .. }) => format!("virtual_server fwmark {mark}"),
         };
         let sayer = Sayer::Block(virtual_server.origin);
         self.scope(head, "virtual_server", sayer, |text| {
@@ -187,7 +206,13 @@ impl Text<'_> {
                     let script = model.scripts.get(misc.script.0 as usize);
                     text.some("misc_path", script.map(CommandLine));
                     text.some("user", script.and_then(|script| script.user.as_ref()));
-                    text.say("misc_timeout", Seconds(timing.timeout));
+                    // An interval may be longer than a limit can be said, or be no whole
+                    // number; 0 is the same.
+                    let limit = match timing.timeout == timing.delay_loop {
+                        true => 0,
+                        false => timing.timeout.as_secs(),
+                    };
+                    text.say("misc_timeout", limit);
                     text.flag("misc_dynamic", misc.dynamic);
                 }
             }
@@ -220,6 +245,7 @@ impl Text<'_> {
                     false => format!("{}-{}", range.start(), range.end()),
                 });
             text.say("status_code", codes.collect::<Vec<_>>().join(" "));
+            text.later(&url.later);
         });
     }
 }

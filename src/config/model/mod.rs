@@ -8,10 +8,12 @@ mod mail;
 mod process;
 pub mod route;
 pub mod rule;
+mod server_group;
 mod setting;
 pub mod tracking;
 mod vrrp;
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +27,8 @@ pub use check::{
 
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
-pub use setting::{Setting, SettingValue};
+pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
+pub use setting::{Setting, SettingValue, SettingsOf};
 pub use vrrp::{
     InterfaceUse, IpvlanMode, Mac, Notify, StaticAddress, VirtualInterface, VrrpGlobal,
     VrrpInstance, VrrpSyncGroup,
@@ -41,6 +44,10 @@ pub struct Model {
     pub files: Vec<String>,
     pub global: Global,
     pub virtual_servers: Vec<VirtualServer>,
+    /// In the order of the file, no two with the same name.
+    pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// Virtual servers by mark and for groups, which nothing runs yet.
+    pub unserved_virtual_servers: Vec<UnservedVirtualServer>,
     /// In the order of the file, no two with the same name.
     pub vrrp_instances: Vec<VrrpInstance>,
     /// In the order of the file, no two with the same name; every member is there and in
@@ -78,6 +85,10 @@ impl PartialEq for Origin {
 }
 
 impl Eq for Origin {}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// `global_defs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

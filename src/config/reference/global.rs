@@ -244,10 +244,10 @@ const VRRP: &[Word] = &[
     Word::values("vrrp_version", &[one("NUMBER", Kind::Integer(2, 3))])
         .default("2; IPv6 is always 3")
         .means("the version of the protocol"),
-    Word::values("vrrp_mcast_group4", &[one("ADDRESS", Kind::Ipv4)])
+    Word::values("vrrp_mcast_group4", &[one("ADDRESS", Kind::Multicast4)])
         .default("224.0.0.18")
         .means("the multicast group of adverts with IPv4"),
-    Word::values("vrrp_mcast_group6", &[one("ADDRESS", Kind::Ipv6)])
+    Word::values("vrrp_mcast_group6", &[one("ADDRESS", Kind::Multicast6)])
         .default("ff02::12")
         .means("the multicast group of adverts with IPv6"),
     Word::flag("vrrp_check_unicast_src")

@@ -6,8 +6,10 @@
 //! from it, and tests make right and wrong values from it. Words that are served are
 //! here as well, for the last two; what they mean is in [`lower`](super::lower).
 
+mod checks;
 mod global;
 mod routes;
+mod servers;
 mod top;
 mod tracking;
 mod vrrp;
@@ -22,18 +24,33 @@ pub const TOP_LEVEL: &str = "(top)";
 pub const BLOCKS: &[Block] = &[
     top::TOP,
     global::GLOBAL_DEFS,
-    top::GARP_GROUP,
-    top::SSL,
-    tracking::TRACK_GROUP,
-    tracking::TRACK_FILE,
-    tracking::VRRP_TRACK_FILE,
-    tracking::VRRP_SCRIPT,
-    tracking::VRRP_TRACK_PROCESS,
-    tracking::BFD_INSTANCE,
     vrrp::VRRP_INSTANCE,
     vrrp::AUTHENTICATION,
     vrrp::AUTH_HMAC,
     vrrp::VRRP_SYNC_GROUP,
+    top::GARP_GROUP,
+    tracking::VRRP_SCRIPT,
+    tracking::VRRP_TRACK_PROCESS,
+    tracking::TRACK_FILE,
+    tracking::VRRP_TRACK_FILE,
+    tracking::BFD_INSTANCE,
+    tracking::TRACK_GROUP,
+    servers::VIRTUAL_SERVER,
+    servers::REAL_SERVER,
+    checks::TCP_CHECK,
+    checks::HTTP_GET,
+    checks::HTTP_URL,
+    checks::SSL_GET,
+    checks::SSL_URL,
+    top::SSL,
+    checks::SMTP_CHECK,
+    checks::SMTP_HOST,
+    checks::DNS_CHECK,
+    checks::UDP_CHECK,
+    checks::PING_CHECK,
+    checks::MISC_CHECK,
+    checks::FILE_CHECK,
+    checks::BFD_CHECK,
 ];
 
 /// A block and the words that may stand in it.
@@ -74,6 +91,9 @@ pub enum Again {
 }
 
 /// Whether ipvsd does what the word says.
+///
+/// What is in the block of a word that comes later comes later, too, whatever its own fate
+/// is: blocks have words in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It does, and the model has a field for it.
@@ -190,6 +210,10 @@ pub enum Kind {
     Umask,
     /// A multicast address.
     Multicast,
+    /// An IPv4 multicast address.
+    Multicast4,
+    /// An IPv6 multicast address.
+    Multicast6,
     /// A whole number, with the lowest and the highest that are possible, or one of these
     /// words.
     IntegerOr(i64, i64, &'static [&'static str]),
@@ -207,6 +231,28 @@ pub enum Kind {
     Text,
     /// The path of a file, absolute.
     Path,
+    /// A name of which nothing is known but that it has neither blanks nor control
+    /// characters.
+    Name,
+    /// An address, or several: `FIRST-LAST`, where LAST may be the last part of an address
+    /// only, or `ADDRESS/PREFIX`.
+    AddressRange,
+    /// How many leading bits of two addresses are compared: an IPv4 netmask, or the length
+    /// of an IPv6 prefix, 1 to 128.
+    Granularity,
+    /// What a request asks for: begins with `/`, without blanks.
+    UrlPath,
+    /// 100 to 599, or `FIRST-LAST` of these.
+    StatusCode,
+    /// 32 hexadecimal digits.
+    Md5,
+    /// Hexadecimal digits, two a byte; a single one before a blank is a byte, too.
+    Hex,
+    /// As [`Hex`](Kind::Hex), with `x` for any digit.
+    HexPattern,
+    /// A name of the domain name system: labels of 1 to 63 bytes, together at most 253, or
+    /// `.` for the root.
+    DomainName,
 }
 
 impl Word {
@@ -379,7 +425,7 @@ pub fn block(path: &str) -> Option<&'static Block> {
 
 impl Block {
     /// All its words, in the order of the reference.
-    pub fn all(&self) -> impl Iterator<Item = &'static Word> + use<> {
+    pub fn all(&self) -> impl Iterator<Item = &'static Word> + Clone + use<> {
         self.words.iter().copied().flatten()
     }
 }

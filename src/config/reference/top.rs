@@ -11,7 +11,7 @@ const LONGEST_DEBOUNCE: u64 = 255_000_000;
 pub const TOP: Block = Block {
     path: TOP_LEVEL,
     about: "What stands in no block.",
-    words: &[WORDS, PLACE],
+    words: &[WORDS, PLACE, super::servers::TOP],
 };
 
 const WORDS: &[Word] = &[
@@ -22,19 +22,6 @@ const WORDS: &[Word] = &[
     Word::block("vrrp_sync_group", &[one("NAME", Kind::Text)])
         .means("instances that are master together or not at all"),
     Word::block("garp_group", &[]).means("interfaces that share the patience of one switch"),
-    Word::block(
-        "virtual_server",
-        &[
-            optional("ADDRESS", Kind::Address),
-            optional("PORT", Kind::PortOrAny),
-            one("MARK", Kind::Mark).behind("fwmark"),
-            one("NAME", Kind::Text).behind("group"),
-        ],
-    )
-    .means("what clients connect to, and the servers that answer"),
-    Word::block("virtual_server_group", &[one("NAME", Kind::Text)])
-        .means("addresses, ranges of them and marks that one virtual server is for")
-        .later("no virtual server is run for it"),
     Word::block("vrrp_script", &[one("NAME", Kind::Text)])
         .means("a command that is run again and again, and whose exit status is tracked")
         .later("nothing is watched by it, and no priority follows it"),
@@ -80,7 +67,7 @@ const WORDS: &[Word] = &[
             &[],
             &[
                 one("NAME", Kind::Interface),
-                one("DOWN", Kind::Seconds(0, LONGEST_DEBOUNCE)),
+                optional("DOWN", Kind::Seconds(0, LONGEST_DEBOUNCE)),
                 optional("UP", Kind::Seconds(0, LONGEST_DEBOUNCE)),
             ],
         ),

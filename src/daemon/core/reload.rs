@@ -59,6 +59,9 @@ impl Core {
         for problem in crate::daemon::scripts::inspect(model) {
             tracing::warn!("{problem}");
         }
+        for absent in crate::daemon::namespaces::absent(model) {
+            tracing::warn!("{absent}");
+        }
         if self.serves(Subsystem::Vrrp) {
             for absent in crate::daemon::interfaces::absent(model) {
                 tracing::warn!("{absent}");
