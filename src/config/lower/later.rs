@@ -515,17 +515,17 @@ impl Lower<'_, '_> {
     }
 }
 
-/// A value as it is written.
-fn written(text: &str) -> SettingValue {
-    SettingValue::Text(text.to_owned())
-}
-
 /// The path of a word's own block. One of the top level is known by the word alone.
 fn inner(block: &str, word: &str) -> String {
     match block {
         TOP_LEVEL => word.to_owned(),
         _ => format!("{block}/{word}"),
     }
+}
+
+/// A value as it is written.
+fn written(text: &str) -> SettingValue {
+    SettingValue::Text(text.to_owned())
 }
 
 /// What a value is, as a message names it.
@@ -564,7 +564,7 @@ fn described(kind: Kind) -> String {
         Kind::UrlPath => "a path".to_owned(),
         Kind::StatusCode => "a status code".to_owned(),
         Kind::Md5 => "an MD5 sum".to_owned(),
-        Kind::Hex | Kind::HexPattern => "hexadecimal digits".to_owned(),
+        Kind::Hex | Kind::HexPattern => "a hexadecimal number".to_owned(),
         Kind::DomainName => "a domain name".to_owned(),
     }
 }

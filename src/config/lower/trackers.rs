@@ -291,7 +291,7 @@ impl<'s> Lower<'_, 's> {
 
     /// What is defined and nobody watches.
     fn unused_trackers(&mut self) {
-        // What is wrong elsewhere may be why.
+        // What would use it may be what is wrong.
         if self.diagnostics.errors() > 0 {
             return;
         }

@@ -22,14 +22,6 @@ impl Lower<'_, '_> {
             && known.fate != Fate::Served
         {
             self.referenced(block, known, id);
-        } else if let Some(today) = keywords::older(block, word) {
-            match today {
-                Some(today) => {
-                    self.older(id, today);
-                    self.not_served(today, id);
-                }
-                None => self.without_effect(id),
-            }
         } else if let Some(known) = keywords::known(block, word) {
             self.not_served(known, id);
         } else if keywords::blocks(word).is_empty() {
