@@ -282,6 +282,9 @@ global_defs {
     startup_script /nonexistent/start root
     default_interface nosuch1
 }
+static_routes {
+    10.9.0.0/16 via 10.0.0.254 dev nosuch2
+}
 ";
     fs::write(&path, text).expect("to write");
     let check = |format| {
@@ -305,6 +308,10 @@ global_defs {
              `default_interface` names it"
         ),
         format!(
+            "warning[interface-absent]: {file}:15: interface nosuch2 does not exist on this host: \
+             `static_routes` names it"
+        ),
+        format!(
             "warning[namespace-absent]: {file}:1: network namespace nosuch-namespace, which \
              `net_namespace` names, does not exist on this host: `ip netns add nosuch-namespace` \
              makes it"
@@ -315,5 +322,5 @@ global_defs {
     assert!(!report.contains("interface lo"), "{report}");
     let report: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
     assert_eq!(report["absent_namespaces"][0]["code"], "namespace-absent");
-    assert_eq!(report["absent_interfaces"][1]["word"], "default_interface");
+    assert_eq!(report["absent_interfaces"][2]["word"], "default_interface");
 }

@@ -69,6 +69,7 @@ const SERVED: &[(&str, &str)] = &[
     ("vrrp_instance", "priority 1"),
     ("vrrp_instance", "advert_int 255"),
     ("vrrp_instance", "version 2"),
+    ("vrrp_instance", "accept"),
     ("vrrp_instance", "nopreempt"),
     ("vrrp_instance", "preempt"),
     ("vrrp_instance", "preempt_delay 4.12"),

@@ -9,22 +9,6 @@ use super::reference::{self, Fate};
 
 pub(super) use super::reference::TOP_LEVEL;
 
-/// Words that keepalived's older versions took and the reference does not have yet: block,
-/// word, and what they are called today, where they still mean something.
-const OLDER: &[(&str, &str, Option<&str>)] = &[
-    (
-        "vrrp_instance",
-        "lvs_sync_daemon_inteface",
-        Some("lvs_sync_daemon_interface"),
-    ),
-    ("vrrp_instance", "vmac_garp_intvl", Some("garp_extra_if")),
-    (
-        "vrrp_instance",
-        "thread_timer_expired",
-        Some("timer_expired_backup"),
-    ),
-];
-
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
 pub(super) const VRRP_INSTANCE: &str = "vrrp_instance";
 pub(super) const AUTHENTICATION: &str = "vrrp_instance/authentication";
@@ -53,12 +37,11 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let table = table
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('\t'));
-    let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
     let reference = reference::BLOCKS.iter().flat_map(|block| {
         let words = block.all();
         words.map(|word| (block.path, word.name))
     });
-    for (block, word) in table.chain(reference).chain(older) {
+    for (block, word) in table.chain(reference) {
         let words = index.words.entry(block).or_default();
         if !words.contains(&word) {
             words.push(word);
@@ -84,18 +67,10 @@ pub(super) fn known(block: &str, word: &str) -> Option<&'static str> {
     blocks.contains(&block).then_some(*word)
 }
 
-/// What an older word is called today; `Some(None)` is a word that means nothing
-/// any more.
-pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
-    match reference::word(block, word).map(|word| word.fate) {
-        Some(Fate::Older(today)) => return Some(Some(today)),
-        Some(Fate::Gone) => return Some(None),
-        _ => {}
-    }
-    let found = OLDER
-        .iter()
-        .find(|older| older.0 == block && older.1 == word);
-    found.map(|older| older.2)
+/// Whether the reference has a word as one of older versions.
+fn is_of_old(block: &str, word: &str) -> bool {
+    reference::word(block, word)
+        .is_some_and(|word| matches!(word.fate, Fate::Older(_) | Fate::Gone))
 }
 
 /// The word of a block that was probably meant.
@@ -104,7 +79,7 @@ pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
     let allowed = word.chars().count().div_ceil(3).min(3);
     words(block)
         .iter()
-        .filter(|known| older(block, known).is_none())
+        .filter(|known| !is_of_old(block, known))
         .map(|known| {
             (
                 strsim::damerau_levenshtein(&known.to_lowercase(), &word),

@@ -6,7 +6,12 @@ use std::fmt;
 use nix::net::if_::if_nametoindex;
 use serde::Serialize;
 
+use crate::config::model::route::Route;
+use crate::config::model::rule::Rule;
 use crate::config::model::{Model, Origin, Setting, SettingValue};
+
+/// Tells of an interface if it is not there: its name, the word, the instance or group.
+type Naming<'n> = dyn FnMut(&str, &str, Option<&str>, Origin) + 'n;
 
 /// An interface that is named and that this host does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,27 +79,65 @@ pub fn absent(model: &Model) -> Vec<AbsentInterface> {
         })
         .collect();
     let mut seen = HashSet::new();
+    let mut named = |name: &str, word: &str, owner: Option<&str>, origin: Origin| {
+        // One line is enough for each word that names it.
+        let key = (name.to_owned(), word.to_owned(), owner.map(str::to_owned));
+        if !is_absent(name) || !seen.insert(key) {
+            return;
+        }
+        let (file, line) = place(origin);
+        absent.push(AbsentInterface {
+            interface: name.to_owned(),
+            instance: owner.map(str::to_owned),
+            is_own: false,
+            word: Some(word.to_owned()),
+            file,
+            line,
+        });
+    };
+    let instances = model.vrrp_instances.iter();
+    let instances = instances.map(|it| (&it.settings.name, &it.tracking));
+    let groups = model.vrrp_sync_groups.iter();
+    let groups = groups.map(|it| (&it.settings.name, &it.tracking));
+    for (owner, tracking) in instances.chain(groups) {
+        for tracked in &tracking.interfaces {
+            named(
+                &tracked.name,
+                "track_interface",
+                Some(owner),
+                tracked.origin,
+            );
+        }
+    }
+    let routes = |routes: &[Route], word: &str, owner: Option<&str>, named: &mut Naming<'_>| {
+        for route in routes {
+            let hops = route.hops.iter().filter_map(|hop| hop.interface.as_ref());
+            for name in hops.chain(&route.vrf) {
+                named(name, word, owner, route.origin);
+            }
+        }
+    };
+    let rules = |rules: &[Rule], word: &str, owner: Option<&str>, named: &mut Naming<'_>| {
+        for rule in rules {
+            for name in rule.incoming.iter().chain(&rule.outgoing) {
+                named(name, word, owner, rule.origin);
+            }
+        }
+    };
+    for instance in &model.vrrp_instances {
+        let owner = Some(instance.settings.name.as_str());
+        routes(&instance.routes, "virtual_routes", owner, &mut named);
+        rules(&instance.rules, "virtual_rules", owner, &mut named);
+    }
+    routes(&model.static_routes, "static_routes", None, &mut named);
+    rules(&model.static_rules, "static_rules", None, &mut named);
     for of in model.settings() {
         for outer in of.settings {
             outer.walk(&mut |setting: &Setting| {
-                let names = setting.values.iter().filter_map(|value| match value {
-                    SettingValue::Interface(name) => Some(name.as_str()),
-                    _ => None,
-                });
-                for name in names.filter(|name| is_absent(name)) {
-                    // One line is enough for each word that names it.
-                    if !seen.insert((name, &outer.word, of.owner)) {
-                        continue;
+                for value in &setting.values {
+                    if let SettingValue::Interface(name) = value {
+                        named(name, &outer.word, of.owner, setting.origin);
                     }
-                    let (file, line) = place(setting.origin);
-                    absent.push(AbsentInterface {
-                        interface: name.to_owned(),
-                        instance: of.owner.map(str::to_owned),
-                        is_own: false,
-                        word: Some(outer.word.clone()),
-                        file,
-                        line,
-                    });
                 }
             });
         }

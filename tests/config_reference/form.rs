@@ -1,6 +1,6 @@
 //! What a word takes, in short, as the reference shows it.
 
-use ipvsd::config::reference::{Count, Kind, Takes, Value, Word};
+use ipvsd::config::reference::{Count, Grammar, Kind, Place, Takes, Value, Word};
 
 /// The word and what follows it: `smtp_server HOST [PORT]`.
 pub fn form(word: &Word) -> String {
@@ -13,7 +13,21 @@ pub fn form(word: &Word) -> String {
         Takes::List(value) => format!("{name} {{ {} ... }}", value.name),
         Takes::Command => format!("{name} COMMAND [USER [GROUP]]"),
         Takes::CommandLine => format!("{name} COMMAND"),
+        Takes::OptionalCommand => format!("{name} [COMMAND [USER [GROUP]]]"),
         Takes::User => format!("{name} USER [GROUP]"),
+        Takes::Own(grammar) => match (grammar.place, grammar.syntax) {
+            (Place::Line, syntax) => format!("{name} {}", syntax.join(" ")),
+            (Place::Block, [line]) => format!("{name} {{ {line} ... }}"),
+            (Place::Block, _) => format!("{name} {{ }}"),
+        },
+    }
+}
+
+/// The lines that a word takes where they are too much for its form.
+pub fn grammar(word: &Word) -> Option<&'static Grammar> {
+    match word.takes {
+        Takes::Own(grammar) if grammar.syntax.len() > 1 => Some(grammar),
+        _ => None,
     }
 }
 
@@ -53,7 +67,12 @@ pub fn range(word: &Word) -> String {
         Takes::Values(values) | Takes::Block(values) => values.iter().collect(),
         Takes::Lines(head, line) => head.iter().chain(line.iter()).collect(),
         Takes::List(value) => vec![value],
-        Takes::Nothing | Takes::Command | Takes::CommandLine | Takes::User => Vec::new(),
+        Takes::Nothing
+        | Takes::Command
+        | Takes::CommandLine
+        | Takes::OptionalCommand
+        | Takes::User
+        | Takes::Own(_) => Vec::new(),
     };
     let ranges = values
         .iter()

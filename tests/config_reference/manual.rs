@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use ipvsd::cli::args::Arguments;
 use ipvsd::config::reference::{Fate, Word};
 
-use crate::form::{form, range};
+use crate::form::{form, grammar, range};
 use crate::pages::{self, ROFF};
 
 const CONFIGURATION: &str = "docs/man/ipvsd.conf.5";
@@ -115,6 +115,18 @@ fn entry(word: &'static Word) -> String {
     sentences.extend([meaning, ranges, default, fate]);
     for sentence in sentences.iter().filter(|sentence| !sentence.is_empty()) {
         let _ = writeln!(entry, "{}", roff(sentence));
+    }
+    if let Some(grammar) = grammar(word) {
+        entry.push_str("A line:\n");
+        for line in grammar.syntax {
+            // So that what goes on from another line does not look like a request.
+            let _ = writeln!(entry, ".br\n\\&{}", escaped(line));
+        }
+        let _ = writeln!(
+            entry,
+            ".br\nFor example \\fB{}\\fR.",
+            escaped(grammar.example)
+        );
     }
     entry
 }

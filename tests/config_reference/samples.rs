@@ -289,6 +289,12 @@ pub fn line(parts: &[Part]) -> String {
 pub fn head(takes: Takes) -> &'static [Value] {
     match takes {
         Takes::Values(values) | Takes::Block(values) | Takes::Lines(values, _) => values,
-        Takes::Nothing | Takes::List(_) | Takes::Command | Takes::CommandLine | Takes::User => &[],
+        Takes::Nothing
+        | Takes::List(_)
+        | Takes::Command
+        | Takes::CommandLine
+        | Takes::OptionalCommand
+        | Takes::User
+        | Takes::Own(_) => &[],
     }
 }

@@ -1,6 +1,6 @@
 //! Whole configurations around one statement.
 
-use ipvsd::config::reference::{self, TOP_LEVEL, Takes, Word};
+use ipvsd::config::reference::{self, Place, TOP_LEVEL, Takes, Word};
 
 use crate::samples::{self, Part};
 
@@ -19,6 +19,13 @@ const GOOD: &[(&str, &str, &[&str])] = &[
     ("virtual_server/real_server", "lvs_method", &["TUN", "ipip"]),
     ("global_defs", "vrrp_mcast_group4", &["224.0.0.77"]),
     ("global_defs", "vrrp_mcast_group6", &["ff02::77"]),
+    ("vrrp_instance", "mcast_dst_ip", &["224.0.0.19"]),
+    (
+        "vrrp_instance/auth_hmac",
+        "key",
+        &["1", "abcdefghijklmnopqrstuvwxyz012345"],
+    ),
+    ("vrrp_instance/auth_hmac", "active_key", &["1"]),
 ];
 
 /// What a block has to have, beside what is looked at. The first word is left out where it
@@ -169,8 +176,14 @@ pub fn statement(block: &str, word: &Word, parts: &[Part]) -> String {
             format!("{head} {{\n{line}\n}}")
         }
         Takes::List(value) => format!("{head} {{\n{}\n}}", samples::good(value.kind)),
+        Takes::Own(grammar) => match grammar.place {
+            Place::Line => format!("{head} {}", grammar.example),
+            Place::Block => format!("{head} {{\n{}\n}}", grammar.example),
+        },
         Takes::CommandLine => format!("{head} \"/bin/true 'a b'\""),
-        Takes::Command => format!("{head} \"/bin/true 'a b'\" nobody nogroup"),
+        Takes::Command | Takes::OptionalCommand => {
+            format!("{head} \"/bin/true 'a b'\" nobody nogroup")
+        }
         Takes::User => format!("{head} nobody nogroup"),
     }
 }

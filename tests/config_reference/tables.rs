@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use ipvsd::config::reference::{BLOCKS, Fate, TOP_LEVEL, Word};
 
-use crate::form::{form, range};
+use crate::form::{form, grammar, range};
 use crate::pages::{self, MARKDOWN};
 
 const REFERENCE: &str = "docs/configuration.md";
@@ -34,10 +34,10 @@ fn what_is_never_served_is_told_to_those_who_come_from_keepalived() {
     pages::hold(MIGRATING, &made);
 }
 
-fn table(words: impl Iterator<Item = &'static Word>) -> String {
+fn table(words: impl Iterator<Item = &'static Word> + Clone) -> String {
     let mut table =
         String::from("\n| word | range | default | meaning |\n| --- | --- | --- | --- |\n");
-    for word in words {
+    for word in words.clone() {
         let cells = [
             format!("`{}`", form(word)),
             range(word),
@@ -53,6 +53,15 @@ fn table(words: impl Iterator<Item = &'static Word>) -> String {
         table = table.replace("|  |", "| |");
     }
     table.push('\n');
+    for word in words {
+        if let Some(grammar) = grammar(word) {
+            let _ = write!(table, "`{}`, a line:\n\n```\n", word.name);
+            for line in grammar.syntax {
+                let _ = writeln!(table, "{line}");
+            }
+            let _ = write!(table, "```\n\nFor example `{}`.\n\n", grammar.example);
+        }
+    }
     table
 }
 

@@ -119,6 +119,13 @@ impl Lower<'_, '_> {
                 let script = self.command_and_user(id)?;
                 Some(setting(self, vec![SettingValue::Command(script)], None))
             }
+            Takes::OptionalCommand if self.values(id).is_empty() => {
+                Some(setting(self, Vec::new(), None))
+            }
+            Takes::OptionalCommand => {
+                let script = self.command_and_user(id)?;
+                Some(setting(self, vec![SettingValue::Command(script)], None))
+            }
             Takes::User => {
                 let words = self.values(id);
                 let user = self.user(id, words)?;
@@ -149,6 +156,8 @@ impl Lower<'_, '_> {
                 let lines: Option<Vec<_>> = lines.into_iter().collect();
                 Some(setting(self, head?, Some(lines?)))
             }
+            // What has a grammar of its own is lowered by code of its own.
+            Takes::Own(_) => None,
             Takes::List(value) => {
                 self.extra_words(id, self.ast.words(id).get(1..).unwrap_or(&[]));
                 if !self.has_block(id) {
@@ -454,9 +463,6 @@ impl Lower<'_, '_> {
 
     /// A whole number, of which keepalived sets what is beyond the limits to them.
     pub(super) fn clamped(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let Ok(number) = self.text(word).trim_start().parse::<i64>() else {
             return self.integer(word, low, high);
         };
@@ -514,17 +520,17 @@ impl Lower<'_, '_> {
     }
 }
 
-/// A value as it is written.
-fn written(text: &str) -> SettingValue {
-    SettingValue::Text(text.to_owned())
-}
-
 /// The path of a word's own block. One of the top level is known by the word alone.
 fn inner(block: &str, word: &str) -> String {
     match block {
         TOP_LEVEL => word.to_owned(),
         _ => format!("{block}/{word}"),
     }
+}
+
+/// A value as it is written.
+fn written(text: &str) -> SettingValue {
+    SettingValue::Text(text.to_owned())
 }
 
 /// What a value is, as a message names it.
@@ -563,7 +569,7 @@ fn described(kind: Kind) -> String {
         Kind::UrlPath => "a path".to_owned(),
         Kind::StatusCode => "a status code".to_owned(),
         Kind::Md5 => "an MD5 sum".to_owned(),
-        Kind::Hex | Kind::HexPattern => "hexadecimal digits".to_owned(),
+        Kind::Hex | Kind::HexPattern => "a hexadecimal number".to_owned(),
         Kind::DomainName => "a domain name".to_owned(),
     }
 }

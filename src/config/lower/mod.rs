@@ -5,13 +5,13 @@ mod blocks;
 mod check_values;
 mod checks;
 mod globals;
-mod language;
 mod later;
 mod mail;
 mod misplaced;
 mod overlaps;
 mod process;
 mod real_server;
+mod routing;
 mod script;
 mod server;
 mod server_group;
@@ -38,6 +38,7 @@ use crate::lvs::ServiceKey;
 use later::SaidLater;
 use mail::AlertDefaults;
 use overlaps::Claims;
+use routing::Owner;
 use server_group::Groups;
 use servers_across::Across;
 use trackers::Trackers;
@@ -154,6 +155,16 @@ impl<'s> Lower<'_, 's> {
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
+                "static_routes" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let routes = self.routes("static_routes", id, Owner::Static);
+                    self.model.static_routes.extend(routes);
+                }
+                "static_rules" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let rules = self.rules("static_rules", id, Owner::Static);
+                    self.model.static_rules.extend(rules);
+                }
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
                 word => {

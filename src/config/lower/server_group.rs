@@ -42,7 +42,7 @@ impl<'s> Lower<'_, 's> {
                 if self.text(*name).is_empty() {
                     self.invalid(*name, "a name");
                 }
-                let is_name = !self.text(*name).is_empty() && !self.is_substituted(*name);
+                let is_name = !self.text(*name).is_empty();
                 Some(*name).filter(|_| is_name)
             }
         };
@@ -51,6 +51,7 @@ impl<'s> Lower<'_, 's> {
         }
         let errors = self.diagnostics.errors();
         let mut entries = Vec::new();
+        let mut places = Vec::new();
         let mut lines: HashMap<String, StatementId> = HashMap::new();
         for line in ast.block(id) {
             let Some(entry) = self.group_line(line) else {
@@ -64,7 +65,9 @@ impl<'s> Lower<'_, 's> {
                 continue;
             }
             entries.push(entry);
+            places.push((entry, line));
         }
+        self.overlaps_within(places);
         let is_right = self.diagnostics.errors() == errors;
         if entries.is_empty() && is_right {
             let span = self.span(id);
@@ -98,6 +101,33 @@ impl<'s> Lower<'_, 's> {
             used: false,
         };
         self.groups.insert(name, group);
+    }
+
+    /// Lines of a group that have addresses in common, which does no harm.
+    fn overlaps_within(&mut self, entries: Vec<(GroupEntry, StatementId)>) {
+        let ranges = entries.into_iter().filter_map(|(entry, line)| match entry {
+            GroupEntry::Addresses { first, last, port } => Some(((port, first), last, line)),
+            GroupEntry::Fwmark { .. } => None,
+        });
+        let mut ranges: Vec<_> = ranges.collect();
+        ranges.sort();
+        let mut before: Option<(u16, IpAddr, StatementId)> = None;
+        for ((port, first), last, line) in ranges {
+            match before {
+                // An IPv4 address is below every IPv6 address.
+                Some((other, end, earlier)) if other == port && first <= end => {
+                    let (earlier, later) = (earlier.min(line), earlier.max(line));
+                    let (one, other) = (self.span(earlier), self.span(later));
+                    self.report(Code::NoEffect, "some addresses are in this group twice")
+                        .at(other, format!("{first} is one of them"))
+                        .related(one, "it is in the group already");
+                    if last > end {
+                        before = Some((port, last, line));
+                    }
+                }
+                _ => before = Some((port, last, line)),
+            }
+        }
     }
 
     fn group_line(&mut self, line: StatementId) -> Option<GroupEntry> {
@@ -160,9 +190,6 @@ impl<'s> Lower<'_, 's> {
 
     /// A mark that packets have: 0 is none.
     pub(super) fn mark_of_service(&mut self, word: Word) -> Option<u32> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let mark = self.mark(word)?;
         if mark == 0 {
             self.out_of_range(word, "1 to 4294967295; packets without a mark have 0");
@@ -180,9 +207,6 @@ impl<'s> Lower<'_, 's> {
     /// `ADDRESS`, `FIRST-LAST` with a whole address or the last part of one behind the
     /// dash, or `ADDRESS/PREFIX`: the first address and the last.
     pub(super) fn address_range(&mut self, word: Word) -> Option<(IpAddr, IpAddr)> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         if let Some((address, prefix)) = text.split_once('/') {
             return self.network_range(word, address, prefix);
@@ -265,7 +289,7 @@ impl<'s> Lower<'_, 's> {
         let mut unused: Vec<_> = self
             .groups
             .values()
-            .filter(|group| !group.used)
+            .filter(|group| !group.used && group.entries.is_some())
             .map(|group| group.by)
             .collect();
         unused.sort();

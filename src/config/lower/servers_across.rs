@@ -69,9 +69,9 @@ impl Lower<'_, '_> {
                     )
                     .at(span, "an instance of this file sends its adverts from here")
                     .help(
-                        "with DR, two directors that are real servers of each other send packets \
-                         round and round: let the one that is not the master have no virtual \
-                         server",
+                        "with DR, directors that are real servers of each other can send packets \
+                         round and round, unless only packets from outside get the mark of a \
+                         virtual server",
                     );
             }
         }

@@ -20,14 +20,6 @@ impl Lower<'_, '_> {
             && known.fate != Fate::Served
         {
             self.referenced(block, known, id);
-        } else if let Some(today) = keywords::older(block, word) {
-            match today {
-                Some(today) => {
-                    self.older(id, today);
-                    self.not_served(block, today, id);
-                }
-                None => self.without_effect(id),
-            }
         } else if let Some(known) = keywords::known(block, word) {
             self.not_served(block, known, id);
         } else if keywords::blocks(word).is_empty() {
@@ -66,6 +58,15 @@ impl Lower<'_, '_> {
                 self.told_never(known.name, reason, id);
                 self.later(block, known, id);
             }
+        }
+    }
+
+    /// Tells of a word that the model has a field for, and that nothing acts on yet.
+    pub(super) fn told_not_served(&mut self, block: &str, id: StatementId) {
+        if let Some(word) = reference::word(block, self.ast.keyword(id))
+            && let Fate::Later(consequence) = word.fate
+        {
+            self.told_later(word.name, consequence, id);
         }
     }
 
@@ -179,31 +180,7 @@ fn synonym(block: &str, word: &str) -> Option<&'static str> {
 /// What it means that a word is skipped, where that is not plain.
 fn consequence(block: &str, word: &str) -> Option<&'static str> {
     match (block_name(block), word) {
-        ("vrrp_instance" | "vrrp_sync_group", _) => vrrp_consequence(word),
-        (TOP_LEVEL, "static_ipaddress" | "static_routes" | "static_rules") => {
-            Some("these are not added")
-        }
+        (TOP_LEVEL, "static_ipaddress") => Some("these are not added"),
         _ => None,
     }
-}
-
-/// As [`consequence`], for instances and sync groups.
-fn vrrp_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "virtual_routes" | "virtual_rules" => "these are not moved between directors",
-        "track_script" | "track_file" | "track_process" | "track_bfd" => {
-            "what it says changes neither priority nor state"
-        }
-        "track_interface" => "only the interfaces of the instances themselves are watched",
-        "dont_track_primary" => "an instance whose interface is down is in FAULT",
-        "use_vmac" | "use_ipvlan" => {
-            "the addresses are on the interface itself, and are announced with its MAC"
-        }
-        "no_accept" => "the master answers at its virtual addresses",
-        "track_src_ip" => {
-            "an instance whose source is not on its interface is in FAULT in any case"
-        }
-        "notify_deleted" => "the script is not run",
-        _ => return None,
-    })
 }

@@ -1,6 +1,8 @@
 //! Checks that are not served yet: what they need, beside right values, so that they can
 //! be when they are. And what all checks may say that does not go together.
 
+use std::net::IpAddr;
+
 use super::Lower;
 use super::server::Server;
 use crate::config::diagnostic::Code;
@@ -133,21 +135,25 @@ impl Lower<'_, '_> {
 
     /// Where a check comes from, and where it goes to.
     pub(super) fn origin_of_check(&mut self, server: Option<Server>, block: StatementId) {
-        let (Some(server), Some(bound)) = (server, self.last_value(block, "bindto")) else {
-            return;
-        };
-        let address = |lower: &Self, word: Word| {
-            let text = lower.text(word);
-            text.parse::<std::net::IpAddr>().ok()
-        };
-        let target = match self.last_value(block, "connect_ip") {
+        let Some(server) = server else { return };
+        let address = |lower: &Self, word: Word| lower.text(word).parse::<IpAddr>().ok();
+        let said = self.last_value(block, "connect_ip");
+        let target = match said {
             None => Some(server.address),
             Some(word) => address(self, word),
         };
-        let (Some(target), Some(from)) = (target, address(self, bound)) else {
-            return;
-        };
-        if target.is_ipv4() != from.is_ipv4() {
+        let Some(target) = target else { return };
+        if let IpAddr::V6(target) = target
+            && target.is_unicast_link_local()
+        {
+            let place = said.unwrap_or(server.address_word);
+            self.link_local(block, place);
+        }
+        let bound = self.last_value(block, "bindto");
+        let from = bound.and_then(|bound| Some((bound, address(self, bound)?)));
+        if let Some((bound, from)) = from
+            && target.is_ipv4() != from.is_ipv4()
+        {
             let span = bound.span();
             self.report(Code::NoEffect, "`bindto` of another family")
                 .at(
@@ -155,5 +161,28 @@ impl Lower<'_, '_> {
                     format!("this has no effect: the check is of {target}"),
                 );
         }
+    }
+
+    /// A check of an address that is on every link.
+    fn link_local(&mut self, block: StatementId, place: Word) {
+        let (check, span) = (self.span(block), place.span());
+        let word = self.ast.keyword(block);
+        match self.last(block, "bind_if") {
+            None => self
+                .report(
+                    Code::MissingValue,
+                    format!("`{word}` of a link-local address needs `bind_if`"),
+                )
+                .at(check, "`bind_if` is missing in this block")
+                .related(span, "this address is on every link"),
+            // It would always fail, and take the server out of the table.
+            Some(_) if matches!(word, "TCP_CHECK" | "HTTP_GET") => self
+                .report(
+                    Code::ValueNotServed,
+                    "checks of link-local addresses are not served yet",
+                )
+                .at(span, "say another address with `connect_ip`"),
+            Some(_) => return,
+        };
     }
 }

@@ -36,11 +36,17 @@ impl<'s> Lower<'_, 's> {
     /// been told.
     pub(super) fn subject(&mut self, id: StatementId) -> Option<Subject<'s>> {
         let arguments = self.ast.words(id).get(1..).unwrap_or(&[]);
-        let kind = match arguments.first() {
-            Some(word) if arguments.len() > 1 => self.text(*word),
-            _ => "",
-        };
+        let kind = arguments.first().map_or("", |word| self.text(*word));
         match (kind, arguments) {
+            ("fwmark" | "group", [_]) => {
+                self.not_run(id);
+                let what = match kind {
+                    "fwmark" => "a mark behind `fwmark`",
+                    _ => "the name of a group behind `group`",
+                };
+                self.missing_value(id, what);
+                None
+            }
             ("fwmark", [_, mark, extra @ ..]) => {
                 self.not_run(id);
                 self.extra_words(id, extra);
@@ -73,9 +79,6 @@ impl<'s> Lower<'_, 's> {
 
     /// The group of this name.
     fn named_group(&mut self, word: Word) -> Option<Subject<'s>> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let name = self.text(word);
         if let Some(group) = self.groups.get_mut(name) {
             group.used = true;
@@ -110,14 +113,20 @@ impl<'s> Lower<'_, 's> {
         real_servers: &[StatementId],
     ) -> Option<Identity> {
         let needs_protocol = match subject {
-            None | Some(Subject::Address(_)) => true,
+            None => {
+                let word = self.ast.words(id).get(1).map(|word| self.text(*word));
+                !matches!(word, Some("fwmark" | "group"))
+            }
+            Some(Subject::Address(_)) => true,
             Some(Subject::Mark(_)) => false,
             Some(Subject::Group(_, entries)) => entries.iter().any(is_address),
         };
         let protocol = match words.protocol {
             Some(protocol) if needs_protocol => protocol.value,
             Some(protocol) => {
-                self.protocol_of_mark(protocol);
+                if subject.is_some() {
+                    self.protocol_of_mark(protocol);
+                }
                 protocol.value
             }
             None if needs_protocol => self.default_protocol(id),

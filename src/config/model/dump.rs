@@ -55,6 +55,8 @@ impl Text<'_> {
             text.later(&global.later);
         });
         self.later(&model.later);
+        self.routing("static_routes", &model.static_routes);
+        self.routing("static_rules", &model.static_rules);
         self.garp_groups(&global.vrrp.pacing);
         for group in &model.vrrp_sync_groups {
             self.vrrp_sync_group(model, group);

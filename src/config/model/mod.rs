@@ -6,14 +6,20 @@ mod check;
 mod dump;
 mod mail;
 mod process;
+pub mod route;
+pub mod rule;
 mod server_group;
 mod setting;
+pub mod tracking;
 mod vrrp;
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use route::Route;
+use rule::Rule;
 
 pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
@@ -23,7 +29,10 @@ pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
 pub use setting::{Setting, SettingValue, SettingsOf};
-pub use vrrp::{InterfaceUse, Notify, VrrpGlobal, VrrpInstance, VrrpSyncGroup};
+pub use vrrp::{
+    InterfaceUse, IpvlanMode, Mac, Notify, VirtualInterface, VrrpGlobal, VrrpInstance,
+    VrrpSyncGroup,
+};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
 
@@ -44,6 +53,10 @@ pub struct Model {
     /// In the order of the file, no two with the same name; every member is there and in
     /// no other group.
     pub vrrp_sync_groups: Vec<VrrpSyncGroup>,
+    /// `static_routes`: they are there whoever is master.
+    pub static_routes: Vec<Route>,
+    /// `static_rules`.
+    pub static_rules: Vec<Rule>,
     /// Where the instances name interfaces, for messages: each once for each instance.
     pub interfaces: Vec<InterfaceUse>,
     /// Every command that may be run. The other processes ask for one by its

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use std::time::Duration;
 
+use super::route::{Id, Network, Route};
+use super::rule::Rule;
+use super::tracking::Tracking;
 use super::{Model, Origin, ScriptId, Setting};
 use crate::vrrp::settings::{GroupSettings, InstanceSettings, Pacing, RouterSettings};
 
@@ -31,6 +34,8 @@ impl Model {
             unserved_virtual_servers: Vec::new(),
             vrrp_instances: Vec::new(),
             vrrp_sync_groups: Vec::new(),
+            static_routes: Vec::new(),
+            static_rules: Vec::new(),
             interfaces: Vec::new(),
             scripts: self.scripts.clone(),
             later: Vec::new(),
@@ -64,6 +69,13 @@ pub struct VrrpInstance {
     /// All that decides what is on the wire and in the kernel.
     pub settings: InstanceSettings,
     pub notify: Notify,
+    /// `virtual_routes`.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`.
+    pub rules: Vec<Rule>,
+    pub tracking: Tracking,
+    /// `use_vmac` or `use_ipvlan`.
+    pub virtual_interface: Option<VirtualInterface>,
     /// Whether its transitions are mailed: its own word, or else that of `global_defs`.
     pub smtp_alert: bool,
     pub origin: Origin,
@@ -71,11 +83,55 @@ pub struct VrrpInstance {
     pub later: Vec<Setting>,
 }
 
+/// An interface that is made for an instance, on top of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VirtualInterface {
+    /// `use_vmac`: with a MAC that goes from master to master.
+    Vmac {
+        /// None is `vrrp.VRID`, or `vrrp6.VRID`.
+        name: Option<String>,
+        /// None is that of the VRID (RFC 9568 section 7.3).
+        mac: Option<Mac>,
+        /// `netlink_notify_msg`: the kernel is made to tell of the interface below.
+        notify: bool,
+        /// None is that of the interface below.
+        group: Option<Id>,
+    },
+    /// `use_ipvlan`: with the MAC of the interface below.
+    Ipvlan {
+        /// None is `vrrp.VRID`, or `vrrp6.VRID`.
+        name: Option<String>,
+        /// Where its adverts come from, and the length of the prefix.
+        address: Option<Network>,
+        mode: IpvlanMode,
+        group: Option<Id>,
+    },
+}
+
+/// A MAC as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mac {
+    Whole([u8; 6]),
+    /// The last octet is the VRID.
+    WithVrid([u8; 5]),
+}
+
+/// Who sees what an IPVLAN interface sends to others on the same interface: flags of
+/// linux/if_link.h.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpvlanMode {
+    #[default]
+    Bridge,
+    Private,
+    Vepa,
+}
+
 /// `vrrp_sync_group`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VrrpSyncGroup {
     pub settings: GroupSettings,
     pub notify: Notify,
+    pub tracking: Tracking,
     /// Whether its transitions are mailed.
     pub smtp_alert: bool,
     pub origin: Origin,

@@ -8,9 +8,11 @@
 
 mod checks;
 mod global;
+mod routes;
 mod servers;
 mod top;
 mod tracking;
+mod vrrp;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -22,6 +24,17 @@ pub const TOP_LEVEL: &str = "(top)";
 pub const BLOCKS: &[Block] = &[
     top::TOP,
     global::GLOBAL_DEFS,
+    vrrp::VRRP_INSTANCE,
+    vrrp::AUTHENTICATION,
+    vrrp::AUTH_HMAC,
+    vrrp::VRRP_SYNC_GROUP,
+    top::GARP_GROUP,
+    tracking::VRRP_SCRIPT,
+    tracking::VRRP_TRACK_PROCESS,
+    tracking::TRACK_FILE,
+    tracking::VRRP_TRACK_FILE,
+    tracking::BFD_INSTANCE,
+    tracking::TRACK_GROUP,
     servers::VIRTUAL_SERVER,
     servers::REAL_SERVER,
     checks::TCP_CHECK,
@@ -29,6 +42,7 @@ pub const BLOCKS: &[Block] = &[
     checks::HTTP_URL,
     checks::SSL_GET,
     checks::SSL_URL,
+    top::SSL,
     checks::SMTP_CHECK,
     checks::SMTP_HOST,
     checks::DNS_CHECK,
@@ -37,14 +51,6 @@ pub const BLOCKS: &[Block] = &[
     checks::MISC_CHECK,
     checks::FILE_CHECK,
     checks::BFD_CHECK,
-    top::GARP_GROUP,
-    top::SSL,
-    tracking::TRACK_GROUP,
-    tracking::TRACK_FILE,
-    tracking::VRRP_TRACK_FILE,
-    tracking::VRRP_SCRIPT,
-    tracking::VRRP_TRACK_PROCESS,
-    tracking::BFD_INSTANCE,
 ];
 
 /// A block and the words that may stand in it.
@@ -119,10 +125,33 @@ pub enum Takes {
     List(Value),
     /// `COMMAND [USER [GROUP]]`.
     Command,
+    /// `[COMMAND [USER [GROUP]]]`.
+    OptionalCommand,
     /// `COMMAND`, who runs it is said elsewhere.
     CommandLine,
     /// `USER [GROUP]`.
     User,
+    /// What the other kinds cannot describe.
+    Own(&'static Grammar),
+}
+
+/// What follows a word that is read by code of its own.
+#[derive(Debug)]
+pub struct Grammar {
+    pub place: Place,
+    /// What may be written, as the reference shows it: a line for each form.
+    pub syntax: &'static [&'static str],
+    /// Something that is right.
+    pub example: &'static str,
+}
+
+/// Where the grammar of a word applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind the word, on its line.
+    Line,
+    /// In each line of its block.
+    Block,
 }
 
 /// One value, or several of a kind.
@@ -240,6 +269,11 @@ impl Word {
     /// A word with a block of words.
     pub const fn block(name: &'static str, head: &'static [Value]) -> Self {
         Self::new(name, Takes::Block(head))
+    }
+
+    /// A word that is read by code of its own.
+    pub const fn own(name: &'static str, grammar: &'static Grammar) -> Self {
+        Self::new(name, Takes::Own(grammar))
     }
 
     pub const fn new(name: &'static str, takes: Takes) -> Self {
@@ -391,7 +425,7 @@ pub fn block(path: &str) -> Option<&'static Block> {
 
 impl Block {
     /// All its words, in the order of the reference.
-    pub fn all(&self) -> impl Iterator<Item = &'static Word> + use<> {
+    pub fn all(&self) -> impl Iterator<Item = &'static Word> + Clone + use<> {
         self.words.iter().copied().flatten()
     }
 }

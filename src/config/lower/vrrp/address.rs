@@ -152,10 +152,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// `ADDRESS[/PREFIX]`; without a prefix it is the whole address.
-    fn address_and_prefix(&mut self, word: Word) -> Option<(IpAddr, u8)> {
-        if self.is_substituted(word) {
-            return None;
-        }
+    pub(super) fn address_and_prefix(&mut self, word: Word) -> Option<(IpAddr, u8)> {
         let text = self.text(word);
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),

@@ -16,7 +16,9 @@ mod peer;
 mod preemption;
 mod secret;
 mod settled;
+mod tracking;
 mod version;
+mod virtual_interface;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -55,6 +57,10 @@ pub(super) struct Named<'s> {
     routers: HashMap<(Vrid, IpAddr, &'s str), (&'s str, StatementId)>,
     /// The latest instance, and the interfaces that it names.
     used: (&'s str, HashSet<String>),
+    /// Where an instance first says the weight of something that it watches.
+    weighted: HashMap<&'s str, StatementId>,
+    /// The instance whose virtual interface has a name, and where that is said.
+    virtual_interfaces: HashMap<String, StatementId>,
     /// Where an interface is put into a `garp_group`.
     paced: HashMap<&'s str, Word>,
     /// The instance that has an address on an interface, and where that is said.
@@ -65,9 +71,6 @@ impl<'s> Lower<'_, 's> {
     /// The name of an interface as the kernel allows it. Whether it is there is for
     /// those to say who know the host.
     pub(super) fn interface_name(&mut self, word: Word) -> Option<&'s str> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let name = self.text(word);
         let is_name = |name: &str| {
             !matches!(name, "" | "." | "..")
@@ -129,9 +132,6 @@ impl<'s> Lower<'_, 's> {
             return None;
         };
         self.extra_words(id, extra);
-        if self.is_substituted(*word) {
-            return None;
-        }
         let name = self.text(*word);
         let first = *names(&mut self.named).entry(name).or_insert(id);
         if first != id {

@@ -113,9 +113,6 @@ impl<'s> Lower<'_, 's> {
             }
             "label" => {
                 let value = self.option_value(option, rest)?;
-                if self.is_substituted(value) {
-                    return None;
-                }
                 if self.text(value).is_empty() {
                     return self.no_value(option);
                 }
@@ -142,7 +139,7 @@ impl<'s> Lower<'_, 's> {
         Some(())
     }
 
-    fn option_value(
+    pub(in crate::config::lower) fn option_value(
         &mut self,
         option: Word,
         rest: &mut impl Iterator<Item = Word>,
@@ -154,7 +151,7 @@ impl<'s> Lower<'_, 's> {
         value
     }
 
-    pub(super) fn no_value(&mut self, option: Word) -> Option<()> {
+    pub(in crate::config::lower) fn no_value(&mut self, option: Word) -> Option<()> {
         let span = option.span();
         let word = self.text(option);
         self.report(Code::MissingValue, format!("`{word}` needs a value"))
@@ -240,7 +237,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// A name, or a number up to 255.
-    fn scope(&mut self, word: Word) -> Option<u8> {
+    pub(in crate::config::lower) fn scope(&mut self, word: Word) -> Option<u8> {
         if let Ok(number) = self.text(word).parse::<u8>() {
             return Some(number);
         }

@@ -108,7 +108,7 @@ impl Lower<'_, '_> {
     }
 
     /// An address that a host can have.
-    pub(super) fn assignable(&mut self, word: Word) -> Option<IpAddr> {
+    pub(in crate::config::lower) fn assignable(&mut self, word: Word) -> Option<IpAddr> {
         let address = self.address(word)?;
         if !can_be_assigned(address) {
             self.invalid(word, "an address that a host can have");

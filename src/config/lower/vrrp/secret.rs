@@ -10,6 +10,8 @@ use crate::config::syntax::{StatementId, Word};
 /// The words of `auth_hmac` that say nothing secret.
 const PLAIN_OF_HMAC: [&str; 4] = ["active_key", "anti_replay", "mode", "time_window"];
 
+/// How many digits are taken for the number of a key, be it right or wrong.
+const LONGEST_NUMBER: usize = 4;
 /// The block of the client's certificate.
 const SSL: &str = "SSL";
 
@@ -97,10 +99,11 @@ impl Lower<'_, '_> {
     }
 
     /// The number of a key, and the name of a file that has one. `at` counts from the word
-    /// behind the keyword on.
+    /// behind the keyword on. A number with few digits is no key, though it be out of range.
     fn is_public(&self, at: usize, word: Word) -> bool {
         let text = self.text(word);
-        text.starts_with(FILE) || at == 0 && text.parse::<u8>().is_ok()
+        let is_number = text.len() <= LONGEST_NUMBER && text.bytes().all(|it| it.is_ascii_digit());
+        text.starts_with(FILE) || at == 0 && is_number
     }
 
     fn hide(&mut self, word: Word) {

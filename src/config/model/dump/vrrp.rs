@@ -3,8 +3,10 @@
 use std::fmt::{self, Display};
 
 use super::{CommandLine, Quoted, Seconds, Switch, Text};
+use crate::config::model::tracking::{Tracked, Tracking};
 use crate::config::model::{
-    Model, Notify, Script, ScriptId, VrrpGlobal, VrrpInstance, VrrpSyncGroup,
+    IpvlanMode, Mac, Model, Notify, Script, ScriptId, VirtualInterface, VrrpGlobal, VrrpInstance,
+    VrrpSyncGroup,
 };
 use crate::config::said::Sayer;
 use crate::family::Family;
@@ -63,6 +65,7 @@ impl Text<'_> {
                     text.line(Quoted(member));
                 }
             });
+            text.tracking(&group.tracking);
             text.notify(model, &group.notify);
             text.say("smtp_alert", Switch(group.smtp_alert));
             text.later(&group.later);
@@ -91,7 +94,13 @@ impl Text<'_> {
             text.authentication(&settings.authentication);
             text.behaviour(settings);
             text.announcements(&settings.announcements);
+            if let Some(interface) = &instance.virtual_interface {
+                text.line(interface);
+            }
             text.addresses(settings);
+            text.routing("virtual_routes", &instance.routes);
+            text.routing("virtual_rules", &instance.rules);
+            text.tracking(&instance.tracking);
             text.notify(model, &instance.notify);
             text.say("smtp_alert", Switch(instance.smtp_alert));
             text.later(&instance.later);
@@ -238,6 +247,28 @@ impl Text<'_> {
         });
     }
 
+    /// Routes or rules, a line each.
+    pub(super) fn routing(&mut self, word: &str, lines: &[impl Display]) {
+        if !lines.is_empty() {
+            self.block(word, |text| lines.iter().for_each(|line| text.line(line)));
+        }
+    }
+
+    fn tracking(&mut self, tracking: &Tracking) {
+        let Tracking {
+            interfaces,
+            scripts,
+            files,
+            processes,
+            bfds,
+        } = tracking;
+        self.routing("track_interface", interfaces);
+        self.routing("track_script", scripts);
+        self.routing("track_file", files);
+        self.routing("track_process", processes);
+        self.routing("track_bfd", bfds);
+    }
+
     fn notify(&mut self, model: &Model, notify: &Notify) {
         let script = |id: Option<ScriptId>| {
             let script = model.scripts.get(id?.0 as usize)?;
@@ -252,6 +283,68 @@ impl Text<'_> {
             script(notify.master_rx_lower_pri),
         );
         self.some("notify", script(notify.any));
+    }
+}
+
+impl Display for Tracked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Quoted(&self.name).fmt(f)?;
+        if let Some(weight) = self.weight {
+            write!(f, " weight {weight}")?;
+        }
+        f.write_str(match self.is_reversed {
+            Some(true) => " reverse",
+            Some(false) => " noreverse",
+            None => "",
+        })
+    }
+}
+
+impl Display for VirtualInterface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, name, group) = match self {
+            VirtualInterface::Vmac { name, group, .. } => ("use_vmac", name, group),
+            VirtualInterface::Ipvlan { name, group, .. } => ("use_ipvlan", name, group),
+        };
+        f.write_str(word)?;
+        if let Some(name) = name {
+            write!(f, " name {}", Quoted(name))?;
+        }
+        match self {
+            VirtualInterface::Vmac { mac, notify, .. } => {
+                if let Some(mac) = mac {
+                    write!(f, " {mac}")?;
+                }
+                if *notify {
+                    f.write_str(" netlink_notify_msg")?;
+                }
+            }
+            VirtualInterface::Ipvlan { address, mode, .. } => {
+                if let Some(address) = address {
+                    write!(f, " {address}")?;
+                }
+                f.write_str(match mode {
+                    IpvlanMode::Bridge => " bridge",
+                    IpvlanMode::Private => " private",
+                    IpvlanMode::Vepa => " vepa",
+                })?;
+            }
+        }
+        match group {
+            Some(group) => write!(f, " group {group}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let octets: &[u8] = match self {
+            Mac::Whole(octets) => octets,
+            Mac::WithVrid(octets) => octets,
+        };
+        let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        f.write_str(&octets.join(":"))
     }
 }
 
