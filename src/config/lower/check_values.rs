@@ -22,9 +22,6 @@ impl<'s> Lower<'_, 's> {
     }
 
     pub(super) fn url_path(&mut self, word: Word) -> Option<&'s str> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let path = self.text(word);
         if !path.starts_with('/') {
             let fixed = format!("/{path}");
@@ -48,9 +45,6 @@ impl<'s> Lower<'_, 's> {
 
     /// A name without blanks and control characters.
     pub(super) fn plain_name(&mut self, word: Word, what: &str) -> Option<&'s str> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let name = self.text(word);
         let odd = |character: char| character.is_whitespace() || character.is_control();
         if name.is_empty() || name.contains(odd) {
@@ -68,9 +62,6 @@ impl<'s> Lower<'_, 's> {
 
     /// The MD5 sum of a page: 32 hexadecimal digits.
     pub(super) fn md5(&mut self, word: Word) -> Option<[u8; 16]> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let digits: Option<Vec<u8>> = self
             .text(word)
             .chars()
@@ -107,9 +98,6 @@ impl<'s> Lower<'_, 's> {
 
     /// `200` or `300-399`.
     pub(super) fn status_range(&mut self, word: Word) -> Option<RangeInclusive<u16>> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let code = |text: &str| text.parse().ok().filter(|code| STATUS_CODES.contains(code));
@@ -132,9 +120,6 @@ impl<'s> Lower<'_, 's> {
 
     /// Hexadecimal digits, of which `any` may stand for each.
     pub(super) fn hex(&mut self, word: Word, any: &str) -> Option<&'s str> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let is_digit =
             |digit: char| digit.is_ascii_hexdigit() || digit.is_whitespace() || any.contains(digit);

@@ -49,9 +49,7 @@ impl Lower<'_, '_> {
 
     fn router_id(&mut self, id: StatementId) {
         self.said_once("router_id", id);
-        if let Some(word) = self.value(id, "a name")
-            && !self.is_substituted(word)
-        {
+        if let Some(word) = self.value(id, "a name") {
             self.model.global.router_id = Some(self.text(word).to_owned());
         }
     }
@@ -72,10 +70,6 @@ impl Lower<'_, '_> {
             return None;
         };
         self.extra_words(id, group.get(1..).unwrap_or(&[]));
-        let substituted = words.iter().filter(|word| self.is_substituted(**word));
-        if substituted.count() > 0 {
-            return None;
-        }
         Some(UserSpec {
             user: self.text(*user).to_owned(),
             group: group.first().map(|group| self.text(*group).to_owned()),

@@ -163,9 +163,6 @@ impl Lower<'_, '_> {
 
     /// A whole number, of which keepalived sets what is beyond the limits to them.
     pub(super) fn clamped(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let Ok(number) = self.text(word).trim_start().parse::<i64>() else {
             return self.integer(word, low, high);
         };

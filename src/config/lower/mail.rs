@@ -143,9 +143,6 @@ impl Lower<'_, '_> {
 
     /// A mail address, perhaps with a name before it.
     fn mailbox(&mut self, words: &[Word], first: Word, last: Word) -> Option<String> {
-        if words.iter().any(|word| self.is_substituted(*word)) {
-            return None;
-        }
         let words: Vec<_> = words.iter().map(|word| self.text(*word)).collect();
         let text = words.join(" ");
         if is_mailbox(&text) {
@@ -187,9 +184,6 @@ impl Lower<'_, '_> {
     /// A name, or an address literal like `[10.0.0.1]`: what goes into one line of SMTP
     /// as one word.
     fn helo_name(&mut self, word: Word) {
-        if self.is_substituted(word) {
-            return;
-        }
         let text = self.text(word);
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             self.invalid(word, "a host's name");
@@ -200,9 +194,6 @@ impl Lower<'_, '_> {
 
     /// A host's name as name servers know it.
     fn host_name(&mut self, word: Word) -> Option<String> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let is_part = |part: &str| {
             !part.is_empty()

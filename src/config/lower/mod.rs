@@ -6,7 +6,6 @@ mod check_values;
 mod checks;
 mod globals;
 mod kinds;
-mod language;
 mod later;
 mod mail;
 mod misplaced;

@@ -60,10 +60,6 @@ impl Lower<'_, '_> {
         if words.iter().any(|word| word.quote == Quote::Open) {
             return None;
         }
-        let substituted = words.iter().filter(|word| self.is_substituted(**word));
-        if substituted.count() > 0 {
-            return None;
-        }
         let span = first.span().to(last.span());
         // From the file again, because words are told apart by other rules here.
         let lines = split(self.ast.text_at(span)).and_then(|lines| {

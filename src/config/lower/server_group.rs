@@ -42,7 +42,7 @@ impl<'s> Lower<'_, 's> {
                 if self.text(*name).is_empty() {
                     self.invalid(*name, "a name");
                 }
-                let is_name = !self.text(*name).is_empty() && !self.is_substituted(*name);
+                let is_name = !self.text(*name).is_empty();
                 Some(*name).filter(|_| is_name)
             }
         };
@@ -190,9 +190,6 @@ impl<'s> Lower<'_, 's> {
 
     /// A mark that packets have: 0 is none.
     pub(super) fn mark_of_service(&mut self, word: Word) -> Option<u32> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let mark = self.mark(word)?;
         if mark == 0 {
             self.out_of_range(word, "1 to 4294967295; packets without a mark have 0");
@@ -210,9 +207,6 @@ impl<'s> Lower<'_, 's> {
     /// `ADDRESS`, `FIRST-LAST` with a whole address or the last part of one behind the
     /// dash, or `ADDRESS/PREFIX`: the first address and the last.
     pub(super) fn address_range(&mut self, word: Word) -> Option<(IpAddr, IpAddr)> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         if let Some((address, prefix)) = text.split_once('/') {
             return self.network_range(word, address, prefix);

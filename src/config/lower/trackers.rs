@@ -248,9 +248,6 @@ impl<'s> Lower<'_, 's> {
             return;
         };
         let name = self.text(word);
-        if name.contains('$') && self.is_substituted(word) {
-            return;
-        }
         if let Some(tracker) = self.trackers.defined.get_mut(&(kind, name)) {
             tracker.is_used = true;
             return;
@@ -345,7 +342,7 @@ impl<'s> Lower<'_, 's> {
     /// Tells of an instance that is named and is not there.
     fn instance_named(&mut self, word: Word) {
         let name = self.text(word);
-        if self.is_instance(name) || name.contains('$') && self.is_substituted(word) {
+        if self.is_instance(name) {
             return;
         }
         let similar = similar(name, self.instances());

@@ -114,9 +114,6 @@ impl<'a> Lower<'a, '_> {
 
     /// A whole number that may be below 0.
     pub(super) fn integer(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let range = format!("{low} to {high}");
         match self.text(word).trim_start().parse::<i128>() {
             Ok(number) if (i128::from(low)..=i128::from(high)).contains(&number) => {
@@ -138,7 +135,7 @@ impl<'a> Lower<'a, '_> {
     /// A time in whole seconds.
     pub(super) fn whole_seconds(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
         let text = self.text(word);
-        if self.is_substituted(word) || number_with_unit(text).is_none() {
+        if number_with_unit(text).is_none() {
             return self.number(word, range);
         }
         let wanted = format!(
@@ -185,9 +182,6 @@ impl<'a> Lower<'a, '_> {
         range: RangeInclusive<Duration>,
         unit: &TimeUnit,
     ) -> Option<Duration> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word).trim_start();
         let name = unit.name;
         let wanted = || {
@@ -237,9 +231,6 @@ impl<'a> Lower<'a, '_> {
 
     /// An IPv4 or IPv6 address.
     pub(super) fn address(&mut self, word: Word) -> Option<IpAddr> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         if let Ok(address) = text.parse() {
             return Some(address);
@@ -285,9 +276,6 @@ impl<'a> Lower<'a, '_> {
         what: &str,
         choices: &[(&'static str, T)],
     ) -> Option<T> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
             return Some(*value);

@@ -122,9 +122,6 @@ impl<'s> Lower<'_, 's> {
 
     /// `255.255.255.0`, or the length of an IPv6 prefix.
     pub(super) fn granularity(&mut self, word: Word) -> Option<Granularity> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let granularity = parse_granularity(self.text(word));
         if granularity.is_none() {
             self.invalid(word, "a netmask").help(

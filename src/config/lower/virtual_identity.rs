@@ -79,9 +79,6 @@ impl<'s> Lower<'_, 's> {
 
     /// The group of this name.
     fn named_group(&mut self, word: Word) -> Option<Subject<'s>> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let name = self.text(word);
         if let Some(group) = self.groups.get_mut(name) {
             group.used = true;

@@ -156,9 +156,6 @@ impl Lower<'_, '_> {
 
     /// A number of up to 64 bits.
     pub(super) fn number_64(&mut self, word: Word) -> Option<u64> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let number = self.text(word).parse().ok();
         if number.is_none() {
             self.not_a_number(word, "a whole number below 2^64");

@@ -51,9 +51,6 @@ impl Lower<'_, '_> {
 
     /// A time in milliseconds, or with `s` in seconds; what it comes to in microseconds.
     fn time_of_route(&mut self, kind: MetricKind, word: Word) -> Option<u32> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (digits, divisor) = match text.strip_suffix("ms") {
             Some(digits) => (digits, 1000),

@@ -130,9 +130,6 @@ impl Lower<'_, '_> {
     /// `track_group GROUP`, which static ones have.
     fn track_group(&mut self, option: Word, words: &mut Words<'_>, owner: Owner) -> Option<String> {
         let name = self.option_value(option, words)?;
-        if self.is_substituted(name) {
-            return None;
-        }
         if owner == Owner::Instance {
             let span = option.span();
             self.report(Code::InvalidValue, "`track_group` is for what is static")

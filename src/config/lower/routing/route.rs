@@ -280,9 +280,6 @@ impl Lower<'_, '_> {
     }
 
     fn algorithm(&mut self, word: Word) -> Option<String> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         // TCP_CA_NAME_MAX of net/tcp.h.
         if text.is_empty() || text.len() > 15 {

@@ -238,9 +238,6 @@ impl Lower<'_, '_> {
 
     /// `MARK[/MASK]`.
     fn mark_and_mask(&mut self, word: Word) -> Option<(u32, u32)> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (mark, mask) = match text.split_once('/') {
             Some((mark, mask)) => (mark, Some(mask)),
@@ -269,9 +266,6 @@ impl Lower<'_, '_> {
         most: u32,
         may_be_one: bool,
     ) -> Option<RangeInclusive<u32>> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (low, high) = match text.split_once('-') {
             Some((low, high)) => (low.parse::<u64>().ok(), high.parse::<u64>().ok()),

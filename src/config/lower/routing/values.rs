@@ -44,9 +44,6 @@ const LONGEST_NAME: usize = 64;
 impl Lower<'_, '_> {
     /// A whole number, decimal or behind `0x`.
     pub(super) fn decimal_or_hex(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
         let Some(digits) = digits else {
@@ -76,9 +73,6 @@ impl Lower<'_, '_> {
         known: &[(&str, u32)],
         range: RangeInclusive<u32>,
     ) -> Option<Id> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         if let Some((_, number)) = known.iter().find(|(name, _)| *name == text) {
             return Some(Id::Number(*number));
@@ -107,9 +101,6 @@ impl Lower<'_, '_> {
 
     /// `REALM`, or `REALM/REALM`.
     pub(super) fn realms(&mut self, word: Word) -> Option<Realms> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (from, to) = match text.split_once('/') {
             Some((from, to)) => (Some(from), to),
@@ -148,9 +139,6 @@ impl Lower<'_, '_> {
 
     /// `ADDRESS[/LENGTH]`.
     pub(super) fn prefix(&mut self, word: Word) -> Option<Network> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),

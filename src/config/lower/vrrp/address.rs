@@ -197,9 +197,6 @@ impl<'s> Lower<'_, 's> {
 
     /// `ADDRESS[/PREFIX]`; without a prefix it is the whole address.
     pub(super) fn address_and_prefix(&mut self, word: Word) -> Option<(IpAddr, u8)> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),

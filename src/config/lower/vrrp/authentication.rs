@@ -108,9 +108,6 @@ impl Lower<'_, '_> {
     /// `auth_pass PASSWORD`.
     fn password(&mut self, id: StatementId) -> Option<Password> {
         let word = self.value(id, "a password")?;
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         if text.is_empty() {
             self.missing_value(id, "a password");

@@ -125,9 +125,6 @@ impl<'s> Lower<'_, 's> {
 
     /// An instance of this name that is in no group yet.
     fn member(&mut self, group: StatementId, word: Word) -> Option<&'s str> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let name = self.text(word);
         if !self.named.instances.contains_key(name) {
             self.no_instance(word, name);

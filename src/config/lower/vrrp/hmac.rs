@@ -126,9 +126,6 @@ impl Lower<'_, '_> {
     }
 
     fn written_key(&mut self, number: u8, word: Word) -> Option<WrittenKey> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let text = self.text(word);
         let Some(path) = text.strip_prefix(FILE) else {
             return match key(text.as_bytes()) {

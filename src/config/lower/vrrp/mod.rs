@@ -71,9 +71,6 @@ impl<'s> Lower<'_, 's> {
     /// The name of an interface as the kernel allows it. Whether it is there is for
     /// those to say who know the host.
     pub(super) fn interface_name(&mut self, word: Word) -> Option<&'s str> {
-        if self.is_substituted(word) {
-            return None;
-        }
         let name = self.text(word);
         let is_name = |name: &str| {
             !matches!(name, "" | "." | "..")
@@ -135,9 +132,6 @@ impl<'s> Lower<'_, 's> {
             return None;
         };
         self.extra_words(id, extra);
-        if self.is_substituted(*word) {
-            return None;
-        }
         let name = self.text(*word);
         let first = *names(&mut self.named).entry(name).or_insert(id);
         if first != id {

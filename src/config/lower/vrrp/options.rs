@@ -114,9 +114,6 @@ impl<'s> Lower<'_, 's> {
             }
             "label" => {
                 let value = self.option_value(option, rest)?;
-                if self.is_substituted(value) {
-                    return None;
-                }
                 if self.text(value).is_empty() {
                     return self.no_value(option);
                 }

@@ -70,9 +70,6 @@ impl<'s> Lower<'_, 's> {
     /// `NAME [weight NUMBER [reverse|noreverse]]`.
     fn tracked_line(&mut self, watch: Watch, line: StatementId) -> Option<(Tracked, Word)> {
         let (word, rest) = self.ast.words(line).split_first()?;
-        if self.is_substituted(*word) {
-            return None;
-        }
         let name = match watch {
             Watch::Interface => self.interface_name(*word)?,
             _ => self.text(*word),
