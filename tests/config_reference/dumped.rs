@@ -199,14 +199,14 @@ fn what_is_not_said_is_marked_with_where_it_comes_from() {
         "global_defs {
     vrrp_garp_master_delay 7
     smtp_alert off
-    router_id me
+    lvs_id me
 }
 garp_group { interface eth0
     garp_interval 1 }
 vrrp_instance V {
     interface eth0
     virtual_router_id 9
-    timer_expired_backup 7
+    thread_timer_expired 7
     nopreempt
     virtual_ipaddress { 10.0.0.9 }
     auth_hmac { key 1 abcdefghijklmnopqrstuvwxyz012345 }

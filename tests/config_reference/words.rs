@@ -337,6 +337,16 @@ fn words_that_nobody_knows_are_told_in_every_block() {
 }
 
 #[test]
+fn no_word_is_twice_in_a_block() {
+    for block in BLOCKS {
+        let mut names: Vec<_> = block.all().map(|word| word.name).collect();
+        names.sort_unstable();
+        let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{}: {twice:?}", block.path);
+    }
+}
+
+#[test]
 fn every_word_of_keepalived_is_in_the_table() {
     let lines = include_str!("../../src/config/keywords.tsv").lines();
     let rows = lines.filter(|line| !line.starts_with('#'));
