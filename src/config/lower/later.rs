@@ -30,6 +30,14 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// A word that has had its effect while the files were read: it is right or wrong, and
+    /// nothing of it is in the model.
+    pub(super) fn worked_off(&mut self, block: &str, id: StatementId) {
+        if let Some(known) = reference::word(block, self.ast.keyword(id)) {
+            self.setting(block, known, id);
+        }
+    }
+
     /// Puts a setting into the block that is being looked at, where it may be already.
     fn put(
         &mut self,

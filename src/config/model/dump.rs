@@ -60,6 +60,7 @@ impl Text<'_> {
             text.later(&global.later);
         });
         self.later(&model.later);
+        self.routing("static_ipaddress", &model.static_addresses);
         self.routing("static_routes", &model.static_routes);
         self.routing("static_rules", &model.static_rules);
         self.garp_groups(&global.vrrp.pacing);
