@@ -210,6 +210,29 @@ fn a_tracker_that_is_not_there_is_told_with_the_one_that_is_meant() {
 }
 
 #[test]
+fn a_check_that_goes_by_something_that_is_not_there_is_told_once() {
+    let text = "virtual_server 10.0.0.80 80 {
+        protocol TCP
+        real_server 10.0.0.2 80 {
+            FILE_CHECK { track_file load
+            }
+            BFD_CHECK { name peer
+            }
+        }
+    }";
+    assert_eq!(
+        told(text),
+        [
+            "no-effect: there is no `track_file load`",
+            "no-effect: there is no `bfd_instance peer`"
+        ]
+    );
+    let defined = "track_file load {\n file /run/load\n}\n\
+                   bfd_instance peer {\n neighbor_ip 10.0.0.9\n}\n";
+    assert_eq!(told(&format!("{defined}{text}")), [""; 0]);
+}
+
+#[test]
 fn a_weight_in_a_sync_group_changes_nothing() {
     let file = |weight: &str, group: &str| {
         format!(

@@ -181,8 +181,8 @@ impl<'s> Lower<'_, 's> {
                     }
                 }
                 "global_defs" if word == "lvs_sync_daemon" => self.synchronised_instance(id),
-                "FILE_CHECK" if word == "track_file" => self.uses(Kind::File, id),
-                "BFD_CHECK" if word == "name" => self.uses(Kind::Bfd, id),
+                "FILE_CHECK" if word == "track_file" => self.names(Kind::File, id, 1),
+                "BFD_CHECK" if word == "name" => self.names(Kind::Bfd, id, 1),
                 _ => {}
             }
         }
@@ -232,16 +232,6 @@ impl<'s> Lower<'_, 's> {
             );
     }
 
-    /// A check goes by something that is watched. Where there is no such thing, that is
-    /// told of the check.
-    fn uses(&mut self, kind: Kind, id: StatementId) {
-        if let Some(word) = self.ast.words(id).get(1).copied()
-            && let Some(tracker) = self.trackers.defined.get_mut(&(kind, self.ast.text(word)))
-        {
-            tracker.is_used = true;
-        }
-    }
-
     /// A word that is the name of something that is watched.
     fn names(&mut self, kind: Kind, id: StatementId, at: usize) {
         let Some(word) = self.ast.words(id).get(at).copied() else {
@@ -255,7 +245,11 @@ impl<'s> Lower<'_, 's> {
         let defined = self.trackers.defined.keys();
         let known = defined.filter(|(other, _)| *other == kind);
         let known = known.map(|(_, name)| *name);
-        let similar = similar(name, known);
+        // Whoever has very many wrong names is not shown them all.
+        let similar = match self.diagnostics.is_full(Code::NoEffect) {
+            true => None,
+            false => similar(name, known),
+        };
         let message = format!("there is no `{} {}`", kind.word(), shown(name));
         let diagnostic = self.report(Code::NoEffect, message);
         match similar {
@@ -345,7 +339,10 @@ impl<'s> Lower<'_, 's> {
         if self.is_instance(name) {
             return;
         }
-        let similar = similar(name, self.instances());
+        let similar = match self.diagnostics.is_full(Code::NoEffect) {
+            true => None,
+            false => similar(name, self.instances()),
+        };
         let message = format!("there is no `vrrp_instance {}`", shown(name));
         let diagnostic = self.report(Code::NoEffect, message);
         match similar {
