@@ -28,7 +28,7 @@ pub use check::{
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
-pub use setting::{Setting, SettingValue, SettingsOf};
+pub use setting::{Secret, Setting, SettingValue, SettingsOf};
 pub use vrrp::{
     InterfaceUse, IpvlanMode, Mac, Notify, StaticAddress, VirtualInterface, VrrpGlobal,
     VrrpInstance, VrrpSyncGroup,

@@ -144,7 +144,7 @@ pub const SSL: Block = Block {
     words: &[&all_later([
         Word::values("certificate", &[one("FILE", Kind::Path)]).means("the certificate, in PEM"),
         Word::values("key", &[one("FILE", Kind::Path)]).means("its key, in PEM"),
-        Word::values("password", &[one("PASSWORD", Kind::Text)]).means("the password of the key"),
+        Word::values("password", &[one("PASSWORD", Kind::Secret)]).means("the password of the key"),
         Word::values("ca", &[one("FILE", Kind::Path)]).means("the authority's certificate, in PEM"),
     ])],
 };

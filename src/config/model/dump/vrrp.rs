@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{CommandLine, Quoted, Seconds, Switch, Text};
+use super::{CommandLine, MASK, NOT_SHOWN, Quoted, Seconds, Switch, Text};
 use crate::config::model::tracking::{Tracked, Tracking};
 use crate::config::model::{
     IpvlanMode, Mac, Model, Notify, Script, ScriptId, StaticAddress, VirtualInterface, VrrpGlobal,
@@ -15,11 +15,6 @@ use crate::vrrp::settings::{
     HmacMode, InstanceSettings, Pacing, Peer, VirtualAddress,
 };
 use crate::vrrp::types::Version;
-
-/// What stands in the place of a password.
-const MASK: &str = "********";
-/// What stands behind it, because the text means something else by it.
-const NOT_SHOWN: &str = "  # not shown; put it in before this is used";
 
 impl Text<'_> {
     /// What `global_defs` says of VRRP, but for what each instance has in its own words.
