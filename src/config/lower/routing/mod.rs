@@ -6,6 +6,7 @@ mod hop;
 mod metric;
 mod route;
 mod rule;
+mod settled;
 mod values;
 
 use super::Lower;
