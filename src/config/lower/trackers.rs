@@ -161,7 +161,7 @@ impl<'s> Lower<'_, 's> {
     pub(super) fn tracked(&mut self) {
         let ast = self.ast;
         // Most files name nothing of the kind.
-        let names_some = ["track_", "lvs_sync_daemon", "BFD_CHECK"];
+        let names_some = ["track_", "lvs_sync_daemon", "BFD_CHECK", "FILE_CHECK"];
         let is_concerned = names_some.iter().any(|word| ast.mentions(word));
         if !self.is_whole() || !is_concerned && self.trackers.defined.is_empty() {
             return;
@@ -181,8 +181,8 @@ impl<'s> Lower<'_, 's> {
                     }
                 }
                 "global_defs" if word == "lvs_sync_daemon" => self.synchronised_instance(id),
-                "FILE_CHECK" if word == "track_file" => self.uses(Kind::File, id),
-                "BFD_CHECK" if word == "name" => self.uses(Kind::Bfd, id),
+                "FILE_CHECK" if word == "track_file" => self.names(Kind::File, id, 1),
+                "BFD_CHECK" if word == "name" => self.names(Kind::Bfd, id, 1),
                 _ => {}
             }
         }
@@ -230,16 +230,6 @@ impl<'s> Lower<'_, 's> {
             .help(
                 "track it in the group, say `sync_group_tracking_weight` there, or `weight 0` here",
             );
-    }
-
-    /// A check goes by something that is watched. Where there is no such thing, that is
-    /// told of the check.
-    fn uses(&mut self, kind: Kind, id: StatementId) {
-        if let Some(word) = self.ast.words(id).get(1).copied()
-            && let Some(tracker) = self.trackers.defined.get_mut(&(kind, self.ast.text(word)))
-        {
-            tracker.is_used = true;
-        }
     }
 
     /// A word that is the name of something that is watched.
