@@ -444,3 +444,48 @@ fn files_that_include_each_other_more_and_more() {
     let loaded = read_as("", "~SEQ(N,1,100000) include a\n", &files);
     assert!(codes(&loaded).contains(&Code::TooLarge));
 }
+
+#[test]
+fn the_command_line_says_which_director_this_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("main.conf");
+    let included = folder.path().join("conf.d");
+    std::fs::create_dir(&included).expect("a folder");
+    std::fs::write(
+        &file,
+        "global_defs {\n@one router_id first\n@two router_id second\n}\ninclude conf.d/*.conf\n",
+    )
+    .expect("to write");
+    std::fs::write(
+        included.join("a.conf"),
+        "virtual_server 10.0.0.1 80 {\nprotocol TCP\n",
+    )
+    .expect("to write");
+    std::fs::write(included.join("b.conf"), "sorry_server 10.0.0.2 80\n}\n").expect("to write");
+    std::fs::write(included.join(".hidden.conf"), "no word\n").expect("to write");
+    let dump = |options: &[&str]| {
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_ipvsd"));
+        check.arg("check").arg("--dump").args(options).arg(&file);
+        let output = check.output().expect("a program that runs");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert!(dump(&["-i", "one"]).contains("first"));
+    assert!(dump(&["--config-id=two"]).contains("second"));
+    let neither = dump(&[]);
+    assert!(!neither.contains("first") && !neither.contains("second"));
+    assert!(neither.contains("sorry_server 10.0.0.2 80"));
+}
+
+#[test]
+fn a_wildcard_needs_no_match_and_a_file_that_includes_itself_is_told_by_any_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("main.conf");
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("x")).expect("a link");
+    std::fs::write(&file, "include none/*\ninclude x/main.conf\n").expect("to write");
+    assert_eq!(codes(&config::load(&file)), [Code::IncludeCycle]);
+}
