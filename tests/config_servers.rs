@@ -290,3 +290,30 @@ fn a_dump_of_marks_and_groups_means_the_same() {
         }
     );
 }
+
+#[test]
+fn checks_go_by_blocks_that_are_there() {
+    let text = |check: &str, beside: &str| {
+        format!(
+            "virtual_server 10.0.0.1 80 {{\nprotocol TCP\nreal_server 10.0.0.2 80 {{\n\
+             {check}\n}}\n}}\n{beside}"
+        )
+    };
+    let file = "FILE_CHECK {\ntrack_file load\n}";
+    let session = "BFD_CHECK {\nname peer\n}";
+    let of_file = "track_file load {\nfile /run/load\n}\n";
+    let of_session = "bfd_instance peer {\nneighbor_ip 10.0.0.7\n}\n";
+    // The order of blocks says nothing.
+    let no_effect = |text: &str| {
+        let codes = codes(text);
+        codes.iter().filter(|code| **code == Code::NoEffect).count()
+    };
+    assert_eq!(no_effect(&text(file, of_file)), 0);
+    assert_eq!(no_effect(&text(session, of_session)), 0);
+    // As with keepalived, it runs, and what is missing is told.
+    assert_eq!(no_effect(&text(file, "")), 1);
+    assert_eq!(no_effect(&text(session, "")), 1);
+    // Here the other block is of no use, too.
+    assert_eq!(no_effect(&text(file, of_session)), 2);
+    assert_eq!(no_effect(&text(session, of_file)), 2);
+}

@@ -161,7 +161,7 @@ impl<'s> Lower<'_, 's> {
     pub(super) fn tracked(&mut self) {
         let ast = self.ast;
         // Most files name nothing of the kind.
-        let names_some = ["track_", "lvs_sync_daemon", "BFD_CHECK"];
+        let names_some = ["track_", "lvs_sync_daemon", "BFD_CHECK", "FILE_CHECK"];
         let is_concerned = names_some.iter().any(|word| ast.mentions(word));
         if !self.is_whole() || !is_concerned && self.trackers.defined.is_empty() {
             return;
