@@ -21,6 +21,16 @@ fn go_through(fuzzer: &str, property: fn(&[u8])) {
 }
 
 #[test]
+fn expansion() {
+    go_through("expansion", reading::expansion);
+}
+
+#[test]
+fn parser() {
+    go_through("parser", reading::parser);
+}
+
+#[test]
 fn lowering() {
     go_through("lowering", reading::lowering);
 }

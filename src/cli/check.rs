@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
-use crate::config::{self, Diagnostics};
+use crate::config::{self, ConfigId, Diagnostics};
 use crate::daemon::interfaces::{self, AbsentInterface};
 use crate::daemon::namespaces::{self, AbsentNamespace};
 use crate::daemon::scripts::{self, ScriptProblem};
@@ -49,7 +49,20 @@ pub enum Format {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<CheckOutcome> {
-    let loaded = config::load(path);
+    run_as(path, &ConfigId::new(None), format, out)
+}
+
+/// The same, as the director with this id.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn run_as(
+    path: &Path,
+    config_id: &ConfigId,
+    format: Format,
+    out: &mut dyn Write,
+) -> io::Result<CheckOutcome> {
+    let loaded = config::load_as(path, config_id);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
     // They say something about this machine rather than the configuration, which may be
@@ -130,18 +143,19 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     })
 }
 
-/// Writes the configuration at `path` to `out`, as it was understood, and what is wrong
-/// with it to `told`. With an error there is no such configuration.
+/// Writes the configuration at `path`, of the director with this id, to `out`, as it was
+/// understood, and what is wrong with it to `told`. With an error there is no such configuration.
 ///
 /// # Errors
 /// When `out` or `told` cannot be written to.
 pub fn dump(
     path: &Path,
+    config_id: &ConfigId,
     style: Style,
     told: &mut dyn Write,
     out: &mut dyn Write,
 ) -> io::Result<CheckOutcome> {
-    let loaded = config::load(path);
+    let loaded = config::load_as(path, config_id);
     told.write_all(loaded.diagnostics.render(style).as_bytes())?;
     let Some(dump) = loaded.dump() else {
         let summary = summary(&loaded.diagnostics, None);

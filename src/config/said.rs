@@ -53,7 +53,10 @@ impl Said {
 
     fn block(&mut self, ast: &Ast<'_>, id: StatementId, depth: usize) {
         let (source, line) = ast.line(id);
-        let words = self.blocks.entry((source.0, line)).or_default();
+        let words = self
+            .blocks
+            .entry((ast.file_number(source), line))
+            .or_default();
         collect(ast, id, "", depth, words);
         if depth < DEEPEST {
             let inner = ast.block(id).filter(|inner| ast.has_block(*inner));

@@ -39,6 +39,7 @@ impl Lower<'_, '_> {
                 "notify_timeout" => self.notify_timeout(id),
                 "reload_check_config" => self.reload_check_config(id),
                 _ if self.global_mail(id) || self.global_vrrp(id) || self.global_process(id) => {}
+                "include_check" | "random_seed" => self.worked_off(GLOBAL_DEFS, id),
                 _ => self.other(GLOBAL_DEFS, id),
             }
         }

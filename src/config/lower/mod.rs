@@ -5,6 +5,7 @@ mod blocks;
 mod check_values;
 mod checks;
 mod globals;
+mod kinds;
 mod language;
 mod later;
 mod mail;
@@ -71,7 +72,6 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
         named: Named::default(),
-        substitutes: ast.mentions_dollar(),
         last_block: None,
         orphan_of: None,
         block_explained: false,
@@ -113,8 +113,6 @@ struct Lower<'a, 's> {
     vrrp_defaults: Defaults,
     /// Instances and sync groups by their names.
     named: Named<'s>,
-    /// There is a `$` somewhere, so that words may not be what they seem.
-    substitutes: bool,
     /// The latest block of the top level that means something.
     last_block: Option<StatementId>,
     /// The block after which words of its kind have been told to stand outside.
@@ -159,6 +157,7 @@ impl<'s> Lower<'_, 's> {
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
+                "static_ipaddress" => self.static_addresses(id),
                 "static_routes" => {
                     self.told_not_served(TOP_LEVEL, id);
                     let routes = self.routes("static_routes", id, Owner::Static);
@@ -216,7 +215,7 @@ impl<'s> Lower<'_, 's> {
     fn origin(&self, id: StatementId) -> Origin {
         let (source, line) = self.ast.line(id);
         Origin {
-            file: source.0,
+            file: self.ast.file_number(source),
             line,
         }
     }

@@ -102,12 +102,10 @@ const GENERAL: &[Word] = &[
         }],
     )
     .default("none; without a value all")
-    .means("what makes an `include` an error: `+` adds a check to those before, `-` takes it away")
-    .later("includes are not served yet"),
+    .means("what makes an `include` an error: `+` adds a check to those before, `-` takes it away"),
     Word::values("random_seed", &[one("NUMBER", Kind::Integer(0, MOST))])
         .default("another one each time")
-        .means("makes the numbers of `${_RANDOM}` the same each time")
-        .later("definitions are not served yet"),
+        .means("makes the numbers of `${_RANDOM}` the same each time"),
 ];
 
 const MAIL: &[Word] = &[

@@ -9,7 +9,7 @@ impl Core {
         }
         tracing::info!("Reloading {}", self.options.file.display());
         crate::sys::systemd::reloading();
-        let loaded = config::load(&self.options.file);
+        let loaded = config::load_as(&self.options.file, &self.options.config_id);
         log_diagnostics(&loaded.diagnostics);
         match loaded.model {
             Some(model) => self.take(model),

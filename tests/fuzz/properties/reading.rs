@@ -1,8 +1,12 @@
 //! What must hold of a configuration, whatever is in it.
 
+mod language;
+
 use ipvsd::config::diagnostic::Style;
 use ipvsd::config::reference::{self, BLOCKS, Kind, TOP_LEVEL, Takes, Value, Word};
 use ipvsd::config::{self, Loaded, Sources};
+
+pub use language::{expansion, parser};
 
 /// How deep blocks are made; what the table has goes less deep.
 const DEEPEST: usize = 8;
