@@ -57,6 +57,12 @@ pub const EXPECTED: &[Expected] = &[
         &["only ipvsd refuses: error[invalid-value]: `192.168."],
         "| `192.168.200./24` in a route or a rule |",
     ),
+    // Without -i none of its lines for one configuration counts.
+    expected(
+        "samples/keepalived.conf.conditional_conf",
+        &["only ipvsd refuses: error[missing-value]: `vrrp_script` needs `script`"],
+        "| a `vrrp_script` without `script` |",
+    ),
     // Left out by keepalived.
     expected(
         "",
