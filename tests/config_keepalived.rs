@@ -4,6 +4,7 @@
 //! just out of range, as `config_reference` does with ipvsd. Words that keepalived 2.2.7
 //! does not know are left out.
 
+// Made for `config_reference`; less of it is used here.
 #[path = "config_reference/samples.rs"]
 #[allow(dead_code)]
 mod samples;
