@@ -263,16 +263,6 @@ const DEFAULTS: &[(&str, &[&str])] = &[
     ("1", &["interval", "rise", "fall", "quorum"]),
     ("none", &["auth_type"]),
     ("1", &["http_protocol"]),
-    (
-        "",
-        &[
-            "track_interface",
-            "track_script",
-            "track_file",
-            "track_process",
-            "track_bfd",
-        ],
-    ),
 ];
 
 fn default(word: &str) -> Option<&'static str> {
@@ -288,6 +278,9 @@ const ELSEWHERE: &[&str] = &[
     "router_id",
 ];
 
+/// Checks whose every setting ours dumps.
+const SERVED: [&str; 3] = ["TCP_CHECK", "HTTP_GET", "MISC_CHECK"];
+
 fn apart(theirs: &Facts, ours: &Facts) -> Vec<String> {
     let mut all = Vec::new();
     let things: BTreeSet<&String> = theirs.0.keys().chain(ours.0.keys()).collect();
@@ -295,9 +288,8 @@ fn apart(theirs: &Facts, ours: &Facts) -> Vec<String> {
         match (theirs.0.get(thing), ours.0.get(thing)) {
             (Some(theirs), Some(ours)) => {
                 // Of a check that is not served yet, only what the file says is known.
-                let timing = ["delay_loop", "retry", "delay_before_retry", "warmup"];
-                let is_known = !thing.contains(", check ")
-                    || timing.into_iter().all(|word| ours.contains_key(word));
+                let method = ours.get("method").map(String::as_str);
+                let is_known = method.is_none_or(|method| SERVED.contains(&method));
                 let mut theirs = theirs.clone();
                 theirs.retain(|word, _| is_known || ours.contains_key(word));
                 let words = of_thing(&theirs, ours);
@@ -330,7 +322,10 @@ fn of_thing(theirs: &BTreeMap<String, String>, ours: &BTreeMap<String, String>) 
             }
             continue;
         };
-        let same = theirs == plain(ours);
+        // Where no weight is said it is that of what is tracked, and 0 for interfaces.
+        let is_left_open = ours.is_empty() && word.starts_with("track_");
+        let same = theirs == plain(ours)
+            || is_left_open && (theirs == "0" || !word.starts_with("track_interface"));
         if !same {
             all.push(format!("{word}: keepalived {theirs}, ipvsd {ours}"));
         }

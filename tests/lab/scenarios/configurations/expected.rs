@@ -52,6 +52,17 @@ pub const EXPECTED: &[Expected] = &[
         &["only ipvsd refuses: error[duplicate]: 192.168.200.18"],
         "| an address twice on an interface",
     ),
+    expected(
+        "samples/keepalived.conf.vrrp.rules",
+        &["only ipvsd refuses: error[invalid-value]: `192.168."],
+        "| `192.168.200./24` in a route or a rule |",
+    ),
+    // Without -i none of its lines for one configuration counts.
+    expected(
+        "samples/keepalived.conf.conditional_conf",
+        &["only ipvsd refuses: error[missing-value]: `vrrp_script` needs `script`"],
+        "| a `vrrp_script` without `script` |",
+    ),
     // Left out by keepalived.
     expected(
         "",
@@ -98,6 +109,16 @@ pub const EXPECTED: &[Expected] = &[
         "",
         &["state: keepalived BACKUP, ipvsd MASTER"],
         "| `state MASTER` with `auth_type AH`, or in a sync group with a `BACKUP` |",
+    ),
+    expected(
+        "generated",
+        &["debug: keepalived 3, ipvsd 0"],
+        "| `debug` in `vrrp_instance` |",
+    ),
+    expected(
+        "generated",
+        &["track_", ": keepalived 0, ipvsd"],
+        "- A weight of what an instance of a sync group tracks counts as 0.",
     ),
     expected(
         "seeds/haproxy.conf",
