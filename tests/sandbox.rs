@@ -170,6 +170,7 @@ mod of_vrrp {
     use ipvsd::sys::alarm::Alarm;
     use ipvsd::sys::packet_socket::PacketSocket;
     use ipvsd::sys::rtnetlink::{Address, AddressChange, Changes, Commands, Heard, Watch};
+    use ipvsd::sys::vigil::{Bell, Vigil};
     use ipvsd::sys::vrrp_socket::{self, Channel, Inbox, Receiver, Sender};
     use ipvsd::sys::{clock, scheduling};
     use ipvsd::vrrp::input::{Advert, Announcement, Content};
@@ -255,7 +256,10 @@ mod of_vrrp {
         let mut watch = Watch::open().unwrap();
         let sender = Sender::open().unwrap();
         let packets = PacketSocket::open().unwrap();
-        let mut alarm = Alarm::new().unwrap();
+        let mut vigil = Vigil::new().unwrap();
+        let mut alarm = Alarm::new(&vigil, 1).unwrap();
+        let bell = Bell::new(&vigil, 2).unwrap();
+        let ringing = bell.clone();
         let (orders, to_do) = std::sync::mpsc::channel::<Changes>();
         let (done, result) = std::sync::mpsc::channel();
         let mut commands = Commands::open().unwrap();
@@ -266,6 +270,7 @@ mod of_vrrp {
                 for changes in to_do {
                     done.send(commands.change(&changes)).unwrap();
                 }
+                ringing.ring();
                 commands.dump().unwrap()
             });
             is_up.recv().unwrap();
@@ -292,6 +297,8 @@ mod of_vrrp {
         assert_eq!(result.recv().unwrap().unwrap(), [].into());
         drop(orders);
         let snapshot = thread.join().unwrap();
+        assert!(vigil.look(None).unwrap().eq([2]));
+        drop(bell);
         assert!(snapshot.addresses.contains(&address), "{snapshot:?}");
         let mut told = Vec::new();
         watch.readable().await.unwrap();
@@ -303,7 +310,7 @@ mod of_vrrp {
 
         for channel in channels() {
             let receiver = vrrp_socket::listen("lo", LOOPBACK, &channel).unwrap();
-            let receiver = Receiver::new(receiver, channel.family).unwrap();
+            let receiver = Receiver::new(receiver, channel.family, &vigil, 3).unwrap();
             receiver.read(&mut Inbox::default()).unwrap();
         }
         let down = [libc::ENETDOWN, libc::ENETUNREACH, libc::EADDRNOTAVAIL];
@@ -342,7 +349,7 @@ mod of_vrrp {
         alarm
             .set(Some(clock::now() + Duration::from_millis(1)))
             .unwrap();
-        alarm.gone_off().await.unwrap();
+        assert!(vigil.look(None).unwrap().eq([1]));
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ipvsd::family::Family;
+use ipvsd::sys::vigil::Vigil;
 use ipvsd::sys::vrrp_socket::{self, Channel, Inbox, Receiver, Sender};
 use ipvsd::vrrp::input::{Advert, Content, Received};
 use ipvsd::vrrp::settings::Delivery;
@@ -17,7 +18,6 @@ use nix::sched::{CloneFlags, setns, unshare};
 /// Two hosts on one cable: `eth0` with 10.0.0.N, fd00::N and fe80::N on each.
 struct Hosts {
     spaces: [File; 2],
-    runtime: tokio::runtime::Runtime,
 }
 
 #[derive(Clone, Copy)]
@@ -35,13 +35,7 @@ impl Hosts {
             unshare(CloneFlags::CLONE_NEWNET).unwrap();
             File::open("/proc/thread-self/ns/net").unwrap()
         });
-        let hosts = Hosts {
-            spaces,
-            runtime: tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap(),
-        };
+        let hosts = Hosts { spaces };
         let other = format!(
             "/proc/{}/fd/{}",
             std::process::id(),
@@ -60,6 +54,11 @@ impl Hosts {
                 }
             });
         }
+        // Nothing goes out before the kernel has taken note of the cable, in its own time.
+        let is_up = || ip("-o link show eth0").contains("state UP");
+        for host in [Host::One, Host::Two] {
+            hosts.on(host, || while !is_up() {});
+        }
         hosts
     }
 
@@ -69,14 +68,14 @@ impl Hosts {
         what()
     }
 
-    fn listen(&self, host: Host, channel: Channel) -> Ear<'_> {
-        let _inside = self.runtime.enter();
+    fn listen(&self, host: Host, channel: Channel) -> Ear {
         let socket = self.on(host, || {
             vrrp_socket::listen("eth0", index(), &channel).unwrap()
         });
+        let vigil = Vigil::new().unwrap();
         Ear {
-            runtime: &self.runtime,
-            receiver: Receiver::new(socket, channel.family).unwrap(),
+            receiver: Receiver::new(socket, channel.family, &vigil, 1).unwrap(),
+            vigil,
         }
     }
 
@@ -85,8 +84,8 @@ impl Hosts {
     }
 }
 
-struct Ear<'a> {
-    runtime: &'a tokio::runtime::Runtime,
+struct Ear {
+    vigil: Vigil,
     receiver: Receiver,
 }
 
@@ -99,50 +98,49 @@ struct Heard {
     message: Vec<u8>,
 }
 
-impl Ear<'_> {
+impl Ear {
     /// Waits for packets until there are as many.
-    fn hear(&self, count: usize) -> Vec<Heard> {
+    fn hear(&mut self, count: usize) -> Vec<Heard> {
         let mut heard = Vec::new();
         let mut inbox = Inbox::default();
-        self.runtime.block_on(async {
-            while heard.len() < count {
-                let readable = std::future::poll_fn(|context| self.receiver.poll_readable(context));
-                let waited = tokio::time::timeout(LONG, readable).await;
-                assert!(waited.is_ok(), "only these come in: {heard:?}");
-                self.receiver.read(&mut inbox).unwrap();
-                heard.extend(inbox.packets().map(|packet| match packet {
-                    Received::V4(octets) => Heard {
-                        source: <[u8; 4]>::try_from(&octets[12..16]).unwrap().into(),
-                        destination: <[u8; 4]>::try_from(&octets[16..20]).unwrap().into(),
-                        ttl: octets[8],
-                        message: {
-                            // Internetwork control, and may be fragmented.
-                            assert_eq!((octets[1], octets[6]), (0xc0, 0));
-                            octets[20..].to_vec()
-                        },
+        while heard.len() < count {
+            let told = self.vigil.look(Some(LONG)).unwrap().count();
+            assert_eq!(told, 1, "only these come in: {heard:?}");
+            self.receiver.read(&mut inbox).unwrap();
+            heard.extend(inbox.packets().map(|packet| match packet {
+                Received::V4(octets) => Heard {
+                    source: <[u8; 4]>::try_from(&octets[12..16]).unwrap().into(),
+                    destination: <[u8; 4]>::try_from(&octets[16..20]).unwrap().into(),
+                    ttl: octets[8],
+                    message: {
+                        // Internetwork control, and may be fragmented.
+                        assert_eq!((octets[1], octets[6]), (0xc0, 0));
+                        octets[20..].to_vec()
                     },
-                    Received::V6 {
-                        source,
-                        destination,
-                        hop_limit,
-                        message,
-                    } => Heard {
-                        source: source.into(),
-                        destination: destination.into(),
-                        ttl: hop_limit,
-                        message: message.to_vec(),
-                    },
-                }));
-            }
-        });
+                },
+                Received::V6 {
+                    source,
+                    destination,
+                    hop_limit,
+                    message,
+                } => Heard {
+                    source: source.into(),
+                    destination: destination.into(),
+                    ttl: hop_limit,
+                    message: message.to_vec(),
+                },
+            }));
+        }
         heard
     }
 }
 
-fn ip(arguments: &str) {
+/// Gives what it says.
+fn ip(arguments: &str) -> String {
     let done = Command::new("ip").args(arguments.split(' ')).output();
     let done = done.expect("ip (iproute2)");
     assert!(done.status.success(), "ip {arguments}: {done:?}");
+    String::from_utf8(done.stdout).unwrap()
 }
 
 fn index() -> u32 {
@@ -217,7 +215,7 @@ fn each_socket_hears_what_it_is_for_and_nothing_else() {
             ..multicast(family)
         };
         let ears = [multicast(family), other_group, unicast(family)];
-        let ears = ears.map(|channel| hosts.listen(Host::Two, channel));
+        let mut ears = ears.map(|channel| hosts.listen(Host::Two, channel));
         // The second of each shows that nothing came between.
         let all = [group, other, peer, group, other, peer];
         hosts.on(Host::One, || {
@@ -226,7 +224,7 @@ fn each_socket_hears_what_it_is_for_and_nothing_else() {
                 sender.send(&advert).unwrap();
             }
         });
-        for (n, ear) in ears.iter().enumerate() {
+        for (n, ear) in ears.iter_mut().enumerate() {
             let expected = [n, n + 3].map(|n| {
                 let ttl = 255 - n as u8;
                 heard(source, all[n], &[n as u8; 20], ttl)
@@ -239,7 +237,7 @@ fn each_socket_hears_what_it_is_for_and_nothing_else() {
 #[test]
 fn a_wrong_checksum_over_ipv6_is_for_us_to_see() {
     let hosts = Hosts::new();
-    let ear = hosts.listen(Host::Two, multicast(Family::V6));
+    let mut ear = hosts.listen(Host::Two, multicast(Family::V6));
     let sender = hosts.sender(Host::One);
     // An advert of version 3 whose checksum is 0xffff, which none can be.
     let message = [0x31, 51, 100, 0, 0, 100, 0xff, 0xff];
@@ -254,9 +252,9 @@ fn a_wrong_checksum_over_ipv6_is_for_us_to_see() {
 fn a_datagram_with_its_header_goes_out_as_it_is() {
     let hosts = Hosts::new();
     let sender = hosts.sender(Host::One);
-    let group = hosts.listen(Host::Two, in_header(multicast(Family::V4)));
-    let own = hosts.listen(Host::Two, in_header(unicast(Family::V4)));
-    let plain = hosts.listen(Host::Two, multicast(Family::V4));
+    let mut group = hosts.listen(Host::Two, in_header(multicast(Family::V4)));
+    let mut own = hosts.listen(Host::Two, in_header(unicast(Family::V4)));
+    let mut plain = hosts.listen(Host::Two, multicast(Family::V4));
     hosts.on(Host::One, || {
         for destination in ["224.0.0.18", "10.0.0.2"] {
             let octets = [112, 4, 0, 0, 10, 0, 0, 1, 0, 0, 0, 7];
@@ -340,7 +338,7 @@ fn an_address_that_has_gone_can_still_be_sent_from() {
         (Family::V4, "10.0.0.1", "224.0.0.18"),
         (Family::V6, "fe80::1", "ff02::12"),
     ] {
-        let ear = hosts.listen(Host::Two, multicast(family));
+        let mut ear = hosts.listen(Host::Two, multicast(family));
         hosts.on(Host::One, || {
             ip("addr flush dev eth0 scope global");
             ip("addr flush dev eth0 scope link");

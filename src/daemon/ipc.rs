@@ -5,7 +5,7 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bytes::{Buf, BytesMut};
 use serde::Serialize;
@@ -38,6 +38,12 @@ pub enum IpcError {
     Malformed(#[from] postcard::Error),
     #[error("the other process sent a message of {0} bytes")]
     TooLong(usize),
+}
+
+impl<Out, In> AsFd for Connection<Out, In> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
 }
 
 impl<Out: Serialize, In: DeserializeOwned> Connection<Out, In> {

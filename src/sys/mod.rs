@@ -13,4 +13,5 @@ pub mod rtnetlink;
 pub mod sandbox;
 pub mod scheduling;
 pub mod systemd;
+pub mod vigil;
 pub mod vrrp_socket;

@@ -68,8 +68,9 @@ impl Kind for Vrrp {
     /// With adverts every second others wait three of them before they take over. A
     /// process that hangs is found out and replaced before that, and nobody notices; one
     /// that was only slow costs no more, because the next goes on where it was.
-    const ROUND: Duration = Duration::from_millis(250);
-    const SILENT_ROUNDS: u32 = 6;
+    /// Rounds are few, because each wakes two processes that mostly have little else to do.
+    const ROUND: Duration = Duration::from_millis(500);
+    const SILENT_ROUNDS: u32 = 3;
     /// Meanwhile the addresses stay on their interfaces: with a longer pause others take
     /// over, and two have them.
     const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,6 +1,7 @@
 //! What core says, and what it is told.
 
-use super::{Core, VrrpProcess, shortest_interval};
+use super::gathering::Gathering;
+use super::{Core, VrrpProcess, shortest_interval, staff};
 use crate::alert::Cause;
 use crate::daemon::messages::MANY_TOLD;
 use crate::daemon::messages::vrrp::{FromVrrp, SentAdvert, ToVrrp};
@@ -41,7 +42,9 @@ impl VrrpProcess {
                 self.keep_in_memory(no_swap);
                 self.shortest = shortest_interval(&settings);
                 self.lateness.configure(self.shortest, late_from);
-                self.listeners.want(&settings.instances, &self.worker);
+                self.gathering = Gathering::new(self.shortest);
+                let staff = staff(&self.worker, &self.vigil);
+                self.listeners.want(&settings.instances, staff);
                 self.wall_clock.want(&settings.instances);
                 if let Some(clock) = self.wall_clock.look() {
                     self.router.handle(Input::WallClock(clock), clock::now());
@@ -116,8 +119,8 @@ impl VrrpProcess {
             core.send(&FromVrrp::Ready { generation });
             self.has_litter = true;
         }
-        let now = clock::now();
-        if self.adverts_wake().is_some_and(|wake| wake <= now) {
+        let now = |wake| Some(clock::now()).filter(|now| wake <= *now);
+        if let Some(now) = self.adverts_wake().and_then(now) {
             self.adverts_told = now;
             let adverts = std::mem::take(&mut self.new_adverts);
             let adverts = adverts.into_iter().filter_map(|(id, at)| {

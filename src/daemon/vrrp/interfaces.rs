@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::VrrpProcess;
 use super::worker::Report;
+use super::{VrrpProcess, staff};
 use crate::moment::Moment;
 use crate::vrrp::Input;
 
@@ -14,6 +14,16 @@ use crate::vrrp::Input;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl VrrpProcess {
+    /// Whether there may be something for [`take_in_kernel`](Self::take_in_kernel)
+    /// although the runtime has not been asked: what was left for later.
+    pub(super) fn is_kernel_awaited(&self, now: Moment) -> bool {
+        !self.reports.is_empty()
+            || !self.untold.is_empty()
+            || !self.operations.is_empty()
+            || self.kernel.has_more()
+            || self.listeners.wake().is_some_and(|wake| wake <= now)
+    }
+
     /// Links, addresses, and what the worker has done.
     pub(super) fn take_in_kernel(&mut self, now: Moment) -> io::Result<()> {
         while let Some(report) = self.worker.try_next() {
@@ -47,8 +57,9 @@ impl VrrpProcess {
                     channel,
                     result,
                 } => {
+                    let staff = staff(&self.worker, &self.vigil);
                     self.listeners
-                        .on_opened(&interface, index, channel, result, now, &self.worker);
+                        .on_opened(&interface, index, channel, result, now, staff);
                     self.untold.insert(interface);
                 }
             }
@@ -95,7 +106,8 @@ impl VrrpProcess {
     pub(super) fn tell_of_interfaces(&mut self, now: Moment) {
         let mut names = std::mem::take(&mut self.untold);
         names.extend(self.kernel.take_changed());
-        names.extend(self.listeners.due(now).cloned());
+        names.extend(self.listeners.take_due(now));
+        let staff = staff(&self.worker, &self.vigil);
         for name in names {
             if !self.listeners.has(&name) {
                 continue;
@@ -104,11 +116,11 @@ impl VrrpProcess {
             match &facts {
                 Some(facts) => {
                     // Once it is, the worker says so.
-                    if !self.listeners.attend(&name, facts, now, &self.worker) {
+                    if !self.listeners.attend(&name, facts, now, staff) {
                         continue;
                     }
                 }
-                None => self.listeners.leave(&name, &self.worker),
+                None => self.listeners.leave(&name, staff),
             }
             if self.known.get(&name) == Some(&facts) {
                 continue;

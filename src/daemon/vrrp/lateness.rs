@@ -20,6 +20,13 @@ use crate::moment::Moment;
 /// How often the kernel's counters are read at least while there is something to do.
 const SAMPLE: Duration = Duration::from_millis(50);
 
+/// The same as a part of what counts as late, where that is more: reading them costs more
+/// than what is made of an advert.
+const SAMPLE_PART: u32 = 4;
+
+/// And at most.
+const LONGEST_SAMPLE: Duration = Duration::from_millis(200);
+
 /// How long a loop that never waits pauses after each [`SAMPLE`] under real-time
 /// scheduling. The kernel ends such a process after RLIMIT_RTTIME without a wait, and
 /// until then everything else on its processor stands still, our own worker too.
@@ -230,7 +237,8 @@ impl Lateness {
     }
 
     fn is_sample_due(&self, now: Moment) -> bool {
-        self.sampled.is_none_or(|(at, _)| now - at >= SAMPLE)
+        let pause = SAMPLE.max(self.limit / SAMPLE_PART).min(LONGEST_SAMPLE);
+        self.sampled.is_none_or(|(at, _)| now - at >= pause)
     }
 
     /// What is to be told in the log, once there was none for a while.

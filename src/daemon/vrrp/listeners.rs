@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use socket2::Socket;
@@ -12,6 +11,7 @@ use socket2::Socket;
 use super::worker::{Order, Worker};
 use crate::family::Family;
 use crate::moment::Moment;
+use crate::sys::vigil::Vigil;
 use crate::sys::vrrp_socket::{Channel, Inbox, MOST_WAITING, Receiver};
 use crate::vrrp::InterfaceFacts;
 use crate::vrrp::input::Received;
@@ -32,11 +32,15 @@ pub struct Listeners {
     /// By the names of all interfaces that have to do with an instance; those that only
     /// have addresses put on them have no sockets.
     interfaces: BTreeMap<String, BTreeMap<Channel, Listener>>,
+    /// The open sockets, by the numbers that the vigil tells of them by.
+    open: Vec<Option<Open>>,
+    /// Those that may have something to be read.
+    ready: Vec<usize>,
     inbox: Inbox,
-    /// The latest reading has left something.
-    more: bool,
     /// When to look whether the kernel has dropped any.
     look_at_losses: Moment,
+    /// When something that has failed is to be tried again.
+    again: Option<Moment>,
 }
 
 #[derive(Default)]
@@ -56,9 +60,7 @@ enum Listening {
     },
     Open {
         index: u32,
-        receiver: Receiver,
-        /// How many are known to have been dropped by the kernel.
-        lost: u32,
+        number: usize,
     },
     Failed {
         index: u32,
@@ -66,9 +68,28 @@ enum Listening {
     },
 }
 
+struct Open {
+    /// The interface's index, and its name.
+    index: u32,
+    name: String,
+    receiver: Receiver,
+    is_ready: bool,
+    /// How many are known to have been dropped by the kernel.
+    lost: u32,
+}
+
+/// Who opens and closes sockets, and who tells of what comes in by them.
+#[derive(Clone, Copy)]
+pub struct Staff<'a> {
+    pub worker: &'a Worker,
+    pub vigil: &'a Vigil,
+    /// The number from which on these sockets have the vigil's numbers.
+    pub first_number: u64,
+}
+
 impl Listeners {
     /// Sets what is to be listened to. Sockets that go on being wanted go on.
-    pub fn want(&mut self, instances: &[InstanceSettings], worker: &Worker) {
+    pub fn want(&mut self, instances: &[InstanceSettings], staff: Staff<'_>) {
         let mut wanted: BTreeMap<&str, BTreeSet<Channel>> = BTreeMap::new();
         for instance in instances {
             let channels = wanted.entry(&instance.interface).or_default();
@@ -79,12 +100,10 @@ impl Listeners {
         }
         for (name, listeners) in &mut self.interfaces {
             let kept = wanted.get(name.as_str());
-            let unwanted = listeners
-                .extract_if(.., |channel, _| {
-                    kept.is_none_or(|kept| !kept.contains(channel))
-                })
-                .map(|(_, listener)| listener);
-            unwanted.for_each(|listener| listener.close(worker));
+            let unwanted = listeners.extract_if(.., |channel, _| {
+                kept.is_none_or(|kept| !kept.contains(channel))
+            });
+            unwanted.for_each(|(_, listener)| listener.state.close(&mut self.open, staff));
         }
         self.interfaces
             .retain(|name, _| wanted.contains_key(name.as_str()));
@@ -114,7 +133,7 @@ impl Listeners {
         name: &str,
         facts: &InterfaceFacts,
         now: Moment,
-        worker: &Worker,
+        staff: Staff<'_>,
     ) -> bool {
         let Some(listeners) = self.interfaces.get_mut(name) else {
             return true;
@@ -136,8 +155,8 @@ impl Listeners {
             all &= has_failed && !open && !speaks(channel.family);
             if open {
                 let before = std::mem::replace(&mut listener.state, Listening::Opening { index });
-                before.close(worker);
-                worker.order(Order::Listen {
+                before.close(&mut self.open, staff);
+                staff.worker.order(Order::Listen {
                     interface: name.to_owned(),
                     index,
                     channel: *channel,
@@ -148,9 +167,9 @@ impl Listeners {
     }
 
     /// There is no interface of this name.
-    pub fn leave(&mut self, name: &str, worker: &Worker) {
-        for listener in self.interfaces.get_mut(name).into_iter().flatten() {
-            std::mem::take(&mut listener.1.state).close(worker);
+    pub fn leave(&mut self, name: &str, staff: Staff<'_>) {
+        for (_, listener) in self.interfaces.get_mut(name).into_iter().flatten() {
+            std::mem::take(&mut listener.state).close(&mut self.open, staff);
         }
     }
 
@@ -162,7 +181,7 @@ impl Listeners {
         channel: Channel,
         result: io::Result<Socket>,
         now: Moment,
-        worker: &Worker,
+        staff: Staff<'_>,
     ) {
         let wanted = self
             .interfaces
@@ -172,21 +191,32 @@ impl Listeners {
         let Some(listener) = wanted else {
             // Wanted no more.
             if let Ok(socket) = result {
-                worker.order(Order::Close(socket));
+                staff.worker.order(Order::Close(socket));
             }
             return;
         };
-        listener.state = match result.and_then(|socket| Receiver::new(socket, channel.family)) {
+        let free = self.open.iter().position(Option::is_none);
+        let number = free.unwrap_or(self.open.len());
+        let of_vigil = staff.first_number + number as u64;
+        let receiver =
+            result.and_then(|socket| Receiver::new(socket, channel.family, staff.vigil, of_vigil));
+        listener.state = match receiver {
             Ok(receiver) => {
                 if listener.complaint.take().is_some() {
                     tracing::info!("{channel} are heard on {name} now");
                 }
-                self.more = true;
-                Listening::Open {
+                self.open
+                    .resize_with(self.open.len().max(number + 1), || None);
+                self.open[number] = Some(Open {
                     index,
+                    name: name.to_owned(),
                     receiver,
+                    // Something may have come in before the vigil knew of it.
+                    is_ready: true,
                     lost: 0,
-                }
+                });
+                self.ready.push(number);
+                Listening::Open { index, number }
             }
             Err(error) => {
                 let complaint = format!(
@@ -197,33 +227,33 @@ impl Listeners {
                     listener.complaint = Some(complaint);
                 }
                 let again = now + PAUSE;
+                self.again = self.again.or(Some(again));
                 Listening::Failed { index, again }
             }
         };
     }
 
-    /// The interfaces for which [`attend`](Self::attend) is to be called again because
+    /// The interfaces for which [`attend`](Self::attend) is to be called now because
     /// something has failed.
-    pub fn due(&self, now: Moment) -> impl Iterator<Item = &String> {
-        let is_due = move |listener: &Listener| match listener.state {
-            Listening::Failed { again, .. } => again <= now,
-            _ => false,
+    pub fn take_due(&mut self, now: Moment) -> Vec<String> {
+        if self.again.is_none_or(|again| again > now) {
+            return Vec::new();
+        }
+        let failed = |listener: &Listener| match listener.state {
+            Listening::Failed { again, .. } => Some(again),
+            _ => None,
         };
-        let due = self
-            .interfaces
-            .iter()
-            .filter(move |(_, listeners)| listeners.values().any(is_due));
-        due.map(|(name, _)| name)
+        let all = self.interfaces.values().flat_map(BTreeMap::values);
+        self.again = all.filter_map(failed).filter(|again| *again > now).min();
+        let is_due = |listener| failed(listener).is_some_and(|again| again <= now);
+        let all = self.interfaces.iter();
+        let due = all.filter(|(_, listeners)| listeners.values().any(is_due));
+        due.map(|(name, _)| name.clone()).collect()
     }
 
     /// When there will be some.
     pub fn wake(&self) -> Option<Moment> {
-        self.all()
-            .filter_map(|(_, listener)| match listener.state {
-                Listening::Failed { again, .. } => Some(again),
-                _ => None,
-            })
-            .min()
+        self.again
     }
 
     /// Whether every socket that is being opened for the first time has been, or has
@@ -235,56 +265,58 @@ impl Listeners {
 
     /// Whether there is something to be read without waiting for it.
     pub fn has_more(&self) -> bool {
-        self.more
+        !self.ready.is_empty()
     }
 
-    /// Wakes the task when something comes in.
-    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut ready = Poll::Pending;
-        for (_, receiver) in receivers(&self.interfaces) {
-            // All of them, so that each can wake.
-            if receiver.poll_readable(context).is_ready() {
-                ready = Poll::Ready(());
-            }
+    /// Something has come in by the socket of this number, counted from the first.
+    pub fn on_ready(&mut self, number: usize) {
+        // Told of one that has been closed since.
+        let Some(Some(open)) = self.open.get_mut(number) else {
+            return;
+        };
+        if !std::mem::replace(&mut open.is_ready, true) {
+            self.ready.push(number);
         }
-        ready
     }
 
-    /// Hands out what has come in: some of it, or with `all` everything that had come
-    /// before this was called.
-    pub fn read(&mut self, all: bool, mut take: impl FnMut(u32, Received<'_>)) {
+    /// Hands out what has come in: some of it, or with `all` everything that is known to
+    /// have come before this was called. Gives whether that was anything.
+    pub fn read(&mut self, all: bool, mut take: impl FnMut(u32, Received<'_>)) -> bool {
         let Listeners {
-            interfaces,
-            inbox,
-            more,
-            ..
+            open, ready, inbox, ..
         } = self;
-        *more = false;
         let most = if all { MOST_WAITING } else { AT_ONCE };
-        let mut context = Context::from_waker(Waker::noop());
-        for (index, receiver) in receivers(interfaces) {
-            if !all && receiver.poll_readable(&mut context).is_pending() {
-                continue;
-            }
+        let mut any = false;
+        ready.retain(|number| {
+            let Some(Some(open)) = open.get_mut(*number) else {
+                return false;
+            };
             let mut read = 0;
-            while read < most {
-                match receiver.read(inbox) {
-                    Ok(count) => {
-                        inbox.packets().for_each(|packet| take(index, packet));
-                        read += count;
-                        if count < Inbox::CAPACITY {
-                            break;
+            open.is_ready = loop {
+                match open.receiver.read(inbox) {
+                    Ok(may_have_more) => {
+                        let index = open.index;
+                        let packets = inbox.packets();
+                        read += packets.len();
+                        packets.for_each(|packet| take(index, packet));
+                        if !may_have_more {
+                            break false;
                         }
                     }
                     // The interface is down or has gone: netlink says so too.
                     Err(error) => {
                         tracing::debug!("reading adverts: {error}");
-                        break;
+                        break false;
                     }
                 }
-            }
-            *more |= read >= most;
-        }
+                if read >= most {
+                    break true;
+                }
+            };
+            any |= read > 0;
+            open.is_ready
+        });
+        any
     }
 
     /// Tells, at most once a minute, of packets that nobody has looked at: the kernel
@@ -294,19 +326,15 @@ impl Listeners {
             return;
         }
         self.look_at_losses = now + LOSS_PAUSE;
-        for (name, listeners) in &mut self.interfaces {
-            for listener in listeners.values_mut() {
-                let Listening::Open { receiver, lost, .. } = &mut listener.state else {
-                    continue;
-                };
-                let dropped = receiver.lost().wrapping_sub(*lost);
-                if dropped > 0 {
-                    *lost = lost.wrapping_add(dropped);
-                    self.look_at_losses = now + LOSS_TOLD_PAUSE;
-                    tracing::warn!(
-                        "{dropped} adverts on {name} were not read: more come in than this process can look at, and those that count may be among them"
-                    );
-                }
+        for open in self.open.iter_mut().flatten() {
+            let dropped = open.receiver.lost().wrapping_sub(open.lost);
+            if dropped > 0 {
+                open.lost = open.lost.wrapping_add(dropped);
+                self.look_at_losses = now + LOSS_TOLD_PAUSE;
+                tracing::warn!(
+                    "{dropped} adverts on {} were not read: more come in than this process can look at, and those that count may be among them",
+                    open.name
+                );
             }
         }
     }
@@ -314,18 +342,6 @@ impl Listeners {
     fn all(&self) -> impl Iterator<Item = (&Channel, &Listener)> {
         self.interfaces.values().flatten()
     }
-}
-
-fn receivers(
-    interfaces: &BTreeMap<String, BTreeMap<Channel, Listener>>,
-) -> impl Iterator<Item = (u32, &Receiver)> {
-    let all = interfaces.values().flatten();
-    all.filter_map(|(_, listener)| match &listener.state {
-        Listening::Open {
-            index, receiver, ..
-        } => Some((*index, receiver)),
-        _ => None,
-    })
 }
 
 /// What an instance's adverts come in by.
@@ -337,17 +353,14 @@ fn channel(instance: &InstanceSettings) -> Channel {
     }
 }
 
-impl Listener {
-    fn close(self, worker: &Worker) {
-        self.state.close(worker);
-    }
-}
-
 impl Listening {
     /// Leaving a group may take as long as joining it.
-    fn close(self, worker: &Worker) {
-        if let Listening::Open { receiver, .. } = self {
-            worker.order(Order::Close(receiver.into_socket()));
+    fn close(self, open: &mut [Option<Open>], staff: Staff<'_>) {
+        if let Listening::Open { number, .. } = self
+            && let Some(open) = open.get_mut(number).and_then(Option::take)
+        {
+            let socket = open.receiver.into_socket(staff.vigil);
+            staff.worker.order(Order::Close(socket));
         }
     }
 }

@@ -13,6 +13,7 @@
 mod addresses;
 mod core;
 mod end;
+mod gathering;
 mod interfaces;
 mod kernel;
 mod lateness;
@@ -28,9 +29,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use self::addresses::Operations;
+use self::gathering::Gathering;
 use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
-use self::listeners::Listeners;
+use self::listeners::{Listeners, Staff};
 use self::outbox::{Outbox, is_release};
 use self::wall_clock::WallClockWatch;
 use self::worker::{Report, Worker};
@@ -43,6 +45,7 @@ use crate::moment::Moment;
 use crate::sys::alarm::Alarm;
 use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
+use crate::sys::vigil::{Bell, Vigil};
 use crate::sys::vrrp_socket::Sender;
 use crate::sys::{clock, memory, sandbox, scheduling};
 use crate::vrrp::settings::RouterSettings;
@@ -65,6 +68,15 @@ pub fn main(core: OwnedFd) -> ExitCode {
     })
 }
 
+/// The vigil's number of the alarm.
+const ALARM: u64 = 0;
+
+/// That of whatever the runtime is asked for: core, netlink, the worker.
+const OTHERS: u64 = 1;
+
+/// That of the first listener.
+const LISTENERS: u64 = 2;
+
 struct VrrpProcess {
     generation: u64,
     start_cause: Cause,
@@ -73,8 +85,15 @@ struct VrrpProcess {
     worker: Worker,
     listeners: Listeners,
     outbox: Outbox,
+    gathering: Gathering,
     operations: Operations,
+    /// What wakes the loop: [`ALARM`], [`OTHERS`], and the numbers of the listeners.
+    vigil: Vigil,
     alarm: Alarm,
+    /// Something has come in that the runtime is to be asked for.
+    is_stirred: bool,
+    /// The runtime has been asked since what it had was last taken in.
+    has_news: bool,
     /// What the router knows of each interface that counts.
     known: BTreeMap<String, Option<InterfaceFacts>>,
     /// Interfaces that it is to be told of.
@@ -131,8 +150,14 @@ impl VrrpProcess {
             .dump()
             .map_err(cannot("read links and addresses"))?;
         let meter = Meter::open();
-        let alarm = Alarm::new().map_err(cannot("make a timer"))?;
-        let confined = sandbox::confine_vrrp(|| Worker::start(commands));
+        let vigil = Vigil::new().map_err(cannot("wait for anything (epoll)"))?;
+        let alarm = Alarm::new(&vigil, ALARM).map_err(cannot("make a timer"))?;
+        let bell = Bell::new(&vigil, OTHERS).map_err(cannot("make a bell (eventfd)"))?;
+        vigil
+            .begin_both(&*core, OTHERS)
+            .and_then(|()| vigil.begin(&watch, OTHERS))
+            .map_err(cannot("wait for the others"))?;
+        let confined = sandbox::confine_vrrp(|| Worker::start(commands, bell));
         let (confinement, worker) = confined.map_err(cannot("give up its rights"))?;
         if !confinement.seccomp {
             tracing::warn!(
@@ -162,7 +187,7 @@ impl VrrpProcess {
         } = *start;
         let mut listeners = Listeners::default();
         let shortest = shortest_interval(&settings);
-        listeners.want(&settings.instances, &worker);
+        listeners.want(&settings.instances, staff(&worker, &vigil));
         let mut wall_clock = WallClockWatch::default();
         wall_clock.want(&settings.instances);
         let mut process = VrrpProcess {
@@ -173,8 +198,13 @@ impl VrrpProcess {
             worker,
             listeners,
             outbox: Outbox::new(sender, packets),
+            gathering: Gathering::new(shortest),
             operations: Operations::default(),
+            vigil,
             alarm,
+            // Core and netlink may have said something already.
+            is_stirred: true,
+            has_news: true,
             known: BTreeMap::new(),
             untold: BTreeSet::new(),
             kernel_read: Moment::default(),
@@ -202,7 +232,6 @@ impl VrrpProcess {
         loop {
             self.turn()?;
             self.tell(core);
-            let is_gathering = self.is_gathering(clock::now());
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             if self.has_litter && !busy && self.operations.is_empty() {
                 self.has_litter = false;
@@ -211,15 +240,29 @@ impl VrrpProcess {
             self.alarm
                 .set(self.wake())
                 .map_err(|error| format!("the timer fails: {error}"))?;
+            self.look(if busy || self.is_stirred {
+                Some(Duration::ZERO)
+            } else {
+                None
+            })?;
+            // Adverts and time are this loop's own business.
+            if !self.is_stirred {
+                if !busy {
+                    self.gather();
+                }
+                continue;
+            }
+            self.has_news = true;
+            let is_gathering = self.is_gathering(clock::now());
             let VrrpProcess {
                 worker,
                 kernel,
-                listeners,
-                alarm,
                 reports,
+                is_stirred,
                 ..
             } = &mut self;
             tokio::select! {
+                biased;
                 message = core.next() => match message {
                     Ok(Some(ToVrrp::Stop)) => return Ok(self.end(core, End::Asked).await),
                     Ok(Some(message)) => self.on_message(message, core),
@@ -234,11 +277,33 @@ impl VrrpProcess {
                     None => return Err("the thread that speaks to the kernel has ended".into()),
                 },
                 ready = kernel.readable(), if !is_gathering => ready.map_err(|error| error.to_string())?,
-                () = std::future::poll_fn(|context| listeners.poll_readable(context)) => {}
-                gone_off = alarm.gone_off() => gone_off.map_err(|error| error.to_string())?,
-                // Lets the runtime look at what has come in meanwhile.
-                () = tokio::task::yield_now(), if busy => {}
+                // The runtime has looked at what has come in, and has nothing more.
+                () = tokio::task::yield_now() => *is_stirred = false,
             }
+        }
+    }
+
+    /// Takes note of what has come in. Waits for it no longer than `most`; None is for as
+    /// long as it takes.
+    fn look(&mut self, most: Option<Duration>) -> Result<(), String> {
+        let told = self.vigil.look(most);
+        let told = told.map_err(|error| format!("waiting fails: {error}"))?;
+        for number in told {
+            match number {
+                ALARM => self.alarm.gone_off(),
+                OTHERS => self.is_stirred = true,
+                listener => self.listeners.on_ready((listener - LISTENERS) as usize),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets more adverts come in before those that have are read, where that harms
+    /// nobody.
+    fn gather(&self) {
+        if self.listeners.has_more() && self.operations.is_empty() {
+            let pause = self.gathering.pause(self.wake(), clock::now());
+            pause.into_iter().for_each(std::thread::sleep);
         }
     }
 
@@ -254,14 +319,23 @@ impl VrrpProcess {
         if let Some(clock) = self.wall_clock.look() {
             self.router.handle(Input::WallClock(clock), now);
         }
-        self.take_in_kernel(now)
-            .map_err(|error| format!("netlink fails: {error}"))?;
+        if std::mem::take(&mut self.has_news) || self.is_kernel_awaited(now) {
+            self.take_in_kernel(now)
+                .map_err(|error| format!("netlink fails: {error}"))?;
+        }
         let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
+        if is_due {
+            // What has come in since the loop was woken comes before the time too.
+            self.look(Some(Duration::ZERO))?;
+        }
         let router = &mut self.router;
-        self.listeners.read(is_due, |interface, packet| {
+        let any = self.listeners.read(is_due, |interface, packet| {
             let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });
+        if any {
+            self.gathering.on_read(now);
+        }
         if is_due {
             self.router.on_time(now);
             self.listeners.tell_losses(now);
@@ -332,6 +406,15 @@ impl VrrpProcess {
             self.adverts_wake(),
         ];
         wakes.into_iter().flatten().min()
+    }
+}
+
+/// Who has to do with sockets that listen.
+fn staff<'a>(worker: &'a Worker, vigil: &'a Vigil) -> Staff<'a> {
+    Staff {
+        worker,
+        vigil,
+        first_number: LISTENERS,
     }
 }
 

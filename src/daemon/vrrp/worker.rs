@@ -13,6 +13,7 @@ use tokio::sync::mpsc as reports;
 
 use self::waiting::{Task, Waiting};
 use crate::sys::rtnetlink::{Changes, Commands, Refusal, Snapshot};
+use crate::sys::vigil::Bell;
 use crate::sys::vrrp_socket::{self, Channel};
 
 /// Something to be done, after everything before it.
@@ -55,29 +56,39 @@ pub struct Changed {
 pub struct Worker {
     orders: orders::Sender<Order>,
     reports: reports::UnboundedReceiver<Report>,
+    /// A bell that nobody has any more rings no more, not even for the last time.
+    _bell: Bell,
 }
 
 impl Worker {
     /// Starts the thread. Comes back when it has made itself at home: from then on it
-    /// makes no call that a confined process could not.
+    /// makes no call that a confined process could not. It rings whenever there is a
+    /// report, and at its end.
     ///
     /// # Errors
     /// Where there are no threads left.
-    pub fn start(commands: Commands) -> io::Result<Self> {
+    pub fn start(commands: Commands, bell: Bell) -> io::Result<Self> {
         let (orders, to_do) = orders::channel();
         let (done, reports) = reports::unbounded_channel();
         let (up, is_up) = orders::channel();
+        let ringing = bell.clone();
         std::thread::Builder::new()
             .name("ipvsd-kernel".into())
             .spawn(move || {
+                // It ends last, after the sender of reports.
+                let last = LastRing(ringing);
                 // Who waits for it has it or has ended.
                 let _ = up.send(());
-                work(commands, to_do, done);
+                work(commands, to_do, done, &last.0);
             })?;
         is_up
             .recv()
             .map_err(|_| io::Error::other("the thread has ended"))?;
-        Ok(Worker { orders, reports })
+        Ok(Worker {
+            orders,
+            reports,
+            _bell: bell,
+        })
     }
 
     pub fn order(&self, order: Order) {
@@ -99,10 +110,21 @@ impl Worker {
     }
 }
 
+/// Rings when the thread ends, whatever it ends by: then it is seen that there will be
+/// no more reports.
+struct LastRing(Bell);
+
+impl Drop for LastRing {
+    fn drop(&mut self) {
+        self.0.ring();
+    }
+}
+
 fn work(
     mut commands: Commands,
     to_do: orders::Receiver<Order>,
     done: reports::UnboundedSender<Report>,
+    bell: &Bell,
 ) {
     let mut waiting = Waiting::default();
     while let Some(task) = waiting.next(&to_do) {
@@ -130,5 +152,6 @@ fn work(
         if done.send(report).is_err() {
             return;
         }
+        bell.ring();
     }
 }

@@ -1,7 +1,7 @@
 //! The connection that is told of every change.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::task::{Context, Waker};
 
 use nix::errno::Errno;
@@ -34,6 +34,12 @@ pub enum Heard {
 pub struct Watch {
     socket: AsyncFd<Socket>,
     buffer: Vec<u8>,
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.get_ref().as_fd()
+    }
 }
 
 impl Watch {

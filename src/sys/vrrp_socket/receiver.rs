@@ -10,60 +10,51 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn6, recvmmsg,
 };
 use socket2::Socket;
-use tokio::io::unix::AsyncFd;
 
 use crate::family::Family;
-use crate::sys::readiness;
+use crate::sys::vigil::Vigil;
 use crate::vrrp::input::Received;
 
 /// Packets that are read at once.
 const BATCH: usize = 32;
 
+/// The same where the reading before has not found so many: mostly there is one, and to
+/// make room for more costs as much as to read it.
+const FEW: usize = 4;
+
 /// Longer than any advert with its IPv4 header, or over IPv6 without: 255 addresses of
 /// 16 octets. What is longer is cut, and then has a length that no advert has.
 const LONGEST: usize = 4160;
 
-/// A socket of [`listen`](super::listen)'s, read by the runtime.
+/// A socket of [`listen`](super::listen)'s that is read.
 pub struct Receiver {
-    socket: AsyncFd<Socket>,
+    socket: Socket,
     family: Family,
 }
 
 impl Receiver {
-    /// Must be called within a tokio runtime. `family` is the socket's.
+    /// `vigil` tells of what comes in by this number. `family` is the socket's.
     ///
     /// # Errors
-    /// Where the runtime takes no more descriptors.
-    pub fn new(socket: Socket, family: Family) -> io::Result<Self> {
-        // SAFETY: the socket keeps its descriptor open until it is dropped, which AsyncFd
-        // does itself, or given back by it.
-        let socket = unsafe { AsyncFd::register(socket) }?;
+    /// Where the kernel lets nobody wait for more sockets.
+    pub fn new(socket: Socket, family: Family, vigil: &Vigil, number: u64) -> io::Result<Self> {
+        vigil.begin(&socket, number)?;
         Ok(Receiver { socket, family })
     }
 
     /// Gives the socket back, to be closed where there is time for that.
-    pub fn into_socket(self) -> Socket {
-        self.socket.into_inner()
+    pub fn into_socket(self, vigil: &Vigil) -> Socket {
+        vigil.end(&self.socket);
+        self.socket
     }
 
-    /// Whether the kernel has said that there is something, as far as the runtime has
-    /// asked it. Wakes the task when there is.
-    pub fn poll_readable(&self, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-        // An error shows when it is read.
-        self.socket.poll_read_ready(context).map(drop)
-    }
-
-    /// Reads at most one batch, and says how many there were; fewer than
-    /// [`Inbox::CAPACITY`] means that there are no more. Never waits.
+    /// Reads at most one batch, and says whether there may be more. If not, what comes in
+    /// from now on is told of. Never waits.
     ///
     /// # Errors
     /// What has befallen the interface (ENETDOWN, ENODEV); the socket goes on.
-    pub fn read(&self, inbox: &mut Inbox) -> io::Result<usize> {
-        let count = inbox.fill(self.socket.get_ref(), self.family)?;
-        if count < Inbox::CAPACITY {
-            readiness::is_used_up(&self.socket);
-        }
-        Ok(count)
+    pub fn read(&self, inbox: &mut Inbox) -> io::Result<bool> {
+        inbox.fill(&self.socket, self.family)
     }
 
     /// How many packets the kernel has dropped because too many waited to be read, since
@@ -75,7 +66,7 @@ impl Receiver {
         // SAFETY: the kernel writes at most `length` bytes.
         let result = unsafe {
             libc::getsockopt(
-                self.socket.get_ref().as_raw_fd(),
+                self.socket.as_raw_fd(),
                 libc::SOL_SOCKET,
                 libc::SO_MEMINFO,
                 values.as_mut_ptr().cast(),
@@ -97,6 +88,8 @@ const MEMINFO_VALUES: usize = 9;
 pub struct Inbox {
     buffers: Box<[[u8; LONGEST]; BATCH]>,
     packets: Vec<Packet>,
+    /// How many the next reading has room for.
+    room: usize,
     headers_v4: MultiHeaders<()>,
     headers_v6: MultiHeaders<SockaddrIn6>,
 }
@@ -120,6 +113,7 @@ impl Default for Inbox {
         Inbox {
             buffers: buffers.try_into().unwrap_or_else(|_| unreachable!()),
             packets: Vec::with_capacity(BATCH),
+            room: FEW,
             headers_v4: MultiHeaders::preallocate(BATCH, None),
             // Every packet comes with both, so that the kernel, which writes down how
             // much of the room it has used, always leaves as much for the next one.
@@ -135,7 +129,7 @@ impl Inbox {
     pub const CAPACITY: usize = BATCH;
 
     /// What the latest reading has brought.
-    pub fn packets(&self) -> impl Iterator<Item = Received<'_>> {
+    pub fn packets(&self) -> impl ExactSizeIterator<Item = Received<'_>> {
         let packets = self.buffers.iter().zip(&self.packets);
         packets.map(|(buffer, packet)| {
             let octets = &buffer[..packet.length];
@@ -151,13 +145,14 @@ impl Inbox {
         })
     }
 
-    fn fill(&mut self, socket: &Socket, family: Family) -> io::Result<usize> {
+    fn fill(&mut self, socket: &Socket, family: Family) -> io::Result<bool> {
         self.packets.clear();
+        let room = std::mem::replace(&mut self.room, FEW);
         let mut slices = self
             .buffers
             .each_mut()
             .map(|buffer| [IoSliceMut::new(buffer)]);
-        let slices = slices.iter_mut();
+        let slices = slices[..room].iter_mut();
         let flags = MsgFlags::MSG_DONTWAIT;
         let fd = socket.as_raw_fd();
         let result = match family {
@@ -176,7 +171,13 @@ impl Inbox {
         };
         match result {
             // No signal interrupts what does not wait (signal(7)).
-            Ok(()) | Err(Errno::EAGAIN) => Ok(self.packets.len()),
+            Ok(()) | Err(Errno::EAGAIN) => {
+                let is_full = self.packets.len() == room;
+                if is_full {
+                    self.room = BATCH;
+                }
+                Ok(is_full)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -19,10 +19,17 @@ pub type Place = (usize, usize);
 #[derive(Debug, Default)]
 pub struct Places {
     by_id: HashMap<InstanceId, Place>,
-    /// Several where instances speak to different peers by unicast.
-    by_wire: HashMap<Wire, Vec<Place>>,
+    by_wire: HashMap<Wire, Sharing>,
     /// The groups that have to do with an interface.
     by_interface: HashMap<String, Vec<usize>>,
+}
+
+/// The instances that a packet may be for: several where they speak to different peers by
+/// unicast.
+#[derive(Debug)]
+struct Sharing {
+    first: Place,
+    others: Vec<Place>,
 }
 
 /// What a packet shows of the instance that it is for.
@@ -60,7 +67,13 @@ impl Places {
                         family: settings.family,
                         group: settings.group(),
                     };
-                    places.by_wire.entry(wire).or_default().push((group, at));
+                    let place = (group, at);
+                    let add = |sharing: &mut Sharing| sharing.others.push(place);
+                    let by_wire = places.by_wire.entry(wire);
+                    by_wire.and_modify(add).or_insert(Sharing {
+                        first: place,
+                        others: Vec::new(),
+                    });
                 }
             }
         }
@@ -94,12 +107,15 @@ impl Places {
             family: Family::of(datagram.source),
             group: destination.is_multicast().then_some(destination),
         };
-        let places = self.by_wire.get(&wire)?;
-        let of_peer = places.iter().find(|(group, at)| {
+        let Sharing { first, others } = self.by_wire.get(&wire)?;
+        if others.is_empty() {
+            return Some(*first);
+        }
+        let of_peer = std::iter::once(first).chain(others).find(|(group, at)| {
             let member = groups.get(*group).and_then(|group| group.members.get(*at));
             member.is_some_and(|member| is_peer(&member.settings, datagram.source))
         });
-        of_peer.or(places.first()).copied()
+        Some(*of_peer.unwrap_or(first))
     }
 }
 
