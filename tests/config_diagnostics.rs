@@ -1,16 +1,18 @@
 //! What is said about configurations that are not as they should be: every file
-//! tests/diagnostics/NAME.conf has what is printed for it beside it, as NAME.txt.
+//! tests/diagnostics/NAME.conf has what is printed for it beside it, as NAME.txt. What
+//! they include is in the folder `included`.
 //!
 //! `UPDATE=1 cargo test --test config_diagnostics` writes the second anew; what has
 //! changed is then to be read in the diff.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ipvsd::cli::check::summary;
 use ipvsd::config::diagnostic::Style;
-use ipvsd::config::{self, Code, Loaded, Sources};
+use ipvsd::config::{self, Code, Disk, Files, Loaded, Sources, Surroundings};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
@@ -30,10 +32,32 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
+/// The files of the folder, named from there on.
+struct Folder;
+
+impl Files for Folder {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        Disk.read(&folder().join(path))
+    }
+
+    fn matching(&self, within: &Path, pattern: &str) -> Vec<PathBuf> {
+        let found = Disk.matching(&folder().join(within), pattern).into_iter();
+        let named = found.map(|path| path.strip_prefix(folder()).map(Path::to_owned));
+        named.flatten().collect()
+    }
+}
+
 fn load(case: &Path) -> Loaded {
     let name = case.file_name().and_then(|name| name.to_str());
     let contents = fs::read(case).expect("a case");
-    config::parse(Sources::from_text(name.expect("a name"), contents))
+    let sources = Sources::from_text(name.expect("a name"), contents);
+    let surroundings = Surroundings {
+        files: &Folder,
+        config_id: "alpha",
+        environment: &|_| None,
+        seed: 1,
+    };
+    config::parse_with(sources, &surroundings)
 }
 
 fn told(loaded: &Loaded) -> String {
@@ -94,7 +118,8 @@ fn places_in_json_are_those_of_the_file() {
         let listed = json["diagnostics"].as_array().expect("a list");
         assert_eq!(listed.len(), loaded.diagnostics.list().len());
         for entry in listed {
-            let text = fs::read_to_string(&case).unwrap_or_default();
+            let file = entry["file"].as_str().unwrap_or_default();
+            let text = fs::read_to_string(folder().join(file)).unwrap_or_default();
             let (Some(line), Some(start)) = (entry["line"].as_u64(), entry["start"].as_u64())
             else {
                 continue;

@@ -80,6 +80,8 @@ fn token() -> impl Strategy<Value = String> {
         "alpha", "protocol", "TCP", "UDP", "lb_algo", "lb_kind", "lvs_method", "wrr", "NAT", "DR",
         "TUN", "type", "ipip", "gue", "10.0.0.1", "10.0.0.2", "fd00::1", "80", "8080", "0", "1",
         "-1", "1.5", "65536", "on", "off", "/", "200-299", "fwmark", "group", "vrrp_instance",
+        "virtual_server_group", "10.0.0.1-9", "10.0.0.0/30", "fd00::1-f", "inet6", "SSL_GET",
+        "UDP_CHECK", "FILE_CHECK", "payload", "0fx", "uthreshold", "persistence_granularity",
         "router_id", "include", "@main", "$A=1", "$A",
         "vrrp_sync_group", "VI_1", "interface", "eth0", "virtual_router_id", "priority", "255",
         "state", "MASTER", "nopreempt", "preempt_delay", "authentication", "auth_type", "PASS",

@@ -48,7 +48,7 @@ const SEEDS: &[Seed] = &[
         mend: &[],
     },
     // Starts and stops haproxy by its notify scripts; `vrrp_strict` with what it does not
-    // allow, and a brace too many at the end.
+    // allow, a script that is not there, and a brace too many at the end.
     Seed {
         name: "haproxy.conf",
         told: &[
@@ -56,6 +56,8 @@ const SEEDS: &[Seed] = &[
             "no-effect 18",
             "no-effect 23",
             "not-served 30",
+            "no-effect 31",
+            "doubtful 46",
             "extra-brace 53",
         ],
         mend: &[],
@@ -141,7 +143,7 @@ const SEEDS: &[Seed] = &[
     },
     Seed {
         name: "split_brain_master.mended.conf",
-        told: &["not-served 5 10", "not-served 27"],
+        told: &["not-served 5 10", "repeated 10", "not-served 27"],
         mend: &[],
     },
     Seed {

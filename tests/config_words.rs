@@ -1,14 +1,11 @@
-//! Every word of keepalived is known in its block, and only there.
+//! Words that mean something now, with values that are right, are taken without a word.
+//! What holds for every word of the table is in `config_reference`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use ipvsd::config::reference::{self, Fate};
 use ipvsd::config::{self, Code, Loaded, Sources};
 
 const TOP_LEVEL: &str = "(top)";
 
-/// Words that mean something now, and a value that is right. All others are told to
-/// be not served yet.
+/// Words that mean something now, and a value that is right.
 const SERVED: &[(&str, &str)] = &[
     ("global_defs", "router_id lvs1"),
     ("global_defs", "script_user nobody nogroup"),
@@ -66,12 +63,13 @@ const SERVED: &[(&str, &str)] = &[
     ("garp_group", "gna_interval 0.1"),
     ("garp_group", "interface eth0"),
     ("garp_group", "interfaces { eth0\n eth1 eth2\n }"),
-    ("vrrp_instance", "state MASTER"),
+    ("vrrp_instance", "state MASTER\n priority 150"),
     ("vrrp_instance", "interface eth0.100"),
     ("vrrp_instance", "virtual_router_id 255"),
     ("vrrp_instance", "priority 1"),
     ("vrrp_instance", "advert_int 255"),
     ("vrrp_instance", "version 2"),
+    ("vrrp_instance", "accept"),
     ("vrrp_instance", "nopreempt"),
     ("vrrp_instance", "preempt"),
     ("vrrp_instance", "preempt_delay 4.12"),
@@ -258,36 +256,6 @@ const SERVED: &[(&str, &str)] = &[
     ("virtual_server/real_server/MISC_CHECK", "alpha no"),
 ];
 
-/// Blocks that are read, so that they need no statement of their own in the list.
-const IMPLIED: &[&str] = &[
-    "virtual_server",
-    "real_server",
-    "global_defs",
-    "vrrp_instance",
-    "vrrp_sync_group",
-];
-
-/// Spellings of words that are served by another name today, which take a value that
-/// they do not have here.
-const OLDER: &[&str] = &[
-    "nb_get_retry",
-    "thread_timer_expired",
-    "vmac_garp_intvl",
-    "vrrp_rlimit_rtime",
-    "vrrp_vmac_garp_intvl",
-];
-
-/// The table, by block.
-fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let mut blocks: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    let lines = include_str!("../src/config/keywords.tsv").lines();
-    for line in lines.filter(|line| !line.starts_with('#')) {
-        let (block, word) = line.split_once('\t').expect("a block and a word");
-        blocks.entry(block).or_default().insert(word);
-    }
-    blocks
-}
-
 /// What a block has to have, beside what is looked at.
 const NEEDED: &[(&str, &str)] = &[
     ("vrrp_instance", "interface eth0\n"),
@@ -363,12 +331,6 @@ fn codes(loaded: &Loaded) -> Vec<Code> {
     list.iter().map(|diagnostic| diagnostic.code).collect()
 }
 
-/// Blocks into which the reader looks; others are skipped as a whole.
-fn is_read(block: &str) -> bool {
-    let served = SERVED.iter().any(|(served, _)| *served == block);
-    served || block == TOP_LEVEL
-}
-
 #[test]
 fn served_words_are_taken_as_they_are() {
     for (block, statement) in SERVED {
@@ -382,193 +344,11 @@ fn served_words_are_taken_as_they_are() {
     }
 }
 
-fn is_never_served(block: &str, word: &str) -> bool {
-    reference::word(block, word).is_some_and(|word| matches!(word.fate, Fate::Never(_)))
-}
-
-#[test]
-fn all_others_are_known_and_not_served() {
-    for (block, words) in table() {
-        for word in words {
-            let served = SERVED
-                .iter()
-                .any(|(served, statement)| *served == block && keyword(statement) == word);
-            if served || IMPLIED.contains(&word) {
-                continue;
-            }
-            let loaded = read(&within(block, word));
-            let codes = codes(&loaded);
-            let told = match word {
-                _ if word.starts_with("include") && block == TOP_LEVEL => Code::LanguageNotServed,
-                _ if OLDER.contains(&word) => Code::OlderSpelling,
-                _ if is_never_served(block, word) => Code::NeverServed,
-                _ => Code::NotServed,
-            };
-            if block == TOP_LEVEL || is_read(block) {
-                assert!(codes.contains(&told), "{block}: {word}: {codes:?}");
-            }
-            let odd = [Code::UnknownWord, Code::WrongBlock, Code::UnclosedBlock];
-            assert!(
-                !codes.iter().any(|code| odd.contains(code)),
-                "{block}: {word}: {codes:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn words_in_a_wrong_block_are_told() {
-    let table = table();
-    let all: BTreeSet<_> = table.values().flatten().copied().collect();
-    for (block, words) in table.iter().filter(|(block, _)| is_read(block)) {
-        for word in all.difference(words) {
-            if word.starts_with("include") || *word == "nb_get_retry" {
-                continue;
-            }
-            let codes = codes(&read(&within(block, &format!("{word} x {{\n}}"))));
-            assert!(
-                codes.contains(&Code::WrongBlock),
-                "{block}: {word}: {codes:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn words_that_nobody_knows_are_told_in_every_block() {
-    for block in table().keys().filter(|block| is_read(block)) {
-        for word in [
-            "banana",
-            "Weight",
-            "weigth",
-            "virtual-server",
-            "TCP_CHECK;",
-            "=",
-            "é",
-        ] {
-            let codes = codes(&read(&within(block, word)));
-            assert!(
-                codes.contains(&Code::UnknownWord),
-                "{block}: {word}: {codes:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn values_of_a_wrong_kind_are_told_at_every_word() {
-    for (block, statement) in SERVED
-        .iter()
-        .filter(|(_, statement)| !statement.contains('{'))
-    {
-        let word = keyword(statement);
-        let value = statement[word.len()..].trim_start();
-        let errors = |value: &str| {
-            let loaded = read(&within(block, &format!("{word} {value}")));
-            loaded.diagnostics.errors()
-        };
-        let free_text = [
-            "router_id",
-            "script_user",
-            "user",
-            "misc_path",
-            "virtualhost",
-            "notification_email_from",
-            "smtp_server",
-            "smtp_helo_name",
-            "interface",
-            "auth_pass",
-        ];
-        let switches = [
-            "alpha",
-            "inhibit_on_failure",
-            "enable_script_security",
-            "misc_dynamic",
-            "smtp_alert",
-            "smtp_alert_checker",
-            "smtp_alert_vrrp",
-            "no_email_faults",
-            "nopreempt",
-            "preempt",
-            "vrrp_min_garp",
-            "vrrp_check_unicast_src",
-            "v3_checksum_as_v2",
-            "vrrp_skip_check_adv_addr",
-            "vrrp_strict",
-            "vrrp_lower_prio_no_advert",
-            "vrrp_higher_prio_send_advert",
-            "vrrp_owner_ignore_adverts",
-            "log_unknown_vrids",
-            "vrrp_no_swap",
-            "check_unicast_src",
-            "unicast_fault_no_peer",
-            "old_unicast_checksum",
-            "native_ipv6",
-            "no_virtual_ipaddress",
-            "skip_check_adv_addr",
-            "strict_mode",
-            "lower_prio_no_advert",
-            "higher_prio_send_advert",
-            "owner_ignore_adverts",
-        ];
-        // What may have a value, and need not.
-        let optional = [
-            "persistence_timeout",
-            "max_auto_priority",
-            "timer_expired_backup",
-        ];
-        let is_free = free_text.contains(&word) || word.starts_with("notify");
-        if !value.is_empty() && !is_free {
-            assert_eq!(errors("banana"), 1, "{block}: {word}");
-        }
-        if !switches.contains(&word) && !optional.contains(&word) {
-            assert_eq!(errors(""), 1, "{block}: {word}");
-        }
-        assert_eq!(errors(&format!("{value} {{\n}}")), 1, "{block}: {word}");
-    }
-}
-
 /// The part of a page from a heading to the next.
 fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
     let start = page.find(&format!("\n## {heading}\n"))? + 4;
     let length = page[start..].find("\n## ").unwrap_or(page.len() - start);
     Some(&page[start..start + length])
-}
-
-#[test]
-fn the_reference_has_every_word_in_its_block() {
-    let page = include_str!("../docs/configuration.md");
-    let others = section(page, "Words in other blocks").expect("a list of other blocks");
-    for (block, words) in table() {
-        let name = block.rsplit('/').next().unwrap_or(block);
-        let heading = if block == TOP_LEVEL {
-            "Top level"
-        } else {
-            name
-        };
-        for word in words {
-            let quoted = [format!("`{word}`"), format!("`{word} ")];
-            let mentions = |line: &str| quoted.iter().any(|word| line.contains(word));
-            let Some(text) = section(page, heading).filter(|_| is_read(block)) else {
-                let line = others
-                    .lines()
-                    .find(|line| line.starts_with(&format!("- `{block}`:")));
-                assert!(line.is_some_and(mentions), "{block}: {word}");
-                continue;
-            };
-            let in_table = text
-                .lines()
-                .any(|line| line.starts_with('|') && mentions(line));
-            let in_list = text
-                .lines()
-                .any(|line| line.starts_with("Not served") && mentions(line));
-            let served = SERVED
-                .iter()
-                .any(|(served, statement)| *served == block && keyword(statement) == word);
-            let served = served || OLDER.contains(&word) || IMPLIED.contains(&word);
-            assert_eq!((in_table, in_list), (served, !served), "{block}: {word}");
-        }
-    }
 }
 
 #[test]

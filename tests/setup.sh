@@ -29,6 +29,7 @@ tshark=tshark
 strace=strace
 sysctl=procps
 smtpd=opensmtpd
+mandoc=mandoc
 /usr/lib/frr/vrrpd=frr
 $*
 "

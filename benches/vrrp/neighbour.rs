@@ -100,6 +100,7 @@ fn check(number: usize) -> CheckSpec {
                 virtual_host: None,
                 digest: None,
                 status_codes: StatusCodes::default(),
+                later: Vec::new(),
             }],
         })
     }

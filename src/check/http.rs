@@ -94,6 +94,7 @@ mod tests {
             virtual_host: virtual_host.map(Into::into),
             digest: None,
             status_codes: StatusCodes::default(),
+            later: Vec::new(),
         }
     }
 

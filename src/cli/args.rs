@@ -17,6 +17,11 @@ pub struct Arguments {
     #[arg(short = 'f', long, value_name = "FILE", global = true)]
     pub use_file: Option<PathBuf>,
 
+    /// Skip lines that begin with @ and another id, and those that begin with @^ and
+    /// this one; default: the host's name up to its first dot
+    #[arg(short = 'i', long, value_name = "ID", global = true)]
+    pub config_id: Option<String>,
+
     /// Stay in the foreground
     #[arg(short = 'n', long)]
     pub dont_fork: bool,
@@ -104,8 +109,6 @@ pub struct NotServed {
     namespace: Option<String>,
     #[arg(short = 'e', long, hide = true)]
     all_config: bool,
-    #[arg(short = 'i', long, hide = true, value_name = "ID")]
-    config_id: Option<String>,
     #[arg(short = 'x', long, hide = true)]
     snmp: bool,
     #[arg(short = 'A', long, hide = true, value_name = "FILE")]
@@ -133,7 +136,6 @@ impl NotServed {
             (self.address_monitoring, "-a/--address-monitoring"),
             (self.namespace.is_some(), "-s/--namespace"),
             (self.all_config, "-e/--all-config"),
-            (self.config_id.is_some(), "-i/--config-id"),
             (self.snmp, "-x/--snmp"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket"),
             (self.umask.is_some(), "-u/--umask"),
@@ -157,6 +159,10 @@ pub enum Command {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+        /// Print the configuration as it was understood, with all defaults, and what is
+        /// wrong to standard error
+        #[arg(long)]
+        dump: bool,
     },
     /// Show the pools, weights, verdicts and processes of the running director
     Status {

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
-use crate::config::{self, Diagnostics};
+use crate::config::{self, ConfigId, Diagnostics};
 use crate::daemon::interfaces::{self, AbsentInterface};
+use crate::daemon::namespaces::{self, AbsentNamespace};
 use crate::daemon::scripts::{self, ScriptProblem};
 use crate::daemon::sources::{self, AbsentSource};
 
@@ -38,6 +39,8 @@ pub enum Format {
     Text(Style),
     /// One JSON object.
     Json,
+    /// The same with the configuration as it was understood.
+    JsonAndDump,
 }
 
 /// Reads the configuration at `path` and writes everything that is wrong with it,
@@ -46,7 +49,20 @@ pub enum Format {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<CheckOutcome> {
-    let loaded = config::load(path);
+    run_as(path, &ConfigId::new(None), format, out)
+}
+
+/// The same, as the director with this id.
+///
+/// # Errors
+/// When `out` cannot be written to.
+pub fn run_as(
+    path: &Path,
+    config_id: &ConfigId,
+    format: Format,
+    out: &mut dyn Write,
+) -> io::Result<CheckOutcome> {
+    let loaded = config::load_as(path, config_id);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
     // They say something about this machine rather than the configuration, which may be
@@ -57,6 +73,8 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     let absent_interfaces = absent_interfaces.unwrap_or_default();
     let absent_sources = loaded.model.as_ref().map(sources::absent);
     let absent_sources = absent_sources.unwrap_or_default();
+    let absent_namespaces = loaded.model.as_ref().map(namespaces::absent);
+    let absent_namespaces = absent_namespaces.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
@@ -69,16 +87,21 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
             for absent in &absent_sources {
                 writeln!(out, "warning[{}]: {absent}", AbsentSource::CODE)?;
             }
+            for absent in &absent_namespaces {
+                writeln!(out, "warning[{}]: {absent}", AbsentNamespace::CODE)?;
+            }
             writeln!(
                 out,
                 "{file}: {}",
                 summary(diagnostics, loaded.model.as_ref())
             )?;
         }
-        Format::Json => {
+        Format::Json | Format::JsonAndDump => {
+            let dump = format == Format::JsonAndDump;
             let report = Report {
                 file: &file,
                 fine: loaded.model.is_some(),
+                configuration: dump.then(|| loaded.dump()).flatten(),
                 findings: diagnostics.json(),
                 script_problems: script_problems
                     .into_iter()
@@ -101,6 +124,13 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
                         of: absent,
                     })
                     .collect(),
+                absent_namespaces: absent_namespaces
+                    .into_iter()
+                    .map(|absent| Coded {
+                        code: AbsentNamespace::CODE,
+                        of: absent,
+                    })
+                    .collect(),
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -113,16 +143,43 @@ pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<Check
     })
 }
 
+/// Writes the configuration at `path`, of the director with this id, to `out`, as it was
+/// understood, and what is wrong with it to `told`. With an error there is no such configuration.
+///
+/// # Errors
+/// When `out` or `told` cannot be written to.
+pub fn dump(
+    path: &Path,
+    config_id: &ConfigId,
+    style: Style,
+    told: &mut dyn Write,
+    out: &mut dyn Write,
+) -> io::Result<CheckOutcome> {
+    let loaded = config::load_as(path, config_id);
+    told.write_all(loaded.diagnostics.render(style).as_bytes())?;
+    let Some(dump) = loaded.dump() else {
+        let summary = summary(&loaded.diagnostics, None);
+        writeln!(told, "{}: {summary}", path.display())?;
+        return Ok(CheckOutcome::Refused);
+    };
+    out.write_all(dump.as_bytes())?;
+    Ok(CheckOutcome::Fine)
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     file: &'a str,
     fine: bool,
+    /// What `--dump` prints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<String>,
     #[serde(flatten)]
     findings: Json<'a>,
     script_problems: Vec<Coded<ScriptProblem>>,
     absent_interfaces: Vec<Coded<AbsentInterface>>,
     absent_sources: Vec<Coded<AbsentSource>>,
+    absent_namespaces: Vec<Coded<AbsentNamespace>>,
     #[serde(flatten)]
     counts: Option<Counts>,
 }

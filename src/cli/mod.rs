@@ -16,6 +16,7 @@ use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
 use self::check::{CheckOutcome, Format};
+use crate::config::ConfigId;
 use crate::config::diagnostic::Style;
 use crate::sys::memory;
 
@@ -41,14 +42,23 @@ pub fn main() -> ExitCode {
     memory::keep_large_pieces_apart();
     match &arguments.command {
         None | Some(Command::Run) => run::run(&arguments),
-        Some(Command::Check { file, json }) => {
+        Some(Command::Check { file, json, dump }) => {
             let file = file.clone().unwrap_or_else(|| configuration(&arguments));
-            let format = if *json {
-                Format::Json
-            } else {
-                Format::Text(style(&std::io::stdout()))
+            let (out, told) = (std::io::stdout(), std::io::stderr());
+            let id = config_id(&arguments);
+            let outcome = match (*json, *dump) {
+                (false, true) => {
+                    let style = style(&told);
+                    check::dump(&file, &id, style, &mut told.lock(), &mut out.lock())
+                }
+                (true, false) => check::run_as(&file, &id, Format::Json, &mut out.lock()),
+                (true, true) => check::run_as(&file, &id, Format::JsonAndDump, &mut out.lock()),
+                (false, false) => {
+                    let format = Format::Text(style(&out));
+                    check::run_as(&file, &id, format, &mut out.lock())
+                }
             };
-            match check::run(&file, format, &mut std::io::stdout().lock()) {
+            match outcome {
                 Ok(outcome) => ExitCode::from(outcome.exit_code()),
                 Err(_) => ExitCode::FAILURE,
             }
@@ -70,13 +80,14 @@ pub fn main() -> ExitCode {
 /// `-t`: `check`, spelt as keepalived does.
 fn config_test(arguments: &Arguments, log_to: Option<&std::path::Path>) -> ExitCode {
     let file = configuration(arguments);
+    let id = config_id(arguments);
     let outcome = match log_to {
         None => {
             let format = Format::Text(style(&std::io::stderr()));
-            check::run(&file, format, &mut std::io::stderr().lock())
+            check::run_as(&file, &id, format, &mut std::io::stderr().lock())
         }
         Some(path) => std::fs::File::create(path)
-            .and_then(|mut log| check::run(&file, Format::Text(Style::Plain), &mut log)),
+            .and_then(|mut log| check::run_as(&file, &id, Format::Text(Style::Plain), &mut log)),
     };
     match outcome {
         Ok(CheckOutcome::Fine) => ExitCode::SUCCESS,
@@ -99,6 +110,11 @@ fn configuration(arguments: &Arguments) -> PathBuf {
     } else {
         ours
     }
+}
+
+/// Which director this is among those that share a file.
+fn config_id(arguments: &Arguments) -> ConfigId {
+    ConfigId::new(arguments.config_id.as_deref())
 }
 
 fn style(stream: &impl IsTerminal) -> Style {

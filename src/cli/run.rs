@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use super::args::{Arguments, ChildProcess, Command};
-use super::{configuration, style};
+use super::{config_id, configuration, style};
 use crate::config;
 use crate::daemon;
 use crate::daemon::core::{self, Options, Subsystem};
@@ -20,13 +20,19 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     core::signals::hold();
     let file = configuration(arguments);
     let file = std::path::absolute(&file).unwrap_or(file);
-    let loaded = config::load(&file);
+    let config_id = config_id(arguments);
+    let loaded = config::load_as(&file, &config_id);
     if arguments.in_background {
         log_to(arguments);
         core::log_diagnostics(&loaded.diagnostics);
     } else {
         eprint!("{}", loaded.diagnostics.render(style(&std::io::stderr())));
     }
+    // Now, because the text of the file is not kept.
+    let dump = match arguments.dump_conf {
+        true => loaded.dump(),
+        false => None,
+    };
     let Some(model) = loaded.model else {
         eprintln!(
             "{}: {}",
@@ -47,6 +53,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let options = Options {
         file,
+        config_id,
         pid_file: arguments.pid.as_ref().map(absolute),
         checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
         vrrp_pid_file: arguments.vrrp_pid.as_ref().map(absolute),
@@ -57,7 +64,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         },
         keep_ipvs: arguments.dont_release_ipvs,
         in_background: arguments.in_background && !arguments.log_console,
-        dump: arguments.dump_conf,
+        dump,
     };
     let in_background = arguments.in_background;
     let log_console = arguments.log_console;

@@ -2,6 +2,7 @@
 
 mod json;
 mod line;
+mod places;
 mod render;
 
 use std::collections::HashMap;
@@ -97,10 +98,14 @@ codes! {
     NoRealServers "no-real-servers" Error
     /// IPv4 and IPv6 where only one can be.
     FamilyMismatch "family-mismatch" Error
-    /// Includes, definitions, conditionals and sequences.
-    LanguageNotServed "language-not-served" Error
+    /// A file that includes itself.
+    IncludeCycle "include-cycle" Error
+    /// A definition that refers to itself.
+    DefinitionCycle "definition-cycle" Error
     /// A value that is known but not served yet, and cannot be left out.
     ValueNotServed "value-not-served" Error
+    /// A file that is to be included and is not there; the rest is used without it.
+    NotIncluded "not-included" Warning
     /// A known word that is not served yet; it is skipped.
     NotServed "not-served" Warning
     /// A known word that ipvsd will not serve; its reason is told.
@@ -135,6 +140,9 @@ pub struct Diagnostic {
     pub primary: Option<Label>,
     /// Other places that have to do with it.
     pub related: Vec<Label>,
+    /// How it came to the primary place: the definitions and sequences that it comes out
+    /// of, and the lines by which its file is included.
+    pub trail: Vec<Label>,
     pub help: Vec<String>,
     /// What to write at the primary place instead.
     pub replacement: Option<String>,
@@ -159,6 +167,7 @@ impl Diagnostic {
             message,
             primary: None,
             related: Vec::new(),
+            trail: Vec::new(),
             help: Vec::new(),
             replacement: None,
             more: Vec::new(),
@@ -179,6 +188,13 @@ impl Diagnostic {
     pub(super) fn related(&mut self, span: Span, label: impl Into<String>) -> &mut Self {
         let text = label.into();
         self.related.push(Label { span, text });
+        self
+    }
+
+    /// The primary place comes out of what stands at `span`.
+    pub(super) fn comes_from(&mut self, span: Span, label: impl Into<String>) -> &mut Self {
+        let text = label.into();
+        self.trail.push(Label { span, text });
         self
     }
 
@@ -265,6 +281,14 @@ impl Collector {
         self.report(code, message)
     }
 
+    /// Takes in everything that another has.
+    pub(super) fn take(&mut self, other: Collector) {
+        self.list.extend(other.list);
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+        self.hidden.extend(other.hidden);
+    }
+
     /// Nobody is to see what stands there.
     pub(super) fn hide(&mut self, span: Span) {
         self.hidden.push(span);
@@ -275,6 +299,10 @@ impl Collector {
         for span in self.hidden {
             sources.hide(span);
         }
+        for diagnostic in &mut self.list {
+            places::settle(diagnostic, &sources);
+        }
+        places::tell_once(&mut self.list, &mut self.errors, &mut self.warnings);
         self.list.sort_by_key(|diagnostic| {
             let place = diagnostic.primary.as_ref().map(|label| label.span);
             place.map(|span| (span.source, span.start))

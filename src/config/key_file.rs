@@ -87,6 +87,20 @@ pub(super) fn key(written: &[u8]) -> Result<Key, KeyFault> {
     }
 }
 
+/// Tells of a text that looks like hexadecimal digits, which it is not taken for.
+pub(super) fn tell_digits(written: &[u8], number: u8, span: Span, diagnostics: &mut Collector) {
+    let is_octets = OCTETS.contains(&(written.len() / 2)) && from_hex(written).is_some();
+    if is_octets {
+        diagnostics
+            .report(
+                Code::Doubtful,
+                format!("the key {number} looks like hexadecimal digits"),
+            )
+            .at(span, "it is taken as the text that it is, as by keepalived")
+            .help("for the octets that it stands for, write `hex:` before it, on all directors");
+    }
+}
+
 fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let pairs = digits.chunks(2).map(|pair| match *pair {
@@ -146,7 +160,26 @@ fn read_one(
             .at(file.span, format!("the key {number} is no secret"))
             .help("take the permissions from the others: `chmod 600`; then take a new key");
     }
-    match key(without_newline(&contents.octets)) {
+    let written = without_newline(&contents.octets);
+    if contents.octets.ends_with(b"\r\n") {
+        diagnostics
+            .report(
+                Code::Doubtful,
+                format!("{path}: the line ends with CR and LF"),
+            )
+            .at(file.span, format!("neither is part of the key {number}"))
+            .help("keepalived may count the CR: end the line with LF alone, on all directors");
+    } else if written.ends_with(b"\n") || written.ends_with(b"\r") {
+        diagnostics
+            .report(Code::Doubtful, format!("{path}: more than one line end"))
+            .at(
+                file.span,
+                format!("all but the last one are part of the key {number}"),
+            )
+            .help("remove the empty lines at its end, on all directors");
+    }
+    tell_digits(written, number, file.span, diagnostics);
+    match key(written) {
         Ok(key) => Some(key),
         Err(fault) => {
             fault.tell(

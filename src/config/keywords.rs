@@ -5,54 +5,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The block that everything else stands in.
-pub(super) const TOP_LEVEL: &str = "(top)";
+use super::reference::{self, Fate};
 
-/// Words that keepalived does not have: block, word.
-const OWN: &[(&str, &str)] = &[
-    ("global_defs", "lvs_audit_interval"),
-    ("global_defs", "notify_timeout"),
-];
-
-/// Words that keepalived's older versions took: block, word, and what they are
-/// called today, where they still mean something.
-const OLDER: &[(&str, &str, Option<&str>)] = &[
-    ("global_defs", "lvs_id", Some("router_id")),
-    (
-        "global_defs",
-        "vrrp_vmac_garp_intvl",
-        Some("vrrp_garp_extra_if"),
-    ),
-    (
-        "global_defs",
-        "vrrp_rlimit_rtime",
-        Some("vrrp_rlimit_rttime"),
-    ),
-    (
-        "global_defs",
-        "checker_rlimit_rtime",
-        Some("checker_rlimit_rttime"),
-    ),
-    ("global_defs", "bfd_rlimit_rtime", Some("bfd_rlimit_rttime")),
-    ("virtual_server", "nat_mask", None),
-    (MISC_CHECK, "nb_get_retry", Some("retry")),
-    (SMTP_CHECK, "nb_get_retry", Some("retry")),
-    (TCP_CHECK, "nb_get_retry", Some("retry")),
-    (HTTP_GET, "nb_get_retry", Some("retry")),
-    (SSL_GET, "nb_get_retry", Some("retry")),
-    (TOP_LEVEL, "vrrp_track_file", Some("track_file")),
-    (
-        "vrrp_instance",
-        "lvs_sync_daemon_inteface",
-        Some("lvs_sync_daemon_interface"),
-    ),
-    ("vrrp_instance", "vmac_garp_intvl", Some("garp_extra_if")),
-    (
-        "vrrp_instance",
-        "thread_timer_expired",
-        Some("timer_expired_backup"),
-    ),
-];
+pub(super) use super::reference::TOP_LEVEL;
 
 pub(super) const GLOBAL_DEFS: &str = "global_defs";
 pub(super) const VRRP_INSTANCE: &str = "vrrp_instance";
@@ -66,8 +21,6 @@ pub(super) const TCP_CHECK: &str = "virtual_server/real_server/TCP_CHECK";
 pub(super) const HTTP_GET: &str = "virtual_server/real_server/HTTP_GET";
 pub(super) const URL: &str = "virtual_server/real_server/HTTP_GET/url";
 pub(super) const MISC_CHECK: &str = "virtual_server/real_server/MISC_CHECK";
-const SMTP_CHECK: &str = "virtual_server/real_server/SMTP_CHECK";
-const SSL_GET: &str = "virtual_server/real_server/SSL_GET";
 
 /// The words of one block and the blocks of one word.
 struct Index {
@@ -80,17 +33,12 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         words: HashMap::new(),
         blocks: HashMap::new(),
     };
-    let table = include_str!("keywords.tsv").lines();
-    let table = table
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('\t'));
-    let older = OLDER.iter().map(|(block, word, _)| (*block, *word));
-    for (block, word) in table.chain(OWN.iter().copied()).chain(older) {
+    let blocks = reference::BLOCKS.iter();
+    let table = blocks.flat_map(|block| block.all().map(|word| (block.path, word.name)));
+    for (block, word) in table {
         let words = index.words.entry(block).or_default();
-        if !words.contains(&word) {
-            words.push(word);
-            index.blocks.entry(word).or_default().push(block);
-        }
+        words.push(word);
+        index.blocks.entry(word).or_default().push(block);
     }
     index
 });
@@ -111,13 +59,10 @@ pub(super) fn known(block: &str, word: &str) -> Option<&'static str> {
     blocks.contains(&block).then_some(*word)
 }
 
-/// What an older word is called today; `Some(None)` is a word that means nothing
-/// any more.
-pub(super) fn older(block: &str, word: &str) -> Option<Option<&'static str>> {
-    let found = OLDER
-        .iter()
-        .find(|older| older.0 == block && older.1 == word);
-    found.map(|older| older.2)
+/// Whether the reference has a word as one of older versions.
+fn is_of_old(block: &str, word: &str) -> bool {
+    reference::word(block, word)
+        .is_some_and(|word| matches!(word.fate, Fate::Older(_) | Fate::Gone))
 }
 
 /// The word of a block that was probably meant.
@@ -126,7 +71,7 @@ pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
     let allowed = word.chars().count().div_ceil(3).min(3);
     words(block)
         .iter()
-        .filter(|known| older(block, known).is_none())
+        .filter(|known| !is_of_old(block, known))
         .map(|known| {
             (
                 strsim::damerau_levenshtein(&known.to_lowercase(), &word),

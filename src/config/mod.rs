@@ -1,25 +1,33 @@
 //! Text to [`model::Model`].
 //!
 //! ```text
-//! source (files) ──> grammar/ipvsd.pest ──> syntax::Ast ──> lower ──> model::Model
+//! source (files) ──> language ──> grammar/ipvsd.pest ──> syntax::Ast ──> lower ──> model::Model
 //! ```
 //!
 //! Pure but for [`source`], which reads the files.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
+
+mod config_id;
 
 pub mod diagnostic;
 mod key_file;
 mod keywords;
+mod language;
 mod lower;
 pub mod model;
 pub mod reference;
+mod said;
 pub mod source;
 mod syntax;
 
+pub use config_id::ConfigId;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
-pub use source::Sources;
+pub use language::Surroundings;
+pub use said::{Said, Sayer};
+pub use source::{Disk, Files, NoFiles, Sources};
 
 use diagnostic::Collector;
 use lower::Lowered;
@@ -35,28 +43,77 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
 }
 
-/// Reads a file and all that it means. A file that cannot be read is a diagnostic
-/// as everything else that may be wrong.
-pub fn load(path: &Path) -> Loaded {
-    match Sources::read(path) {
-        Ok(sources) => understand(sources, &source::read_key),
-        Err(error) => Loaded {
-            model: None,
-            diagnostics: diagnostic::unreadable(path, &error),
-        },
+impl Loaded {
+    /// The configuration as it was understood, but for passwords and keys, which are
+    /// masked. What it does not say itself is marked so. None where there is an error.
+    pub fn dump(&self) -> Option<String> {
+        let model = self.model.as_ref()?;
+        // What is wrong has been told.
+        let mut told = Collector::default();
+        let ast = syntax::parse(self.diagnostics.sources(), Layout::Braces, &mut told);
+        Some(model.dump_beside(&Said::by(&ast)))
     }
 }
 
-/// What text means. No file is read, so a key that stands in one is an error.
+/// Reads a file and all that it means. A file that cannot be read is a diagnostic
+/// as everything else that may be wrong.
+pub fn load(path: &Path) -> Loaded {
+    load_as(path, &ConfigId::new(None))
+}
+
+/// The same, as the director that has this id.
+pub fn load_as(path: &Path, config_id: &ConfigId) -> Loaded {
+    let sources = match Sources::read(path) {
+        Ok(sources) => sources,
+        Err(error) => {
+            return Loaded {
+                model: None,
+                diagnostics: diagnostic::unreadable(path, &error),
+            };
+        }
+    };
+    let surroundings = Surroundings {
+        files: &Disk,
+        config_id: config_id.as_str(),
+        environment: &|name| std::env::var(name).ok(),
+        seed: RandomState::new().hash_one(path),
+    };
+    understand(sources, &surroundings, &source::read_key)
+}
+
+/// What text means. No file is read, so what stands in one is an error.
 pub fn parse(sources: Sources) -> Loaded {
+    let surroundings = Surroundings {
+        files: &NoFiles,
+        config_id: "",
+        environment: &|_| None,
+        seed: 0,
+    };
+    parse_with(sources, &surroundings)
+}
+
+/// What text means, with what it is read with. Keys are not read.
+pub fn parse_with(sources: Sources, surroundings: &Surroundings<'_>) -> Loaded {
     let none = |_: &Path| {
         let message = "files are not read here";
         Err(io::Error::new(io::ErrorKind::Unsupported, message))
     };
-    understand(sources, &none)
+    understand(sources, surroundings, &none)
 }
 
-fn understand(sources: Sources, read_key: &dyn Fn(&Path) -> io::Result<KeyContents>) -> Loaded {
+fn understand(
+    mut sources: Sources,
+    surroundings: &Surroundings<'_>,
+    read_key: &dyn Fn(&Path) -> io::Result<KeyContents>,
+) -> Loaded {
+    let mut expansion = Collector::default();
+    if !language::expand(&mut sources, surroundings, &mut expansion) {
+        // What is missing because of it would be told as well.
+        return Loaded {
+            model: None,
+            diagnostics: expansion.finish(sources),
+        };
+    }
     let (mut lowered, mut diagnostics) = read(&sources, Layout::Braces);
     if lowered.misplaced {
         // Braces that pair up can still be the wrong ones: one missing here and one
@@ -66,6 +123,7 @@ fn understand(sources: Sources, read_key: &dyn Fn(&Path) -> io::Result<KeyConten
             diagnostics = told;
         }
     }
+    diagnostics.take(expansion);
     let model = &mut lowered.model;
     key_file::fill(model, &mut diagnostics, &lowered.key_files, read_key);
     model.files = sources.names();

@@ -1,35 +1,44 @@
 //! The files a configuration is read from, and places in them.
 //!
-//! This is the one part of [`config`](crate::config) that touches the file system.
-//! A file may hold bytes that are not UTF-8 as long as they stand in comments: each
+//! This and [`files`] are the parts of [`config`](crate::config) that touch the file
+//! system. A file may hold bytes that are not UTF-8 as long as they stand in comments: each
 //! is replaced by one ASCII byte, so that offsets stay true to the file, and its
 //! place is remembered until the comments are known.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::ops::Range;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
-use std::sync::OnceLock;
+mod files;
+mod made;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+pub use files::{Disk, Files, NoFiles};
+pub(super) use files::{KeyContents, read_key};
+pub(super) use made::{Frame, FrameId, Made, Real, Stretch};
 
 /// The largest file that is read, in bytes. The largest configuration seen has
 /// some 30 MB; a file beyond this is a mistake (a log, a disk image).
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
-/// How much is read of a file with a key, which has 64 octets at most, two digits each.
-const KEY_FILE_BYTES: u64 = 4096;
-
 /// What stands in for a byte that is not UTF-8.
 const SUBSTITUTE: u8 = b'?';
 
-/// Index of a file in [`Sources`].
+/// How many times files may be included, the first one counted.
+pub const MAX_INCLUSIONS: usize = 60_000;
+
+/// Index of a file in [`Sources`]; a file that is included several times has several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub u16);
 
+impl SourceId {
+    /// No file, but the lines that definitions and sequences have made.
+    pub(super) const MADE: SourceId = SourceId(u16::MAX);
+}
+
 /// A stretch of one file, in bytes from its beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     pub source: SourceId,
     pub start: u32,
@@ -41,13 +50,14 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
-    /// From the beginning of this to the end of `last`, which comes later in the
-    /// same file.
+    /// From the beginning of this to the end of `last`, which comes later. Where that is
+    /// in another file, this alone.
     pub fn to(self, last: Span) -> Span {
-        Span {
-            end: last.end.max(self.end),
-            ..self
-        }
+        let end = match self.source == last.source {
+            true => last.end.max(self.end),
+            false => self.end,
+        };
+        Span { end, ..self }
     }
 }
 
@@ -59,11 +69,21 @@ pub struct Place {
     pub column: u32,
 }
 
-/// One file.
+/// One file, as often as it is included.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// As the user named it.
     pub name: String,
+    contents: Arc<Contents>,
+    /// Index among the names of all files.
+    number: u16,
+    /// Where it is included, in a file. None is the first file.
+    included: Option<Span>,
+}
+
+/// What stands in a file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contents {
     text: String,
     /// Offsets of bytes that are not UTF-8, ascending.
     invalid: Vec<u32>,
@@ -71,27 +91,30 @@ pub struct Source {
     line_starts: OnceLock<Vec<u32>>,
 }
 
-impl Source {
-    /// A file with these contents. Beyond 4 GB they are cut off; [`Sources::read`]
-    /// refuses such a file before.
-    pub fn new(name: impl Into<String>, contents: Vec<u8>) -> Self {
+impl Contents {
+    /// Beyond 4 GB they are cut off; who reads a file refuses it before.
+    pub fn new(contents: Vec<u8>) -> Self {
         let (text, invalid) = decode(contents);
-        Source {
-            name: name.into(),
+        Contents {
             text,
             invalid,
             line_starts: OnceLock::new(),
         }
     }
 
-    /// How many lines there are.
-    pub(super) fn lines(&self) -> usize {
-        1 + self.text.bytes().filter(|byte| *byte == b'\n').count()
-    }
-
-    /// The contents, with a `?` for every byte that is not UTF-8.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Where bytes of the range are not UTF-8.
+    pub fn invalid_within(&self, range: Range<usize>) -> &[u32] {
+        let from = self
+            .invalid
+            .partition_point(|at| (*at as usize) < range.start);
+        let to = self
+            .invalid
+            .partition_point(|at| (*at as usize) < range.end);
+        self.invalid.get(from..to).unwrap_or(&[])
     }
 
     /// Index of the line that holds the byte at `offset`, and where it begins.
@@ -109,25 +132,77 @@ impl Source {
         let line = starts.partition_point(|start| *start <= offset) - 1;
         (line, starts[line])
     }
+}
+
+impl Source {
+    /// A file with these contents.
+    pub fn new(name: impl Into<String>, contents: Vec<u8>) -> Self {
+        Source {
+            name: name.into(),
+            contents: Arc::new(Contents::new(contents)),
+            number: 0,
+            included: None,
+        }
+    }
+
+    /// The contents, with a `?` for every byte that is not UTF-8.
+    pub fn text(&self) -> &str {
+        &self.contents.text
+    }
+
+    pub(super) fn contents(&self) -> Arc<Contents> {
+        self.contents.clone()
+    }
+
+    /// Where it is included.
+    pub fn included(&self) -> Option<Span> {
+        self.included
+    }
 
     /// Where the file has bytes that are not UTF-8: offsets, ascending.
     pub fn invalid_bytes(&self) -> &[u32] {
-        &self.invalid
+        &self.contents.invalid
     }
 }
 
-/// All files of one configuration.
+/// Whole lines that are read one after the other: part of a file, or lines that were
+/// made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    pub span: Span,
+    /// The number of its first line in its file, from 1.
+    pub line: u32,
+    /// The file whose lines these are, or were made from.
+    pub of: SourceId,
+}
+
+/// All files of one configuration, and the lines that are made from theirs.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// The names of all files, in the order in which they are first read.
+    names: Vec<String>,
+    numbers: HashMap<String, u16>,
+    made: Made,
+    /// What is to be read, in order.
+    pieces: Vec<Piece>,
+    /// Bytes that are not UTF-8 in lines that are in no piece.
+    stray: Vec<Span>,
 }
 
 impl Sources {
     /// One file that is already in memory.
     pub fn from_text(name: impl Into<String>, contents: impl Into<Vec<u8>>) -> Self {
-        Sources {
-            files: vec![Source::new(name, contents.into())],
+        let mut sources = Sources::default();
+        let name = name.into();
+        if let Some(id) = sources.add(name, Arc::new(Contents::new(contents.into())), None) {
+            sources.push_piece(Piece {
+                span: sources.whole(id),
+                line: 1,
+                of: id,
+            });
         }
+        sources
     }
 
     /// Reads a file.
@@ -136,79 +211,182 @@ impl Sources {
     /// What the system says, and [`io::ErrorKind::FileTooLarge`] beyond
     /// [`MAX_FILE_BYTES`].
     pub fn read(path: &Path) -> io::Result<Self> {
-        let file = open(path)?;
-        // In one piece: growing by doubling moves what is there again and again.
-        let size = file.metadata()?.len().min(MAX_FILE_BYTES);
-        let mut contents = Vec::with_capacity(size as usize + 1);
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut contents)?;
-        if contents.len() as u64 > MAX_FILE_BYTES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
+        let contents = Disk.read(path)?;
         Ok(Self::from_text(path.display().to_string(), contents))
     }
 
+    /// Another file. None beyond [`MAX_INCLUSIONS`].
+    pub(super) fn add(
+        &mut self,
+        name: String,
+        contents: Arc<Contents>,
+        included: Option<Span>,
+    ) -> Option<SourceId> {
+        if self.files.len() >= MAX_INCLUSIONS {
+            return None;
+        }
+        let id = SourceId(self.files.len() as u16);
+        let number = match self.numbers.get(&name) {
+            Some(number) => *number,
+            None => {
+                let number = self.names.len() as u16;
+                self.names.push(name.clone());
+                self.numbers.insert(name.clone(), number);
+                number
+            }
+        };
+        self.files.push(Source {
+            name,
+            contents,
+            number,
+            included,
+        });
+        Some(id)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
-        let ids = (0..=u16::MAX).map(SourceId);
+        let ids = (0..SourceId::MADE.0).map(SourceId);
         ids.zip(&self.files)
     }
 
     pub fn get(&self, id: SourceId) -> &Source {
-        &self.files[usize::from(id.0)]
+        match id {
+            SourceId::MADE => self.made.source(),
+            SourceId(index) => &self.files[usize::from(index)],
+        }
     }
 
-    /// The names of all files, in the order of their [`SourceId`]s.
+    /// The names of all files, each once.
     pub fn names(&self) -> Vec<String> {
-        self.files.iter().map(|file| file.name.clone()).collect()
+        self.names.clone()
+    }
+
+    /// One of [`names`](Self::names).
+    pub fn name(&self, number: u16) -> &str {
+        self.names
+            .get(usize::from(number))
+            .map_or("", String::as_str)
+    }
+
+    /// Which of [`names`](Self::names) the file has.
+    pub fn number(&self, id: SourceId) -> u16 {
+        self.get(id).number
     }
 
     pub fn text(&self, span: Span) -> &str {
-        &self.get(span.source).text[span.range()]
+        &self.get(span.source).text()[span.range()]
+    }
+
+    /// All of a file.
+    pub(super) fn whole(&self, id: SourceId) -> Span {
+        Span {
+            source: id,
+            start: 0,
+            end: self.get(id).text().len() as u32,
+        }
+    }
+
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    pub(super) fn clear_pieces(&mut self) {
+        self.pieces.clear();
+    }
+
+    /// What is to be read next.
+    pub(super) fn push_piece(&mut self, piece: Piece) {
+        if let Some(last) = self.pieces.last_mut()
+            && last.span.source == piece.span.source
+            && last.span.end == piece.span.start
+            && last.of == piece.of
+        {
+            last.span.end = piece.span.end;
+        } else {
+            self.pieces.push(piece);
+        }
+    }
+
+    /// Bytes that are no text in lines that are in no piece.
+    pub(super) fn stray(&self) -> &[Span] {
+        &self.stray
+    }
+
+    pub(super) fn push_stray(&mut self, source: SourceId, offsets: &[u32]) {
+        self.stray.extend(offsets.iter().map(|start| Span {
+            source,
+            start: *start,
+            end: start + 1,
+        }));
+    }
+
+    pub(super) fn made(&self) -> &Made {
+        &self.made
+    }
+
+    pub(super) fn made_mut(&mut self) -> &mut Made {
+        &mut self.made
+    }
+
+    /// Where in a file this really stands.
+    pub(super) fn resolve(&self, span: Span) -> Real {
+        match span.source {
+            SourceId::MADE => self.made.resolve(span.start..span.end),
+            _ => Real::plain(span),
+        }
     }
 
     /// Puts `*` in the place of what must not be shown, so that all other places stay
     /// where they are.
     pub(super) fn hide(&mut self, span: Span) {
-        if let Some(file) = self.files.get_mut(usize::from(span.source.0)) {
-            let range = span.range();
-            file.text
-                .replace_range(range.clone(), &"*".repeat(range.len()));
+        if span.source == SourceId::MADE {
+            for place in self.made.written(span.start..span.end) {
+                self.hide(place);
+            }
+        } else if let Some(file) = self.files.get_mut(usize::from(span.source.0)) {
+            let number = file.number;
+            let others = self.files.iter_mut().filter(|other| other.number == number);
+            for file in others {
+                let range = span.range();
+                // Copies the file where it is included several times. Secrets are few.
+                Arc::make_mut(&mut file.contents)
+                    .text
+                    .replace_range(range.clone(), &"*".repeat(range.len()));
+            }
         }
     }
 
-    /// Line and column of the beginning of `span`.
+    /// The file in which `span` really begins, and the line, from 1.
+    pub(super) fn line(&self, span: Span) -> (SourceId, u32) {
+        let (source, start) = match span.source {
+            SourceId::MADE => self.made.line(span.start),
+            source => (source, span.start),
+        };
+        let (line, _) = self.get(source).contents.line(start);
+        (source, 1 + line as u32)
+    }
+
+    /// How many lines there are to be read.
+    pub(super) fn lines(&self) -> usize {
+        let pieces = self.pieces.iter();
+        let newlines = pieces.map(|piece| {
+            let text = self.text(piece.span).bytes();
+            1 + text.filter(|byte| *byte == b'\n').count()
+        });
+        newlines.sum()
+    }
+
+    /// Line and column of where `span` really begins.
     pub fn place(&self, span: Span) -> Place {
+        let span = self.resolve(span).span;
         let source = self.get(span.source);
-        let (line, start) = source.line(span.start);
-        let before = &source.text[start as usize..span.start as usize];
+        let (line, start) = source.contents.line(span.start);
+        let before = &source.text()[start as usize..span.start as usize];
         Place {
             line: 1 + line as u32,
             column: 1 + before.chars().count() as u32,
         }
     }
-}
-
-/// A file with a key.
-#[derive(Clone)]
-pub(super) struct KeyContents {
-    pub octets: Vec<u8>,
-    /// Who is neither its owner nor of its group can read it, or change it.
-    pub is_open: bool,
-}
-
-/// Reads a file with a key.
-///
-/// # Errors
-/// What the system says, and [`io::ErrorKind::FileTooLarge`] where it is far too large to
-/// be a key.
-pub(super) fn read_key(path: &Path) -> io::Result<KeyContents> {
-    let file = open(path)?;
-    let is_open = file.metadata()?.permissions().mode() & 0o006 != 0;
-    let mut octets = Vec::new();
-    file.take(KEY_FILE_BYTES + 1).read_to_end(&mut octets)?;
-    if octets.len() as u64 > KEY_FILE_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(KeyContents { octets, is_open })
 }
 
 fn decode(contents: Vec<u8>) -> (String, Vec<u32>) {
@@ -230,19 +408,6 @@ fn decode(contents: Vec<u8>) -> (String, Vec<u32>) {
     }
     let text = String::from_utf8(bytes).unwrap_or_default();
     (text, invalid)
-}
-
-/// Opens a file to be read. A named pipe without a writer would keep core waiting for
-/// one; so it is opened without waiting, and then read as any other (`<(…)` of a shell
-/// is a pipe, too): without a writer it is empty.
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
-    fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -21,8 +21,6 @@ pub(super) struct Ast<'s> {
     sources: &'s Sources,
     words: Vec<Word>,
     statements: Vec<Statement>,
-    /// Names that `$NAME=` defines somewhere, sorted.
-    definitions: Vec<&'s str>,
     unclosed: Vec<Unclosed>,
     /// There is no reason to stop here: the files are text, and not too much of it.
     usable: bool,
@@ -88,12 +86,12 @@ struct Statement {
     block: Option<Braces>,
 }
 
-/// Where a block's braces are, as offsets. A block that nothing closes has no
-/// second one.
+/// Where a block's braces are; they may be in different files. A block that nothing
+/// closes has no second one.
 #[derive(Clone, Copy, Debug)]
 struct Braces {
-    open: u32,
-    close: Option<u32>,
+    open: (SourceId, u32),
+    close: Option<(SourceId, u32)>,
 }
 
 /// What shows where a block ends.
@@ -105,7 +103,7 @@ pub(super) enum Layout {
     Indentation,
 }
 
-/// Reads all files.
+/// Reads all pieces of the files.
 pub(super) fn parse<'s>(
     sources: &'s Sources,
     layout: Layout,
@@ -138,11 +136,6 @@ impl<'s> Ast<'s> {
         }
     }
 
-    /// All statements in the block of `id` and in blocks within it.
-    pub fn within(&self, id: StatementId) -> impl Iterator<Item = StatementId> + use<> {
-        (id.0 + 1..self.statement(id).end).map(StatementId)
-    }
-
     pub fn has_block(&self, id: StatementId) -> bool {
         self.statement(id).block.is_some()
     }
@@ -171,7 +164,15 @@ impl<'s> Ast<'s> {
     /// The file of the statement, and its line, from 1.
     pub fn line(&self, id: StatementId) -> (SourceId, u32) {
         let statement = self.statement(id);
-        (statement.source, statement.line)
+        match statement.source {
+            SourceId::MADE => self.sources.line(self.span(id)),
+            source => (source, statement.line),
+        }
+    }
+
+    /// The index of a file among those that were read.
+    pub fn file_number(&self, source: SourceId) -> u16 {
+        self.sources.number(source)
     }
 
     /// The line of a place, from 1.
@@ -198,22 +199,11 @@ impl<'s> Ast<'s> {
     }
 
     pub fn open_brace(&self, id: StatementId) -> Option<Span> {
-        let statement = self.statement(id);
-        statement.block.map(|braces| Span {
-            source: statement.source,
-            start: braces.open,
-            end: braces.open + 1,
-        })
+        self.statement(id).block.map(|braces| brace(braces.open))
     }
 
     pub fn close_brace(&self, id: StatementId) -> Option<Span> {
-        let statement = self.statement(id);
-        let close = statement.block?.close?;
-        Some(Span {
-            source: statement.source,
-            start: close,
-            end: close + 1,
-        })
+        self.statement(id).block?.close.map(brace)
     }
 
     /// Blocks that nothing closes.
@@ -233,26 +223,21 @@ impl<'s> Ast<'s> {
         self.usable
     }
 
-    /// Whether there is a `$` anywhere.
-    pub fn mentions_dollar(&self) -> bool {
-        self.mentions("$")
-    }
-
     /// Whether this text stands anywhere, be it in a comment.
     pub fn mentions(&self, text: &str) -> bool {
-        self.sources
-            .iter()
-            .any(|(_, file)| file.text().contains(text))
-    }
-
-    /// Whether the file defines `$name` somewhere.
-    pub fn defines(&self, name: &str) -> bool {
-        self.definitions.binary_search(&name).is_ok()
+        let mut files = self.sources.iter();
+        let made = self.sources.made().source();
+        files.any(|(_, file)| file.text().contains(text)) || made.text().contains(text)
     }
 
     fn statement(&self, id: StatementId) -> &Statement {
         &self.statements[id.0 as usize]
     }
+}
+
+fn brace((source, start): (SourceId, u32)) -> Span {
+    let end = start + 1;
+    Span { source, start, end }
 }
 
 /// Statements that stand beside each other.

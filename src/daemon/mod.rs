@@ -18,6 +18,7 @@ pub mod front;
 pub mod interfaces;
 pub mod ipc;
 pub mod messages;
+pub mod namespaces;
 pub mod scripts;
 pub mod sources;
 pub mod vrrp;

@@ -37,14 +37,19 @@ pub struct Scheduling {
 
 /// Something that a process was to be given and the kernel refuses.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}: {error}{}", hint.map(|hint| format!(" ({hint})")).unwrap_or_default())]
+#[error(
+    "{what}{}{}",
+    error.as_ref().map(|error| format!(": {error}")).unwrap_or_default(),
+    hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
+)]
 pub struct Refusal {
     /// The end of the word that asks for it in `global_defs`; before it stands whose
     /// process it is: `vrrp_`.
     pub option: &'static str,
     /// What could not be done.
     pub what: String,
-    pub error: io::Error,
+    /// None where the rest of what was asked for has been done.
+    pub error: Option<io::Error>,
     /// What is missing, where that is known.
     pub hint: Option<&'static str>,
 }
@@ -108,13 +113,14 @@ impl Parent {
                     option,
                     what: what(),
                     hint: hint(&error),
-                    error,
+                    error: Some(error),
                 }),
             };
+        let mut absent = Vec::new();
         if before.processors != wanted.processors {
             let result = match wanted.processors.is_empty() {
                 true => set_processors(child, &self.processors),
-                false => keep_to(child, &wanted.processors),
+                false => keep_to(child, &wanted.processors).map(|rest| absent = rest),
             };
             let what = || match wanted.processors.is_empty() {
                 true => "cannot let it run on all processors".to_owned(),
@@ -168,7 +174,29 @@ impl Parent {
             let result = set_limit(child, Resource::RLIMIT_MEMLOCK, limit);
             note(result, "no_swap", &what, memory_hint);
         }
+        if !absent.is_empty() {
+            refused.push(without(&absent));
+        }
         refused
+    }
+}
+
+/// Processors that are not there.
+fn without(absent: &[u16]) -> Refusal {
+    let numbers: Vec<String> = absent.iter().map(ToString::to_string).collect();
+    let (what, are) = match numbers.as_slice() {
+        [_] => ("processor", "is"),
+        _ => ("processors", "are"),
+    };
+    let numbers = numbers.join(", ");
+    Refusal {
+        option: "cpu_affinity",
+        what: format!(
+            "{what} {numbers} {are} not there, on the host or in the cgroup's cpuset; it is kept \
+             to the others"
+        ),
+        error: None,
+        hint: None,
     }
 }
 
@@ -264,7 +292,7 @@ fn realtime_hint(error: &io::Error) -> Option<&'static str> {
 
 fn processors_hint(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error() {
-        Some(libc::EINVAL) => Some("the host, or the cgroup's cpuset, does not have them all"),
+        Some(libc::EINVAL) => Some("the host, or the cgroup's cpuset, has none of them"),
         _ => nice_hint(error),
     }
 }
@@ -300,11 +328,12 @@ fn for_all_threads(process: Pid, change: impl Fn(Pid) -> io::Result<()>) -> io::
     Ok(())
 }
 
-/// Keeps a process to those of these processors that there are.
+/// Keeps a process to those of these processors that there are. Which are not is the
+/// result.
 ///
 /// # Errors
-/// Where some are not there.
-fn keep_to(process: Pid, processors: &[u16]) -> io::Result<()> {
+/// Where none is there, or the kernel refuses.
+fn keep_to(process: Pid, processors: &[u16]) -> io::Result<Vec<u16>> {
     let mut set = CpuSet::new();
     for processor in processors {
         // One beyond the largest that such a set can have is not there either.
@@ -313,10 +342,8 @@ fn keep_to(process: Pid, processors: &[u16]) -> io::Result<()> {
     set_processors(process, &set)?;
     let has = sched_getaffinity(process)?;
     let is_there = |it: &u16| has.is_set(usize::from(*it)) == Ok(true);
-    match processors.iter().all(is_there) {
-        true => Ok(()),
-        false => Err(Errno::EINVAL.into()),
-    }
+    let absent = processors.iter().filter(|it| !is_there(it));
+    Ok(absent.copied().collect())
 }
 
 fn set_processors(process: Pid, set: &CpuSet) -> io::Result<()> {

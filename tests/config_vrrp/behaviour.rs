@@ -179,7 +179,7 @@ fn what_strict_mode_does_not_allow() {
             "no-effect: `preempt_delay` does not go together with strict mode".to_owned(),
         ),
         (
-            "state MASTER",
+            "state MASTER\npriority 100",
             "no-effect: in strict mode, MASTER is for the owner of the addresses".to_owned(),
         ),
         (

@@ -53,7 +53,7 @@ fn ranges_of_how_the_process_is_run() {
     assert_eq!(process("vrrp_rt_priority 100").realtime, Some(99));
     assert_eq!(
         told("vrrp_rt_priority 100"),
-        ["value-adjusted: there is no real-time priority 100"]
+        ["value-adjusted: 100 is beyond 1 to 99"]
     );
     for wrong in [
         "vrrp_priority -21",

@@ -121,6 +121,7 @@ async fn an_answer_without_a_body_is_complete_though_the_server_stays() {
     ] {
         let urls = vec![HttpUrl {
             status_codes: StatusCodes(vec![200..=399]),
+            later: Vec::new(),
             ..url("/")
         }];
         let outcome = each_family(with_urls(urls), LONG, move |mut stream| async move {

@@ -80,6 +80,7 @@ pub fn url(path: &str) -> HttpUrl {
         virtual_host: None,
         digest: None,
         status_codes: StatusCodes::default(),
+        later: Vec::new(),
     }
 }
 

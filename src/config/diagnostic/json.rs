@@ -26,6 +26,8 @@ pub struct Entry<'a> {
     pub replacement: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub help: &'a [String],
+    /// Other places that have to do with it, and those that it comes from: definitions,
+    /// sequences, includes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<At<'a>>,
     /// Further places with the same fault.
@@ -64,7 +66,12 @@ impl Diagnostics {
             at: diagnostic.primary.as_ref().map(label),
             replacement: diagnostic.replacement.as_deref(),
             help: &diagnostic.help,
-            related: diagnostic.related.iter().map(label).collect(),
+            related: diagnostic
+                .related
+                .iter()
+                .chain(&diagnostic.trail)
+                .map(label)
+                .collect(),
             more: diagnostic
                 .more
                 .iter()

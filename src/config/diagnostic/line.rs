@@ -24,6 +24,11 @@ impl Diagnostics {
             for help in &diagnostic.help {
                 text.push_str(&format!(" ({help})"));
             }
+            for label in &diagnostic.trail {
+                let place = self.sources.place(label.span);
+                let name = &self.sources.get(label.span.source).name;
+                text.push_str(&format!(" ({}: {name}:{})", label.text, place.line));
+            }
             Line {
                 severity: diagnostic.severity(),
                 text: text.replace('\n', " "),

@@ -76,7 +76,7 @@ struct View<'a> {
 fn views<'a>(sources: &Sources, diagnostic: &'a Diagnostic) -> Vec<View<'a>> {
     let primary = diagnostic.primary.iter();
     let primary = primary.map(|label| (label, AnnotationKind::Primary));
-    let related = diagnostic.related.iter();
+    let related = diagnostic.related.iter().chain(&diagnostic.trail);
     let related = related.map(|label| (label, AnnotationKind::Context));
     let mut views: Vec<View<'_>> = Vec::new();
     for (label, kind) in primary.chain(related) {
@@ -155,19 +155,30 @@ fn excerpt(text: &str, span: Span) -> Range<usize> {
 
 /// Where else the same is wrong, by line.
 fn further_places(sources: &Sources, diagnostic: &Diagnostic) -> Option<String> {
+    let here = diagnostic.primary.as_ref().map(|label| label.span.source);
+    let here = here.map(|source| sources.number(source));
     let mut lines: Vec<_> = diagnostic
         .more
         .iter()
-        .map(|span| sources.place(*span).line)
+        .map(|span| (sources.number(span.source), sources.place(*span).line))
         .collect();
     lines.dedup();
     let kept = lines.len();
     let more = diagnostic.more_count - diagnostic.more.len() + kept.saturating_sub(PLACES);
-    let lines: Vec<_> = lines.iter().take(PLACES).map(u32::to_string).collect();
-    let plural = if kept == 1 { "" } else { "s" };
+    let elsewhere = lines.iter().any(|(file, _)| Some(*file) != here);
+    let named = |(file, line): &(u16, u32)| match elsewhere {
+        true => format!("{}:{line}", sources.name(*file)),
+        false => line.to_string(),
+    };
+    let lines: Vec<_> = lines.iter().take(PLACES).map(named).collect();
+    let what = match (elsewhere, kept) {
+        (true, _) => "in",
+        (false, 1) => "on line",
+        (false, _) => "on lines",
+    };
     let and_more = match more {
         0 => String::new(),
         _ => format!(" and {more} more"),
     };
-    (kept > 0).then(|| format!("also on line{plural} {}{and_more}", lines.join(", ")))
+    (kept > 0).then(|| format!("also {what} {}{and_more}", lines.join(", ")))
 }

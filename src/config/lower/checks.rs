@@ -1,18 +1,17 @@
 //! `TCP_CHECK`, `HTTP_GET` and `MISC_CHECK`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::real_server::Checked;
 use super::timing::{TimingDefaults, TimingWords, said};
 use super::{Lower, Said};
-use crate::config::diagnostic::{Code, shown};
+use crate::config::diagnostic::Code;
 use crate::config::keywords::{HTTP_GET, MISC_CHECK, TCP_CHECK, URL};
 use crate::config::model::{
-    Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, Script, StatusCodes, UserSpec,
+    Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, Script, UserSpec,
 };
-use crate::config::syntax::{StatementId, Word};
+use crate::config::syntax::StatementId;
 
 /// keepalived.conf(5): one retry after a second, three for HTTP_GET, none for
 /// MISC_CHECK.
@@ -31,8 +30,6 @@ const MISC_DEFAULTS: TimingDefaults = TimingDefaults {
 
 /// The longest time limit of a script, in seconds.
 const MAX_MISC_TIMEOUT: u32 = 4294;
-/// The status codes that can be expected (RFC 9110, section 15).
-const STATUS_CODES: RangeInclusive<u16> = 100..=599;
 
 /// What every check that makes a connection may say.
 #[derive(Default)]
@@ -109,6 +106,7 @@ impl<'s> Lower<'_, 's> {
             return None;
         }
         let ast = self.ast;
+        let around_it = std::mem::take(&mut self.later);
         let (mut path, mut digest, mut codes, mut virtualhost) = (None, None, None, None);
         for id in ast.block(block) {
             match ast.keyword(id) {
@@ -131,6 +129,8 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(URL, id),
             }
         }
+        let later = std::mem::replace(&mut self.later, around_it);
+        self.regex_words(block);
         let said_path = ast.block(block).any(|id| ast.keyword(id) == "path");
         if !said_path {
             let span = self.span(block);
@@ -142,6 +142,7 @@ impl<'s> Lower<'_, 's> {
             virtual_host: said(virtualhost).or(outer).map(str::to_owned),
             digest: said(digest),
             status_codes: said(codes).unwrap_or_default(),
+            later,
         })
     }
 
@@ -219,6 +220,8 @@ impl<'s> Lower<'_, 's> {
         block: StatementId,
     ) -> Check {
         let timing = timing.or(checked.timing);
+        self.timing_doubts(&timing);
+        self.origin_of_check(Some(checked.server), block);
         Check {
             spec,
             timing: timing.resolve(defaults),
@@ -290,104 +293,5 @@ impl<'s> Lower<'_, 's> {
             _ => return self.timing_word(&mut words.timing, id),
         }
         true
-    }
-
-    fn path(&mut self, id: StatementId) -> Option<&'s str> {
-        let word = self.value(id, "a path")?;
-        if self.is_substituted(word) {
-            return None;
-        }
-        let path = self.text(word);
-        if !path.starts_with('/') {
-            let fixed = format!("/{path}");
-            self.invalid(word, "a path that begins with `/`")
-                .replace_with(fixed);
-            return None;
-        }
-        if path.contains(|character: char| character.is_whitespace() || character.is_control()) {
-            self.invalid(word, "a path without blanks")
-                .help("in a request, `%20` stands for a blank");
-            return None;
-        }
-        Some(path)
-    }
-
-    /// `virtualhost NAME`: what the `Host` header says.
-    pub(super) fn host(&mut self, id: StatementId) -> Option<&'s str> {
-        let word = self.value(id, "a host name")?;
-        if self.is_substituted(word) {
-            return None;
-        }
-        let host = self.text(word);
-        let odd = |character: char| character.is_whitespace() || character.is_control();
-        if host.is_empty() || host.contains(odd) {
-            self.invalid(word, "a host name");
-            return None;
-        }
-        Some(host)
-    }
-
-    /// The MD5 sum of a page: 32 hexadecimal digits.
-    fn digest(&mut self, id: StatementId) -> Option<[u8; 16]> {
-        let word = self.value(id, "an MD5 sum")?;
-        if self.is_substituted(word) {
-            return None;
-        }
-        let digits: Option<Vec<u8>> = self
-            .text(word)
-            .chars()
-            .map(|digit| {
-                digit
-                    .to_digit(16)
-                    .and_then(|digit| u8::try_from(digit).ok())
-            })
-            .collect();
-        let bytes = digits.filter(|digits| digits.len() == 32).map(|digits| {
-            std::array::from_fn(|index| digits[2 * index] << 4 | digits[2 * index + 1])
-        });
-        if bytes.is_none() {
-            let length = self.text(word).chars().count();
-            self.invalid(word, "an MD5 sum of 32 hexadecimal digits")
-                .help(format!(
-                    "this has {length} characters; `ipvsd genhash` computes one"
-                ));
-        }
-        bytes
-    }
-
-    /// `status_code 200 300-399 …`.
-    fn status_codes(&mut self, id: StatementId) -> Option<StatusCodes> {
-        let words = self.values(id);
-        if words.is_empty() {
-            self.missing_value(id, "a status code");
-            return None;
-        }
-        let ranges = words.iter().map(|word| self.status_range(*word));
-        let ranges: Vec<_> = ranges.collect();
-        ranges.into_iter().collect::<Option<_>>().map(StatusCodes)
-    }
-
-    fn status_range(&mut self, word: Word) -> Option<RangeInclusive<u16>> {
-        if self.is_substituted(word) {
-            return None;
-        }
-        let text = self.text(word);
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let code = |text: &str| text.parse().ok().filter(|code| STATUS_CODES.contains(code));
-        match (code(first), code(last)) {
-            (Some(first), Some(last)) if first <= last => Some(first..=last),
-            (Some(_), Some(_)) => {
-                let span = word.span();
-                let message = format!("`{}` ends before it begins", shown(text));
-                self.report(Code::InvalidValue, message)
-                    .at(span, "the smaller number comes first");
-                None
-            }
-            _ => {
-                self.invalid(word, "a status code")
-                    .help("possible are 100 to 599 and ranges of them, like `200 300-399`");
-                None
-            }
-        }
     }
 }

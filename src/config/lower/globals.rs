@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Lower;
+use crate::config::diagnostic::Code;
 use crate::config::keywords::GLOBAL_DEFS;
 use crate::config::model::UserSpec;
 use crate::config::syntax::{StatementId, Word};
@@ -36,7 +37,9 @@ impl Lower<'_, '_> {
                 }
                 "lvs_audit_interval" => self.audit_interval(id),
                 "notify_timeout" => self.notify_timeout(id),
+                "reload_check_config" => self.reload_check_config(id),
                 _ if self.global_mail(id) || self.global_vrrp(id) || self.global_process(id) => {}
+                "include_check" | "random_seed" => self.worked_off(GLOBAL_DEFS, id),
                 _ => self.other(GLOBAL_DEFS, id),
             }
         }
@@ -83,7 +86,7 @@ impl Lower<'_, '_> {
     fn audit_interval(&mut self, id: StatementId) {
         self.said_once("lvs_audit_interval", id);
         if let Some(word) = self.value(id, "a number of seconds")
-            && let Some(seconds) = self.number(word, AUDIT_INTERVAL)
+            && let Some(seconds) = self.whole_seconds(word, AUDIT_INTERVAL)
         {
             self.model.global.audit_interval = Duration::from_secs(seconds.into());
         }
@@ -93,9 +96,23 @@ impl Lower<'_, '_> {
     fn notify_timeout(&mut self, id: StatementId) {
         self.said_once("notify_timeout", id);
         if let Some(word) = self.value(id, "a number of seconds")
-            && let Some(seconds) = self.number(word, NOTIFY_TIMEOUT)
+            && let Some(seconds) = self.whole_seconds(word, NOTIFY_TIMEOUT)
         {
             self.model.global.notify_timeout = Duration::from_secs(seconds.into());
+        }
+    }
+
+    /// `reload_check_config [FILE]`: what ipvsd does in any case.
+    fn reload_check_config(&mut self, id: StatementId) {
+        self.said_once("reload_check_config", id);
+        if let Some(word) = self.optional_value(id) {
+            let span = word.span();
+            self.report(
+                Code::NoEffect,
+                "no file is written when a reload is refused",
+            )
+            .at(span, "this has no effect")
+            .help("what is wrong goes to the log, and `ipvsd check` tells it beforehand");
         }
     }
 

@@ -2,19 +2,29 @@
 //! here, and only here is a keyword known by more than its name.
 
 mod blocks;
+mod check_values;
 mod checks;
 mod globals;
+mod kinds;
 mod language;
 mod later;
 mod mail;
 mod misplaced;
+mod overlaps;
 mod process;
 mod real_server;
+mod routing;
 mod script;
 mod server;
+mod server_group;
+mod servers_across;
 mod timing;
+mod trackers;
 mod unknown;
+mod unserved_checks;
 mod value;
+mod virtual_doubts;
+mod virtual_identity;
 mod virtual_server;
 mod vrrp;
 
@@ -27,7 +37,13 @@ use super::model::{Model, Origin, Script, ScriptId, Setting};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
+use later::SaidLater;
 use mail::AlertDefaults;
+use overlaps::Claims;
+use routing::Owner;
+use server_group::Groups;
+use servers_across::Across;
+use trackers::Trackers;
 use vrrp::{Defaults, Named};
 
 /// What the statements mean.
@@ -49,17 +65,21 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         model: Model::default(),
         scripts: HashMap::new(),
         services: HashMap::new(),
+        claims: Claims::default(),
+        groups: Groups::default(),
+        across: Across::default(),
         first: HashMap::new(),
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
         named: Named::default(),
-        substitutes: ast.mentions_dollar(),
         last_block: None,
         orphan_of: None,
         block_explained: false,
         misplaced: false,
         key_files: Vec::new(),
         later: Vec::new(),
+        said_later: HashMap::new(),
+        trackers: Trackers::default(),
     };
     lower.file();
     lower.model.later = lower.later;
@@ -79,6 +99,12 @@ struct Lower<'a, 's> {
     scripts: HashMap<Script, ScriptId>,
     /// Where each virtual server was first said.
     services: HashMap<ServiceKey, StatementId>,
+    /// What virtual servers by group are for.
+    claims: Claims,
+    /// Groups of addresses by their names.
+    groups: Groups<'s>,
+    /// What servers and checks say that is to be compared with other blocks.
+    across: Across,
     /// Where global words were first said, which may be in several blocks.
     first: HashMap<&'static str, StatementId>,
     /// What `global_defs` says of mail where a block says nothing.
@@ -87,8 +113,6 @@ struct Lower<'a, 's> {
     vrrp_defaults: Defaults,
     /// Instances and sync groups by their names.
     named: Named<'s>,
-    /// There is a `$` somewhere, so that words may not be what they seem.
-    substitutes: bool,
     /// The latest block of the top level that means something.
     last_block: Option<StatementId>,
     /// The block after which words of its kind have been told to stand outside.
@@ -101,6 +125,10 @@ struct Lower<'a, 's> {
     key_files: Vec<KeyFile>,
     /// Settings of the block that is being looked at which nothing acts on yet.
     later: Vec<Setting>,
+    /// Where such settings were said, by the block that they stand in.
+    said_later: HashMap<(Option<StatementId>, &'static str), SaidLater>,
+    /// What is defined to be watched.
+    trackers: Trackers<'s>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -114,20 +142,42 @@ impl<'s> Lower<'_, 's> {
                 self.global_defs(id);
             }
         }
+        for id in ast.top_level() {
+            if ast.keyword(id) == "virtual_server_group" {
+                self.virtual_server_group(id);
+            }
+        }
         self.mail_without_server();
         self.unused_realtime_limit();
         let mut empty = true;
         for id in ast.top_level() {
             empty = false;
             match ast.keyword(id) {
-                GLOBAL_DEFS => {}
+                GLOBAL_DEFS | "virtual_server_group" => {}
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
+                "static_ipaddress" => self.static_addresses(id),
+                "static_routes" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let routes = self.routes("static_routes", id, Owner::Static);
+                    self.model.static_routes.extend(routes);
+                }
+                "static_rules" => {
+                    self.told_not_served(TOP_LEVEL, id);
+                    let rules = self.rules("static_rules", id, Owner::Static);
+                    self.model.static_rules.extend(rules);
+                }
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
-                _ => {
+                word => {
+                    let kept = self.later.len();
+                    let counts =
+                        trackers::Kind::defined_by(word).is_none_or(|kind| self.tracker(kind, id));
                     self.other(TOP_LEVEL, id);
+                    if !counts {
+                        self.later.truncate(kept);
+                    }
                     continue;
                 }
             }
@@ -139,6 +189,10 @@ impl<'s> Lower<'_, 's> {
             }
         }
         self.unused_interfaces();
+        self.unused_groups();
+        self.overlaps();
+        self.servers_across();
+        self.tracked();
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());
@@ -161,7 +215,7 @@ impl<'s> Lower<'_, 's> {
     fn origin(&self, id: StatementId) -> Origin {
         let (source, line) = self.ast.line(id);
         Origin {
-            file: source.0,
+            file: self.ast.file_number(source),
             line,
         }
     }
@@ -202,6 +256,15 @@ impl<'s> Lower<'_, 's> {
             self.repeated(earlier.by, by);
         }
         *slot = Some(Said { value, by });
+    }
+
+    /// As [`repeated`](Self::repeated), of a word where the first one counts.
+    fn repeated_first(&mut self, earlier: StatementId, later: StatementId) {
+        let (first, second) = (self.span(earlier), self.span(later));
+        let word = shown(self.ast.keyword(later));
+        self.report(Code::Repeated, format!("`{word}` is said twice"))
+            .at(second, "this one does not count")
+            .related(first, "this one does, as with keepalived");
     }
 
     fn repeated(&mut self, earlier: StatementId, later: StatementId) {

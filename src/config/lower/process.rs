@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Lower;
 use crate::config::diagnostic::Code;
-use crate::config::syntax::{StatementId, Word};
+use crate::config::syntax::StatementId;
 
 /// The real-time priorities of Linux (sched(7)).
 const REALTIME: std::ops::RangeInclusive<i64> = 1..=99;
@@ -21,7 +21,7 @@ impl Lower<'_, '_> {
             "vrrp_priority" => {
                 self.said_once("vrrp_priority", id);
                 if let Some(word) = self.value(id, "a number from -20 to 19")
-                    && let Some(nice) = self.signed(word, -20, 19)
+                    && let Some(nice) = self.integer(word, -20, 19)
                 {
                     self.model.global.vrrp_process.nice = Some(nice as i8);
                 }
@@ -29,9 +29,9 @@ impl Lower<'_, '_> {
             "vrrp_rt_priority" => {
                 self.said_once("vrrp_rt_priority", id);
                 if let Some(word) = self.value(id, "a number from 1 to 99")
-                    && let Some(priority) = self.realtime(word)
+                    && let Some(priority) = self.clamped(word, *REALTIME.start(), *REALTIME.end())
                 {
-                    self.model.global.vrrp_process.realtime = Some(priority);
+                    self.model.global.vrrp_process.realtime = Some(priority as u8);
                 }
             }
             "vrrp_rlimit_rttime" => self.realtime_limit(id),
@@ -65,44 +65,6 @@ impl Lower<'_, '_> {
             _ => return false,
         }
         true
-    }
-
-    /// A whole number that may be below 0.
-    fn signed(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
-        if self.is_substituted(word) {
-            return None;
-        }
-        match self.text(word).trim_start().parse::<i64>() {
-            Ok(number) if (low..=high).contains(&number) => Some(number),
-            Ok(_) => {
-                self.out_of_range(word, &format!("{low} to {high}"));
-                None
-            }
-            Err(_) => {
-                self.not_a_number(word, &format!("a whole number from {low} to {high}"));
-                None
-            }
-        }
-    }
-
-    /// `vrrp_rt_priority NUMBER`: what is beyond the limits is set to them.
-    fn realtime(&mut self, word: Word) -> Option<u8> {
-        if self.is_substituted(word) {
-            return None;
-        }
-        let Ok(number) = self.text(word).parse::<i64>() else {
-            self.not_a_number(word, "a whole number from 1 to 99");
-            return None;
-        };
-        let used = number.clamp(*REALTIME.start(), *REALTIME.end());
-        if used != number {
-            let span = word.span();
-            let message = format!("there is no real-time priority {number}");
-            self.report(Code::ValueAdjusted, message)
-                .at(span, format!("{used} is used, as by keepalived"))
-                .replace_with(used.to_string());
-        }
-        Some(used as u8)
     }
 
     /// `vrrp_rlimit_rttime MICROSECONDS`.
@@ -144,7 +106,7 @@ impl Lower<'_, '_> {
         let Some(word) = self.optional_value(id) else {
             return Some(highest as u8);
         };
-        let number = self.signed(word, -1, highest)?;
+        let number = self.integer(word, -1, highest)?;
         Some(number.max(0) as u8)
     }
 

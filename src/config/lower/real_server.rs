@@ -19,6 +19,8 @@ struct RealServerWords<'a> {
     virtualhost: Option<Said<&'a str>>,
     smtp_alert: Option<Said<bool>>,
     checks: Vec<StatementId>,
+    /// Checks that are not served yet.
+    unserved: Vec<StatementId>,
 }
 
 /// What the checks of a real server need to know of it.
@@ -49,7 +51,15 @@ impl<'s> Lower<'_, 's> {
         for id in ast.block(id) {
             self.real_server_word(&mut words, id);
         }
+        for id in std::mem::take(&mut words.unserved) {
+            self.unserved_check(server, id);
+        }
         let later = std::mem::replace(&mut self.later, around_it);
+        self.thresholds(id);
+        if let Some(server) = server {
+            let place = server.address_word.span();
+            self.across.real_servers.push((server.address, place));
+        }
         let port = around.map_or(0, |around| around.port);
         let checked = server.map(|server| Checked {
             server,
@@ -107,6 +117,7 @@ impl<'s> Lower<'_, 's> {
                 self.say(&mut words.smtp_alert, id, value);
             }
             "TCP_CHECK" | "HTTP_GET" | "MISC_CHECK" => words.checks.push(id),
+            word if is_check(word) => words.unserved.push(id),
             _ => self.other(REAL_SERVER, id),
         }
     }
@@ -126,4 +137,9 @@ impl<'s> Lower<'_, 's> {
         });
         checks.collect()
     }
+}
+
+/// Whether a word is a check that is not served yet.
+fn is_check(word: &str) -> bool {
+    word.ends_with("_CHECK") || word == "SSL_GET"
 }

@@ -23,7 +23,8 @@ pub(super) struct Server {
 /// What the real servers of a virtual server need to know of it.
 #[derive(Clone, Copy)]
 pub(super) struct Around {
-    pub(super) family: Family,
+    /// None is both, as a group may have it: only tunnels reach its servers.
+    pub(super) family: Option<Family>,
     pub(super) port: u16,
     pub(super) method: ForwardingMethod,
 }
@@ -80,10 +81,13 @@ impl Lower<'_, '_> {
             [("type", kind)] if method == TUNNEL => {
                 let span = kind.span();
                 self.report(Code::MissingValue, "`type` needs a kind of tunnel")
-                    .at(span, "`ipip` belongs after it");
+                    .at(span, "`ipip`, `gue` or `gre` belongs after it");
                 return None;
             }
-            [("type", _), (kind @ ("gue" | "gre"), word), ..] if method == TUNNEL => {
+            [("type", _), (kind @ ("gue" | "gre"), word), rest @ ..] if method == TUNNEL => {
+                if !self.tunnel_options(id, kind, *word, rest) {
+                    return None;
+                }
                 let span = word.span();
                 self.report(
                     Code::ValueNotServed,
@@ -92,12 +96,57 @@ impl Lower<'_, '_> {
                 .at(span, "`ipip` is served");
                 return None;
             }
+            [("type", _), (_, word), ..] if method == TUNNEL => {
+                self.invalid(*word, "a kind of tunnel")
+                    .help("it is one of ipip, gue, gre");
+                return None;
+            }
             _ => {
                 let extra: Vec<_> = options.iter().map(|(_, word)| *word).collect();
                 self.extra_words(id, &extra);
             }
         }
         Some(method)
+    }
+
+    /// What may stand behind the kind of a tunnel: `port PORT` with `gue`, which needs it,
+    /// and how packets are summed. False where something is wrong, which has been told.
+    fn tunnel_options(
+        &mut self,
+        id: StatementId,
+        kind: &str,
+        kind_word: Word,
+        options: &[(&str, Word)],
+    ) -> bool {
+        let errors = self.diagnostics.errors();
+        let mut has_port = false;
+        let mut rest = options.iter();
+        while let Some((option, word)) = rest.next() {
+            match *option {
+                "port" if kind == "gue" => {
+                    has_port = true;
+                    match rest.next() {
+                        Some((_, port)) => drop(self.port(*port)),
+                        None => self.missing_value(id, "a port behind `port`"),
+                    }
+                }
+                "nocsum" | "csum" => {}
+                "remcsum" if kind == "gue" => {}
+                _ => {
+                    let wanted = match kind {
+                        "gue" => "`port PORT`, `nocsum`, `csum` or `remcsum`",
+                        _ => "`nocsum` or `csum`",
+                    };
+                    self.invalid(*word, wanted);
+                }
+            }
+        }
+        if kind == "gue" && !has_port {
+            let span = kind_word.span();
+            self.report(Code::MissingValue, "a tunnel of type `gue` needs a port")
+                .at(span, "`port PORT` belongs after it");
+        }
+        self.diagnostics.errors() == errors
     }
 
     /// `weight NUMBER`, from `least` to 65535.
@@ -116,8 +165,18 @@ impl Lower<'_, '_> {
         method: ForwardingMethod,
     ) -> Option<DestinationKey> {
         let family = Family::of(server.address);
-        if family != around.family && !matches!(method, ForwardingMethod::Tunnel(_)) {
+        if Some(family) != around.family && !matches!(method, ForwardingMethod::Tunnel(_)) {
             let span = server.address_word.span();
+            if around.family.is_none() {
+                let name = method.name();
+                self.report(
+                    Code::FamilyMismatch,
+                    format!("a {what} of a group with both IPv4 and IPv6"),
+                )
+                .at(span, format!("{name} reaches one family only"))
+                .help("make two groups, or say `lvs_method TUN`");
+                return None;
+            }
             let (inner, outer) = match family {
                 Family::V4 => ("IPv4", "IPv6"),
                 Family::V6 => ("IPv6", "IPv4"),
@@ -163,7 +222,13 @@ impl Lower<'_, '_> {
         let port = around.port;
         self.diagnostics
             .report_first(Code::PortOverridden, what, message)
-            .at(word.span(), format!("port {port} is used"))
+            .at(
+                word.span(),
+                match port {
+                    0 => "no port is used".to_owned(),
+                    _ => format!("port {port} is used"),
+                },
+            )
             .help("packets arrive as they were sent, so only NAT can change the port");
     }
 }

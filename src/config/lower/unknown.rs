@@ -3,7 +3,7 @@
 use super::Lower;
 use super::misplaced::within;
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords::{self, TOP_LEVEL, block_name};
+use crate::config::keywords;
 use crate::config::reference::{self, Fate, Word};
 use crate::config::syntax::StatementId;
 
@@ -14,24 +14,10 @@ impl Lower<'_, '_> {
     /// A statement whose word has no meaning in this block, or not yet.
     pub(super) fn other(&mut self, block: &'static str, id: StatementId) {
         let word = self.ast.keyword(id);
-        if word.is_empty() {
+        if self.ast.words(id).is_empty() {
             // A block without a word, which has been told.
-        } else if let Some(construct) = self.construct(id) {
-            self.language(construct, id);
-        } else if let Some(known) = reference::word(block, word)
-            && known.fate != Fate::Served
-        {
+        } else if let Some(known) = reference::word(block, word) {
             self.referenced(block, known, id);
-        } else if let Some(today) = keywords::older(block, word) {
-            match today {
-                Some(today) => {
-                    self.older(id, today);
-                    self.not_served(block, today, id);
-                }
-                None => self.without_effect(id),
-            }
-        } else if let Some(known) = keywords::known(block, word) {
-            self.not_served(block, known, id);
         } else if keywords::blocks(word).is_empty() {
             self.unknown(block, id);
         } else if let Some(synonym) = synonym(block, word) {
@@ -45,18 +31,21 @@ impl Lower<'_, '_> {
         }
     }
 
-    /// A word that the reference has, and that is not served.
+    /// A word that the reference has, and that the model has no field for.
     fn referenced(&mut self, block: &str, known: &'static Word, id: StatementId) {
         match known.fate {
-            // Somebody has taken it for one that is not.
-            Fate::Served => {}
+            // Not here, whatever the reference says.
+            Fate::Served => self.told_later(known.name, "", id),
             Fate::Older(today) => {
                 self.older(id, today);
                 if let Some(word) = reference::word(block, today) {
                     self.referenced(block, word, id);
                 }
             }
-            Fate::Gone => self.without_effect(id),
+            Fate::Gone => {
+                self.without_effect(id);
+                self.later(block, known, id);
+            }
             Fate::Later(consequence) => {
                 self.told_later(known.name, consequence, id);
                 self.later(block, known, id);
@@ -68,7 +57,21 @@ impl Lower<'_, '_> {
         }
     }
 
-    fn told_later(&mut self, word: &'static str, consequence: &'static str, id: StatementId) {
+    /// Tells of a word that the model has a field for, and that nothing acts on yet.
+    pub(super) fn told_not_served(&mut self, block: &str, id: StatementId) {
+        if let Some(word) = reference::word(block, self.ast.keyword(id))
+            && let Fate::Later(consequence) = word.fate
+        {
+            self.told_later(word.name, consequence, id);
+        }
+    }
+
+    pub(super) fn told_later(
+        &mut self,
+        word: &'static str,
+        consequence: &'static str,
+        id: StatementId,
+    ) {
         let span = self.span(id);
         if self.diagnostics.fold(Code::NotServed, word, span) {
             return;
@@ -121,27 +124,6 @@ impl Lower<'_, '_> {
         .help("remove it");
     }
 
-    fn not_served(&mut self, block: &'static str, word: &'static str, id: StatementId) {
-        self.swallowed(id, &[]);
-        let span = self.span(id);
-        if self.diagnostics.fold(Code::NotServed, word, span) {
-            return;
-        }
-        let label = match self.ast.has_block(id) {
-            true => "this block is skipped",
-            false => "this line is skipped",
-        };
-        let diagnostic = self.diagnostics.report_first(
-            Code::NotServed,
-            word,
-            format!("`{word}` is not served yet"),
-        );
-        diagnostic.at(span, label);
-        if let Some(consequence) = consequence(block, word) {
-            diagnostic.help(consequence);
-        }
-    }
-
     fn unknown(&mut self, block: &'static str, id: StatementId) {
         let span = self.keyword_span(id);
         let word = self.ast.keyword(id);
@@ -168,61 +150,4 @@ impl Lower<'_, '_> {
 fn synonym(block: &str, word: &str) -> Option<&'static str> {
     let (_, synonym) = SYNONYMS.iter().find(|(other, _)| *other == word)?;
     keywords::known(block, synonym)
-}
-
-/// What it means that a word is skipped, where that is not plain.
-fn consequence(block: &str, word: &str) -> Option<&'static str> {
-    match (block_name(block), word) {
-        (_, "virtual_server") => Some("this virtual server is not run"),
-        ("real_server", check) if check.ends_with("_CHECK") || check.ends_with("_GET") => {
-            Some("the real server is not checked by this; with no other check it counts as up")
-        }
-        (
-            "virtual_server" | "real_server",
-            "notify_up" | "notify_down" | "quorum_up" | "quorum_down",
-        ) => Some("the script is not run"),
-        ("virtual_server", "ha_suspend") => {
-            Some("the real servers are checked whether or not the address is here")
-        }
-        ("vrrp_instance" | "vrrp_sync_group", _) => vrrp_consequence(word),
-        ("global_defs", _) => global_consequence(word),
-        (TOP_LEVEL, "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance") => {
-            Some("nothing is watched by it, and no priority follows it")
-        }
-        (TOP_LEVEL, "static_ipaddress" | "static_routes" | "static_rules") => {
-            Some("these are not added")
-        }
-        _ => None,
-    }
-}
-
-/// As [`consequence`], for instances and sync groups.
-fn vrrp_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "virtual_routes" | "virtual_rules" => "these are not moved between directors",
-        "track_script" | "track_file" | "track_process" | "track_bfd" => {
-            "what it says changes neither priority nor state"
-        }
-        "track_interface" => "only the interfaces of the instances themselves are watched",
-        "dont_track_primary" => "an instance whose interface is down is in FAULT",
-        "use_vmac" | "use_ipvlan" => {
-            "the addresses are on the interface itself, and are announced with its MAC"
-        }
-        "no_accept" => "the master answers at its virtual addresses",
-        "track_src_ip" => {
-            "an instance whose source is not on its interface is in FAULT in any case"
-        }
-        "notify_deleted" => "the script is not run",
-        _ => return None,
-    })
-}
-
-/// As [`consequence`], for `global_defs`.
-fn global_consequence(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "dynamic_interfaces" => "an instance whose interface is absent waits for it in any case",
-        "default_interface" => "every `vrrp_instance` names its interface itself",
-        "notify_fifo" | "vrrp_notify_fifo" | "lvs_notify_fifo" => "nothing is written to it",
-        _ => return None,
-    })
 }

@@ -107,31 +107,53 @@ impl<'a> Lower<'a, '_> {
 
     /// A whole number.
     pub(super) fn number(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
+        let (low, high) = (*range.start(), *range.end());
+        let number = self.integer(word, low.into(), high.into())?;
+        u32::try_from(number).ok()
+    }
+
+    /// A whole number that may be below 0.
+    pub(super) fn integer(&mut self, word: Word, low: i64, high: i64) -> Option<i64> {
         if self.is_substituted(word) {
             return None;
         }
-        let text = self.text(word).trim_start();
-        let (low, high) = (*range.start(), *range.end());
-        match text.parse::<u64>() {
-            Ok(number) if u32::try_from(number).is_ok_and(|number| range.contains(&number)) => {
-                Some(number as u32)
+        let range = format!("{low} to {high}");
+        match self.text(word).trim_start().parse::<i128>() {
+            Ok(number) if (i128::from(low)..=i128::from(high)).contains(&number) => {
+                return i64::try_from(number).ok();
             }
-            Ok(_) => {
-                self.out_of_range(word, &format!("{low} to {high}"));
-                None
-            }
-            Err(error) => {
-                let negative = text
-                    .strip_prefix('-')
-                    .is_some_and(|digits| digits.parse::<u64>().is_ok());
-                if negative || *error.kind() == IntErrorKind::PosOverflow {
-                    self.out_of_range(word, &format!("{low} to {high}"));
-                } else {
-                    self.not_a_number(word, &format!("a whole number from {low} to {high}"));
+            Ok(_) => self.out_of_range(word, &range),
+            Err(error) => match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+                    self.out_of_range(word, &range);
                 }
-                None
-            }
+                _ => {
+                    self.not_a_number(word, &format!("a whole number from {range}"));
+                }
+            },
         }
+        None
+    }
+
+    /// A time in whole seconds.
+    pub(super) fn whole_seconds(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
+        let text = self.text(word);
+        if self.is_substituted(word) || number_with_unit(text).is_none() {
+            return self.number(word, range);
+        }
+        let wanted = format!(
+            "a whole number of seconds from {} to {}",
+            range.start(),
+            range.end()
+        );
+        let diagnostic = self.not_a_number(word, &wanted);
+        match number_with_unit(text) {
+            Some((number, "s")) => diagnostic
+                .help(format!("times are in seconds without a unit: `{number}`"))
+                .replace_with(number),
+            _ => diagnostic.help("times are in seconds, without a unit"),
+        };
+        None
     }
 
     /// A time in seconds, perhaps with a fraction, of which keepalived takes six
@@ -141,25 +163,52 @@ impl<'a> Lower<'a, '_> {
         word: Word,
         range: RangeInclusive<Duration>,
     ) -> Option<Duration> {
+        self.time(word, range, &SECONDS)
+    }
+
+    /// A time in milliseconds, perhaps with a fraction, of which keepalived takes three
+    /// places.
+    pub(super) fn milliseconds(
+        &mut self,
+        word: Word,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        // As if they were seconds, of which all is a thousandth.
+        let range = *range.start() * 1000..=*range.end() * 1000;
+        let time = self.time(word, range, &MILLISECONDS)?;
+        Some(time / 1000)
+    }
+
+    fn time(
+        &mut self,
+        word: Word,
+        range: RangeInclusive<Duration>,
+        unit: &TimeUnit,
+    ) -> Option<Duration> {
         if self.is_substituted(word) {
             return None;
         }
         let text = self.text(word).trim_start();
+        let name = unit.name;
         let wanted = || {
             let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
             match (range.start().is_zero(), *range.end() == LONGEST) {
-                (true, true) => "0 seconds or more".to_owned(),
-                (false, true) => format!("{low} seconds or more"),
-                (true, false) => format!("0 to {high} seconds"),
-                (false, false) => format!("{low} to {high} seconds"),
+                (true, true) => format!("0 {name} or more"),
+                (false, true) => format!("{low} {name} or more"),
+                (true, false) => format!("0 to {high} {name}"),
+                (false, false) => format!("{low} to {high} {name}"),
             }
         };
-        match parse_seconds(text) {
+        match parse_time(text, unit.places) {
             Ok(Timer { value, cut }) if range.contains(&value) => {
                 if cut {
                     let span = word.span();
-                    self.report(Code::ValueAdjusted, "a time has at most six decimal places")
-                        .at(span, format!("{} s is used", value.as_secs_f64()));
+                    let places = unit.places_in_words;
+                    let message = format!("a time has at most {places} decimal places");
+                    self.report(Code::ValueAdjusted, message).at(
+                        span,
+                        format!("{} {} is used", value.as_secs_f64(), unit.short),
+                    );
                 }
                 Some(value)
             }
@@ -168,16 +217,18 @@ impl<'a> Lower<'a, '_> {
                 None
             }
             Err(NotATimer::NotANumber) => {
-                let seconds = "a number of seconds, like `3` or `0.5`";
-                let unit = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-                let unit = (unit.len() < text.len() && parse_seconds(unit).is_ok()).then_some(unit);
-                let diagnostic = self.not_a_number(word, seconds);
-                if let Some(unit) = unit.filter(|number| text[number.len()..] == *"s") {
-                    diagnostic
-                        .help(format!("times are in seconds without a unit: `{unit}`"))
-                        .replace_with(unit);
-                } else if unit.is_some() {
-                    diagnostic.help("times are in seconds, without a unit");
+                let expected = format!("a number of {name}, like `3` or `0.5`");
+                let diagnostic = self.not_a_number(word, &expected);
+                match number_with_unit(text) {
+                    Some((number, behind)) if behind == unit.short => {
+                        diagnostic
+                            .help(format!("times are in {name} without a unit: `{number}`"))
+                            .replace_with(number);
+                    }
+                    Some(_) => {
+                        diagnostic.help(format!("times are in {name}, without a unit"));
+                    }
+                    None => {}
                 }
                 None
             }
@@ -284,10 +335,15 @@ impl<'a> Lower<'a, '_> {
         let text = shown(self.text(word));
         let span = word.span();
         let trailing = self.text(word).ends_with([';', ',']);
+        let digits = digits_of(self.text(word));
         let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not a number"));
         diagnostic.at(span, format!("expected {wanted}"));
         if trailing {
             diagnostic.help("a statement ends with its line, without a `;` or `,`");
+        }
+        if let Some(digits) = digits {
+            let help = format!("numbers are written in digits: `{digits}`");
+            diagnostic.help(help).replace_with(digits);
         }
         diagnostic
     }
@@ -319,20 +375,49 @@ fn switch(text: &str) -> Option<bool> {
 }
 
 /// A time as it is written.
-struct Timer {
-    value: Duration,
+pub(super) struct Timer {
+    pub(super) value: Duration,
     /// There were more than six decimal places.
     cut: bool,
 }
 
-enum NotATimer {
+pub(super) enum NotATimer {
     NotANumber,
     Negative,
     TooLarge,
 }
 
-/// `3`, `+3`, `2.71828`, `.5`, `1.`: what keepalived takes.
-fn parse_seconds(text: &str) -> Result<Timer, NotATimer> {
+/// What times are written in.
+struct TimeUnit {
+    name: &'static str,
+    short: &'static str,
+    /// How many decimal places there may be: down to a microsecond.
+    places: usize,
+    places_in_words: &'static str,
+}
+
+const SECONDS: TimeUnit = TimeUnit {
+    name: "seconds",
+    short: "s",
+    places: 6,
+    places_in_words: "six",
+};
+const MILLISECONDS: TimeUnit = TimeUnit {
+    name: "milliseconds",
+    short: "ms",
+    places: 3,
+    places_in_words: "three",
+};
+
+/// A number with letters behind it that may be meant for a unit: `3`, `ms`.
+fn number_with_unit(text: &str) -> Option<(&str, &str)> {
+    let number = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
+    let unit = &text[number.len()..];
+    (!unit.is_empty() && parse_time(number, SECONDS.places).is_ok()).then_some((number, unit))
+}
+
+/// `3`, `+3`, `2.71828`, `.5`, `1.`: what keepalived takes, with so many decimal places.
+pub(super) fn parse_time(text: &str, places: usize) -> Result<Timer, NotATimer> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -349,14 +434,14 @@ fn parse_seconds(text: &str) -> Result<Timer, NotATimer> {
         "" => 0,
         _ => whole.parse().map_err(|_| NotATimer::TooLarge)?,
     };
-    let micros = fraction
-        .bytes()
+    let kept = fraction.bytes().take(places);
+    let micros = kept
         .chain(std::iter::repeat(b'0'))
         .take(6)
         .fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'));
     Ok(Timer {
         value: Duration::new(seconds, micros * 1000),
-        cut: fraction.len() > 6,
+        cut: fraction.len() > places,
     })
 }
 
@@ -366,6 +451,20 @@ pub(super) const LONGEST: Duration = Duration::new(u64::MAX / MICROS, 551_614_00
 pub(super) const LONGEST_TIMEOUT: Duration = Duration::new(4294, 967_295_000);
 /// The shortest time that is not none.
 pub(super) const SHORTEST: Duration = Duration::from_micros(1);
+
+/// The number that a word of English says, or one with a comma for a point.
+fn digits_of(text: &str) -> Option<String> {
+    const WORDS: [&str; 11] = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    ];
+    let text = text.to_ascii_lowercase();
+    if let Some(number) = WORDS.iter().position(|word| *word == text) {
+        return Some(number.to_string());
+    }
+    let (whole, fraction) = text.split_once(',')?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(whole) && is_number(fraction)).then(|| format!("{whole}.{fraction}"))
+}
 
 /// What may have been meant by what is not an address.
 fn address_help(text: &str) -> Option<(String, Option<String>)> {

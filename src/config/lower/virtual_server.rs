@@ -7,9 +7,9 @@ use super::timing::{TimingWords, said};
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
-use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
+use crate::config::model::{RealServer, SorryServer, UnservedVirtualServer, VirtualServer, Weight};
 use crate::config::syntax::StatementId;
-use crate::lvs::{DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, ServiceKey};
+use crate::lvs::{DestinationKey, ForwardingMethod, Protocol, Scheduler, ServiceKey};
 
 /// Seconds that a client stays with its server where the file says no number
 /// (keepalived.conf(5): 6 minutes).
@@ -27,28 +27,19 @@ pub(super) struct VirtualServerWords<'a> {
     /// For real servers that say none.
     pub(super) weight: Option<Said<Weight>>,
     pub(super) method: Option<Said<ForwardingMethod>>,
-    scheduler: Option<Said<Scheduler>>,
-    protocol: Option<Said<Protocol>>,
-    persistence_timeout: Option<Said<u32>>,
+    pub(super) scheduler: Option<Said<Scheduler>>,
+    pub(super) protocol: Option<Said<Protocol>>,
+    pub(super) persistence_timeout: Option<Said<u32>>,
     quorum: Option<Said<u32>>,
     hysteresis: Option<Said<u32>>,
-    sorry_server: Option<Said<Server>>,
+    pub(super) sorry_server: Option<Said<Server>>,
     sorry_server_method: Option<Said<ForwardingMethod>>,
 }
 
 impl<'s> Lower<'_, 's> {
     pub(super) fn virtual_server(&mut self, id: StatementId) {
         let ast = self.ast;
-        let arguments = ast.words(id).get(1..).unwrap_or(&[]);
-        let by_mark_or_group = arguments.len() > 1
-            && arguments
-                .first()
-                .is_some_and(|word| matches!(self.text(*word), "fwmark" | "group"));
-        if by_mark_or_group {
-            self.by_mark_or_group(id);
-            return;
-        }
-        let server = self.server(id, arguments);
+        let subject = self.subject(id);
         if !self.has_block(id) {
             return;
         }
@@ -65,32 +56,22 @@ impl<'s> Lower<'_, 's> {
         if statements.is_empty() && words.sorry_server.is_none() {
             self.no_real_servers(id);
         }
-        let protocol = said(words.protocol).unwrap_or_else(|| self.default_protocol(id));
-        let around = server.map(|server| Around {
-            family: Family::of(server.address),
-            port: server.port.unwrap_or(0),
-            method: said(words.method).unwrap_or(ForwardingMethod::Nat),
-        });
+        let identity = self.identity(id, subject.as_ref(), &words, &statements);
+        let around = identity.as_ref().map(|identity| identity.around);
         // Looked at even where the virtual server is wrong: they may be, too.
         let real_servers = self.real_servers(&words, around, &statements);
         let sorry_server = self.sorry_server(&words, around);
-        let Some(server) = server else { return };
-        let port = server.port.unwrap_or(0);
-        let key = ServiceKey::Address {
-            protocol,
-            address: server.address,
-            port,
-        };
-        self.not_said_before(key, id);
+        let Some(identity) = identity else { return };
+        self.virtual_server_doubts(id, &identity, &words);
         if real_servers.len() < statements.len() {
             // Those that are wrong have been told; nothing can be said of the sum.
             return;
         }
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
         let virtual_server = VirtualServer {
-            key,
+            key: identity.key,
             scheduler: said(words.scheduler).unwrap_or(Scheduler::WeightedLeastConnection),
-            persistence_timeout: self.persistence(&words, port, id),
+            persistence_timeout: self.persistence(&words, identity.every_port, id),
             alpha: said(words.timing.alpha).unwrap_or(false),
             quorum,
             hysteresis,
@@ -101,7 +82,17 @@ impl<'s> Lower<'_, 's> {
             origin: self.origin(id),
             later,
         };
-        self.model.virtual_servers.push(virtual_server);
+        let is_mark = matches!(identity.key, ServiceKey::Fwmark { .. });
+        if identity.group.is_none() && !is_mark {
+            self.model.virtual_servers.push(virtual_server);
+        } else {
+            self.model
+                .unserved_virtual_servers
+                .push(UnservedVirtualServer {
+                    group: identity.group,
+                    virtual_server,
+                });
+        }
     }
 
     fn virtual_server_word(&mut self, words: &mut VirtualServerWords<'s>, id: StatementId) {
@@ -167,23 +158,6 @@ impl<'s> Lower<'_, 's> {
         }
     }
 
-    /// `virtual_server fwmark N` and `virtual_server group NAME`.
-    fn by_mark_or_group(&mut self, id: StatementId) {
-        self.swallowed(id, &["real_server"]);
-        let span = self.span(id);
-        let subject = "virtual servers by fwmark or group";
-        if !self.diagnostics.fold(Code::NotServed, subject, span) {
-            self.diagnostics
-                .report_first(
-                    Code::NotServed,
-                    subject,
-                    format!("{subject} are not served yet"),
-                )
-                .at(span, "this block is skipped")
-                .help("this virtual server is not run");
-        }
-    }
-
     fn scheduler(&mut self, id: StatementId) -> Option<Scheduler> {
         let word = self.value(id, "a scheduler")?;
         let choices = Scheduler::ALL.map(|scheduler| (scheduler.name(), scheduler));
@@ -208,7 +182,7 @@ impl<'s> Lower<'_, 's> {
         }
     }
 
-    fn default_protocol(&mut self, id: StatementId) -> Protocol {
+    pub(super) fn default_protocol(&mut self, id: StatementId) -> Protocol {
         let span = self.span(id);
         let subject = "protocol";
         if !self.diagnostics.fold(Code::DefaultAssumed, subject, span) {
@@ -242,10 +216,10 @@ impl<'s> Lower<'_, 's> {
     fn persistence(
         &mut self,
         words: &VirtualServerWords<'_>,
-        port: u16,
+        every_port: bool,
         id: StatementId,
     ) -> Option<u32> {
-        if port != 0 || words.persistence_timeout.is_some() {
+        if !every_port || words.persistence_timeout.is_some() {
             return said(words.persistence_timeout);
         }
         let span = self.span(id);
@@ -266,21 +240,6 @@ impl<'s> Lower<'_, 's> {
         self.report(Code::NoRealServers, "a virtual server without real servers")
             .at(span, "nothing could answer here")
             .help("add a `real_server`, or a `sorry_server`");
-    }
-
-    fn not_said_before(&mut self, key: ServiceKey, id: StatementId) {
-        let Some(first) = self.services.insert(key, id) else {
-            return;
-        };
-        self.services.insert(key, first);
-        let (first, second) = (self.span(first), self.span(id));
-        self.report(
-            Code::Duplicate,
-            format!("the virtual server {key} is there twice"),
-        )
-        .at(second, "the same again")
-        .related(first, "first here")
-        .help("put the real servers into one block, or change address, port or protocol");
     }
 
     fn real_servers(

@@ -105,6 +105,8 @@ pub struct HttpUrl {
     pub digest: Option<[u8; 16]>,
     /// The status that the answer must have.
     pub status_codes: StatusCodes,
+    /// What nothing acts on yet.
+    pub later: Vec<Setting>,
 }
 
 /// A set of HTTP status codes, 100 to 599.

@@ -1,96 +1,103 @@
 //! The model as text: the configuration as it was understood, with every default
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
+mod text;
 mod vrrp;
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, Setting, SmtpHost, UserSpec, VirtualServer,
+    Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
 };
+use crate::config::said::{Said, Sayer};
 use crate::lvs::{DestinationKey, ServiceKey};
+use text::Text;
 pub(super) use vrrp::CommandAndUser;
+
+/// What stands in the place of a password.
+pub(super) const MASK: &str = "********";
+/// What stands behind it, because the text means something else by it.
+const NOT_SHOWN: &str = "  # not shown; put it in before this is used";
 
 impl Model {
     /// The configuration as it was understood, but for passwords, which are masked.
     pub fn dump(&self) -> String {
-        let mut text = Text::default();
-        text.block("global_defs", |text| {
-            text.some("router_id", self.global.router_id.as_deref().map(Quoted));
-            text.some("script_user", self.global.script_user.as_ref());
-            text.flag("enable_script_security", self.global.enable_script_security);
-            text.say("lvs_audit_interval", Seconds(self.global.audit_interval));
-            text.say("notify_timeout", Seconds(self.global.notify_timeout));
-            text.mail(&self.global.mail);
-            text.vrrp_global(&self.global.vrrp);
-            text.process("vrrp", &self.global.vrrp_process);
-            text.auto_priority(&self.global.auto_priority);
-            text.later(&self.global.later);
-        });
-        text.later(&self.later);
-        text.garp_groups(&self.global.vrrp.pacing);
-        for group in &self.vrrp_sync_groups {
-            text.vrrp_sync_group(self, group);
-        }
-        for instance in &self.vrrp_instances {
-            text.vrrp_instance(self, instance);
-        }
-        for virtual_server in &self.virtual_servers {
-            text.virtual_server(self, virtual_server);
-        }
+        let mut text = Text::new(None);
+        text.model(self);
+        text.out
+    }
+
+    /// The same, in which everything is marked that the file does not say itself.
+    pub fn dump_beside(&self, said: &Said) -> String {
+        let mut text = Text::new(Some(said));
+        HEADER.lines().for_each(|line| text.line(line));
+        text.model(self);
         text.out
     }
 }
 
-/// Lines, indented by the depth of the blocks.
-#[derive(Default)]
-struct Text {
-    out: String,
-    depth: usize,
-}
+/// What a dump with marks begins with.
+const HEADER: &str = "\
+# The configuration as ipvsd understands it. What the file does not say itself has a
+# mark: where it comes from, or that it is so by default.
+";
 
-impl Text {
-    fn line(&mut self, line: impl Display) {
-        let indent = self.depth * 4;
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.out, "{:indent$}{line}", "");
-    }
-
-    fn say(&mut self, word: &str, value: impl Display) {
-        self.line(format_args!("{word} {value}"));
-    }
-
-    fn some(&mut self, word: &str, value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.say(word, value);
+impl Text<'_> {
+    fn model(&mut self, model: &Model) {
+        let global = &model.global;
+        self.scope("global_defs", "global_defs", Sayer::Global, |text| {
+            text.some("router_id", global.router_id.as_deref().map(Quoted));
+            text.some("script_user", global.script_user.as_ref());
+            text.flag("enable_script_security", global.enable_script_security);
+            text.say("lvs_audit_interval", Seconds(global.audit_interval));
+            text.say("notify_timeout", Seconds(global.notify_timeout));
+            text.mail(&global.mail);
+            text.vrrp_global(&global.vrrp);
+            text.process("vrrp", &global.vrrp_process);
+            text.auto_priority(&global.auto_priority);
+            text.later(&global.later);
+        });
+        self.later(&model.later);
+        self.routing("static_ipaddress", &model.static_addresses);
+        self.routing("static_routes", &model.static_routes);
+        self.routing("static_rules", &model.static_rules);
+        self.garp_groups(&global.vrrp.pacing);
+        for group in &model.vrrp_sync_groups {
+            self.vrrp_sync_group(model, group);
+        }
+        for instance in &model.vrrp_instances {
+            self.vrrp_instance(model, instance);
+        }
+        for group in &model.virtual_server_groups {
+            let head = format!("virtual_server_group {}", Quoted(&group.name));
+            self.block(head, |text| {
+                group.entries.iter().for_each(|entry| text.line(entry));
+            });
+        }
+        for virtual_server in &model.virtual_servers {
+            self.virtual_server(model, None, virtual_server);
+        }
+        for unserved in &model.unserved_virtual_servers {
+            let group = unserved.group.as_deref();
+            self.virtual_server(model, group, &unserved.virtual_server);
         }
     }
-
-    fn flag(&mut self, word: &str, is_set: bool) {
-        if is_set {
-            self.line(word);
-        }
-    }
-
-    fn block(&mut self, head: impl Display, inside: impl FnOnce(&mut Self)) {
-        self.line(format_args!("{head} {{"));
-        self.depth += 1;
-        inside(self);
-        self.depth -= 1;
-        self.line("}");
-    }
-
     /// What nothing acts on yet.
     fn later(&mut self, settings: &[Setting]) {
         for setting in settings {
             let values = setting.values.iter().map(ToString::to_string);
             let word = Some(setting.word.clone()).filter(|word| !word.is_empty());
             let head: Vec<String> = word.into_iter().chain(values).collect();
+            let is_secret = |value: &SettingValue| matches!(value, SettingValue::Secret(_));
+            let mark = match setting.values.iter().any(is_secret) {
+                true => NOT_SHOWN,
+                false => "",
+            };
             match &setting.block {
                 Some(inside) => self.block(head.join(" "), |text| text.later(inside)),
-                None => self.line(head.join(" ")),
+                None => self.line(format_args!("{}{mark}", head.join(" "))),
             }
         }
     }
@@ -144,12 +151,22 @@ impl Text {
         self.say("min_auto_priority_delay", auto.from.as_micros());
     }
 
-    fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
-        let head = match virtual_server.key {
-            ServiceKey::Address { address, port, .. } => format!("virtual_server {address} {port}"),
-            ServiceKey::Fwmark { mark, .. } => format!("virtual_server fwmark {mark}"),
+    /// A virtual server for its key, or for a group.
+    fn virtual_server(
+        &mut self,
+        model: &Model,
+        group: Option<&str>,
+        virtual_server: &VirtualServer,
+    ) {
+        let head = match (group, virtual_server.key) {
+            (Some(group), _) => format!("virtual_server group {}", Quoted(group)),
+            (None, ServiceKey::Address { address, port, .. }) => {
+                format!("virtual_server {address} {port}")
+            }
+            (None, ServiceKey::Fwmark { mark, .. }) => format!("virtual_server fwmark {mark}"),
         };
-        self.block(head, |text| {
+        let sayer = Sayer::Block(virtual_server.origin);
+        self.scope(head, "virtual_server", sayer, |text| {
             if let ServiceKey::Address { protocol, .. } = virtual_server.key {
                 text.say("protocol", protocol.name().to_uppercase());
             }
@@ -171,7 +188,9 @@ impl Text {
     }
 
     fn real_server(&mut self, model: &Model, server: &RealServer) {
-        self.block(format_args!("real_server {}", Place(server.key)), |text| {
+        let head = format!("real_server {}", Place(server.key));
+        let sayer = Sayer::Block(server.origin);
+        self.scope(head, "real_server", sayer, |text| {
             text.say("weight", server.weight.0);
             text.say("lvs_method", server.method.name());
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
@@ -184,7 +203,8 @@ impl Text {
     }
 
     fn check(&mut self, model: &Model, check: &Check) {
-        self.block(check.spec.keyword(), |text| {
+        let (keyword, sayer) = (check.spec.keyword(), Sayer::Block(check.origin));
+        self.scope(keyword, keyword, sayer, |text| {
             let timing = &check.timing;
             match &check.spec {
                 CheckSpec::Tcp(target) => text.target(target, timing.timeout),
@@ -196,7 +216,13 @@ impl Text {
                     let script = model.scripts.get(misc.script.0 as usize);
                     text.some("misc_path", script.map(CommandLine));
                     text.some("user", script.and_then(|script| script.user.as_ref()));
-                    text.say("misc_timeout", Seconds(timing.timeout));
+                    // An interval may be longer than a limit can be said, or be no whole
+                    // number; 0 is the same.
+                    let limit = match timing.timeout == timing.delay_loop {
+                        true => 0,
+                        false => timing.timeout.as_secs(),
+                    };
+                    text.say("misc_timeout", limit);
                     text.flag("misc_dynamic", misc.dynamic);
                 }
             }
@@ -204,7 +230,7 @@ impl Text {
             text.say("retry", timing.retry);
             text.say("delay_before_retry", Seconds(timing.delay_before_retry));
             text.say("warmup", Seconds(timing.warmup));
-            text.flag("alpha", check.alpha);
+            text.say("alpha", Switch(check.alpha));
             text.later(&check.later);
         });
     }
@@ -229,6 +255,7 @@ impl Text {
                     false => format!("{}-{}", range.start(), range.end()),
                 });
             text.say("status_code", codes.collect::<Vec<_>>().join(" "));
+            text.later(&url.later);
         });
     }
 }

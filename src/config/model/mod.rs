@@ -6,12 +6,20 @@ mod check;
 mod dump;
 mod mail;
 mod process;
+pub mod route;
+pub mod rule;
+mod server_group;
 mod setting;
+pub mod tracking;
 mod vrrp;
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use route::Route;
+use rule::Rule;
 
 pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
@@ -19,8 +27,12 @@ pub use check::{
 
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
-pub use setting::{Setting, SettingValue};
-pub use vrrp::{InterfaceUse, Notify, VrrpGlobal, VrrpInstance, VrrpSyncGroup};
+pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
+pub use setting::{Secret, Setting, SettingValue, SettingsOf};
+pub use vrrp::{
+    InterfaceUse, IpvlanMode, Mac, Notify, StaticAddress, VirtualInterface, VrrpGlobal,
+    VrrpInstance, VrrpSyncGroup,
+};
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
 
@@ -33,10 +45,20 @@ pub struct Model {
     pub global: Global,
     pub virtual_servers: Vec<VirtualServer>,
     /// In the order of the file, no two with the same name.
+    pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// Virtual servers by mark and for groups, which nothing runs yet.
+    pub unserved_virtual_servers: Vec<UnservedVirtualServer>,
+    /// In the order of the file, no two with the same name.
     pub vrrp_instances: Vec<VrrpInstance>,
     /// In the order of the file, no two with the same name; every member is there and in
     /// no other group.
     pub vrrp_sync_groups: Vec<VrrpSyncGroup>,
+    /// `static_ipaddress`: they are there whoever is master.
+    pub static_addresses: Vec<StaticAddress>,
+    /// `static_routes`: they are there whoever is master.
+    pub static_routes: Vec<Route>,
+    /// `static_rules`.
+    pub static_rules: Vec<Rule>,
     /// Where the instances name interfaces, for messages: each once for each instance.
     pub interfaces: Vec<InterfaceUse>,
     /// Every command that may be run. The other processes ask for one by its
@@ -63,6 +85,10 @@ impl PartialEq for Origin {
 }
 
 impl Eq for Origin {}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
 
 /// `global_defs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,21 +1,618 @@
 //! `global_defs`.
 
-use super::{Block, Kind, Word, one};
+use super::{Block, Count, Kind, Takes, Value, Word, flag, many, one, optional};
+
+/// The longest times that keepalived has, in microseconds: 32 bits of them.
+const LONGEST_TIMEOUT: u64 = 4_294_967_295;
+const MILLISECOND: u64 = 1_000;
+/// The longest timeout that IPVS takes, in seconds: 31 days.
+const LONGEST_IPVS: u32 = 2_678_400;
+/// The longest time for `startup_script`, in seconds.
+const LONGEST_STARTUP: u32 = 1_000;
+/// The largest number of a processor, in a mask of 8192 (CONFIG_NR_CPUS).
+const MOST_PROCESSOR: i64 = 8_191;
+const DAY: u32 = 86_400;
+const MOST: i64 = 4_294_967_295;
+
+const NO_AGENTX: &str = "there is no AgentX library for Rust; the metrics and `ipvsd status --json` have the same figures";
+const NO_DBUS: &str = "ipvsd has no D-Bus interface; `ipvsd status --json` tells the same state";
+const NFTABLES: &str = "firewall rules are made with nftables: write `nftables` in its place";
+const NO_DUMP_FILES: &str =
+    "no signal makes ipvsd write its state to a file; `ipvsd status --json` prints it";
+const NO_COPIES: &str =
+    "the configuration is kept in memory, and `ipvsd check --dump` prints what it comes to";
+const NAMED_ANYHOW: &str = "the processes have the names that they have without it";
+const NOT_WRITTEN: &str = "nothing is written to it";
+const NO_BFD: &str = "no BFD process is run yet";
+const CHECKER_ANYHOW: &str = "the checker process is as ipvsd is started";
+const BUFFER_ANYHOW: &str = "the buffer has the size that ipvsd gives it without it";
 
 pub const GLOBAL_DEFS: Block = Block {
     path: "global_defs",
-    about: "What holds for all of ipvsd.",
-    words: &[GENERAL],
+    about: "What holds for all of ipvsd. There may be several such blocks.",
+    words: &[
+        GENERAL, MAIL, SCRIPTS, FIFOS, VRRP, FIREWALL, IPVS, PROCESSES, RELOAD, GONE,
+    ],
 };
+
+const SWITCH: &[Value] = &[optional("SWITCH", Kind::Switch)];
+const NICE: &[Value] = &[one("NUMBER", Kind::Integer(-20, 19))];
+const REALTIME: &[Value] = &[one("NUMBER", Kind::Clamped(1, 99))];
+const MICROSECONDS: &[Value] = &[one("MICROSECONDS", Kind::Integer(1, MOST))];
+const PROCESSORS: &[Value] = &[many("NUMBER", Kind::Integer(0, MOST_PROCESSOR))];
+const BYTES: &[Value] = &[one("BYTES", Kind::Integer(0, MOST))];
+const PROCESS_NAME: &[Value] = &[one("NAME", Kind::ProcessName)];
+const FIFO: &[Value] = &[
+    one("FILE", Kind::Path),
+    optional("USER", Kind::Text),
+    optional("GROUP", Kind::Text),
+];
 
 const GENERAL: &[Word] = &[
     Word::values("router_id", &[one("NAME", Kind::Text)])
         .default("the host's name")
         .means("the name of this director in messages"),
-    Word::values("checker_priority", &[one("NICE", Kind::Integer(-20, 19))])
+    Word::values("lvs_id", &[one("NAME", Kind::Text)]).older("router_id"),
+    Word::values("default_interface", &[one("NAME", Kind::Interface)])
+        .default("eth0")
+        .means("the interface of static addresses, routes and rules that name none")
+        .later("static addresses, routes and rules are not added"),
+    Word::values(
+        "dynamic_interfaces",
+        &[optional("HOW", Kind::OneOf(&["allow_if_changes"]))],
+    )
+    .means("interfaces may come and go; with `allow_if_changes` as another kind of interface")
+    .later("an instance whose interface is absent waits for it in any case"),
+    Word::values("umask", &[one("MASK", Kind::Umask)])
+        .default("what may be written by its owner alone")
+        .means(
+            "the modes that files of ipvsd do not have: a number, octal behind `0`, or names \
+             like `IWGRP|IWOTH`",
+        )
+        .later("files have the modes that they have without it"),
+    Word::values("iproute_usr_dir", &[one("FOLDER", Kind::Path)])
+        .default("/usr/share/iproute2")
+        .means("where the names of tables, realms and protocols are, as ip(8) is delivered")
+        .later("names in routes and rules are looked up where ip(8) has them"),
+    Word::values("iproute_etc_dir", &[one("FOLDER", Kind::Path)])
+        .default("/etc/iproute2")
+        .means("the same for names that the host adds")
+        .later("names in routes and rules are looked up where ip(8) has them"),
+    Word::values(
+        "include_check",
+        &[Value {
+            count: Count::Any,
+            ..one(
+                "CHECK",
+                Kind::OneOf(&[
+                    "readable",
+                    "match",
+                    "wildcard_match",
+                    "brace_match",
+                    "+readable",
+                    "+match",
+                    "+wildcard_match",
+                    "+brace_match",
+                    "-readable",
+                    "-match",
+                    "-wildcard_match",
+                    "-brace_match",
+                ]),
+            )
+        }],
+    )
+    .default("none; without a value all")
+    .means("what makes an `include` an error: `+` adds a check to those before, `-` takes it away"),
+    Word::values("random_seed", &[one("NUMBER", Kind::Integer(0, MOST))])
+        .default("another one each time")
+        .means("makes the numbers of `${_RANDOM}` the same each time"),
+];
+
+const MAIL: &[Word] = &[
+    Word::new(
+        "notification_email",
+        Takes::List(one("MAILBOX", Kind::Text)),
+    )
+    .default("none")
+    .means("who is told by mail; several blocks add up. See [Mail](#mail)"),
+    Word::values("notification_email_from", &[one("MAILBOX", Kind::Text)])
+        .default("the user and the host, as `root@director1.example.org`")
+        .means("whom the mails are from"),
+    Word::values(
+        "smtp_server",
+        &[one("HOST", Kind::Text), optional("PORT", Kind::Port)],
+    )
+    .default("none; port 25")
+    .means(
+        "the mail server, by its address or by its name, which is looked up for every mail. \
+             Without one nothing is mailed, which is told",
+    ),
+    Word::values(
+        "smtp_connect_timeout",
+        &[one("SECONDS", Kind::Seconds(1, LONGEST_TIMEOUT))],
+    )
+    .default("30")
+    .means("how long one conversation with it may hang"),
+    Word::values("smtp_helo_name", &[one("NAME", Kind::Text)])
+        .default("the host's name")
+        .means("what ipvsd calls itself to the mail server"),
+    Word::values("smtp_alert", SWITCH)
+        .default("see [Mail](#mail)")
+        .means("whether blocks without an `smtp_alert` of their own are mailed"),
+    Word::values("smtp_alert_checker", SWITCH)
+        .default("`smtp_alert`")
+        .means("the same for real servers and virtual servers"),
+    Word::values("smtp_alert_vrrp", SWITCH)
+        .default("`smtp_alert`")
+        .means("the same for instances and sync groups"),
+    Word::flag("no_email_faults")
+        .default("off")
+        .means("instances and sync groups that go to FAULT are not mailed"),
+    Word::flag("no_checker_emails")
+        .default("off")
+        .means("of a real server only its being added and removed is mailed, and not its checks")
+        .later("every check that fails or succeeds anew is mailed"),
+];
+
+const SCRIPTS: &[Word] = &[
+    Word::new("script_user", Takes::User)
+        .default("`keepalived_script` if there is such a user, otherwise root")
+        .means("who runs scripts that name no user of their own"),
+    Word::flag("enable_script_security")
+        .default("off")
+        .means("a script that root would run is refused where anyone else could change it"),
+    Word::values("use_symlink_paths", SWITCH)
+        .default("off")
+        .means("scripts are run by the path that is written, symbolic links included")
+        .later("scripts are run by the path that is written in any case"),
+    Word::flag("set_supplementary_groups")
+        .default("off")
+        .means("scripts have all the groups of their user")
+        .later("scripts have one group"),
+    Word::values(
+        "notify_timeout",
+        &[one("SECONDS", Kind::WholeSeconds(1, DAY))],
+    )
+    .default("300")
+    .means("how long a notify script may take before it is killed. Only ipvsd has this word"),
+    Word::new("startup_script", Takes::Command)
+        .default("none")
+        .means("a command that is run once, before anything else is done")
+        .later("the script is not run"),
+    Word::values(
+        "startup_script_timeout",
+        &[one("SECONDS", Kind::WholeSeconds(1, LONGEST_STARTUP))],
+    )
+    .default("10")
+    .means("how long it may take before it is killed")
+    .later("the script is not run"),
+    Word::new("shutdown_script", Takes::Command)
+        .default("none")
+        .means("a command that is run once, after everything else has ended")
+        .later("the script is not run"),
+    Word::values(
+        "shutdown_script_timeout",
+        &[one("SECONDS", Kind::WholeSeconds(1, LONGEST_STARTUP))],
+    )
+    .default("10")
+    .means("how long it may take before it is killed")
+    .later("the script is not run"),
+];
+
+const FIFOS: &[Word] = &[
+    Word::values("notify_fifo", FIFO)
+        .default("none")
+        .means("a named pipe, and whose it is, that everything which happens is written to")
+        .later(NOT_WRITTEN),
+    Word::new("notify_fifo_script", Takes::Command)
+        .default("none")
+        .means("a command that reads it; the pipe's name is its last argument")
+        .later("the script is not run"),
+    Word::values("vrrp_notify_fifo", FIFO)
+        .default("none")
+        .means("the same for instances and sync groups alone")
+        .later(NOT_WRITTEN),
+    Word::new("vrrp_notify_fifo_script", Takes::Command)
+        .default("none")
+        .means("a command that reads it")
+        .later("the script is not run"),
+    Word::values("lvs_notify_fifo", FIFO)
+        .default("none")
+        .means("the same for virtual servers and real servers alone")
+        .later(NOT_WRITTEN),
+    Word::new("lvs_notify_fifo_script", Takes::Command)
+        .default("none")
+        .means("a command that reads it")
+        .later("the script is not run"),
+    Word::flag("fifo_write_vrrp_states_on_reload")
+        .default("off")
+        .means("at a reload the states of all instances and sync groups are written again")
+        .later(NOT_WRITTEN),
+    Word::values("vrrp_notify_priority_changes", SWITCH)
+        .default("off")
+        .means("changes of priority are written, too")
+        .later(NOT_WRITTEN),
+    Word::flag("rs_init_notifies")
+        .default("off")
+        .means("at the start every real server is told of, and not only what changes")
+        .later("only changes are told of"),
+];
+
+const VRRP: &[Word] = &[
+    Word::values("vrrp_version", &[one("NUMBER", Kind::Integer(2, 3))])
+        .default("2; IPv6 is always 3")
+        .means("the version of the protocol"),
+    Word::values("vrrp_mcast_group4", &[one("ADDRESS", Kind::Multicast4)])
+        .default("224.0.0.18")
+        .means("the multicast group of adverts with IPv4"),
+    Word::values("vrrp_mcast_group6", &[one("ADDRESS", Kind::Multicast6)])
+        .default("ff02::12")
+        .means("the multicast group of adverts with IPv6"),
+    Word::flag("vrrp_check_unicast_src")
+        .default("off")
+        .means("`check_unicast_src` of all instances"),
+    Word::values("v3_checksum_as_v2", SWITCH)
+        .default("off")
+        .means("`v3_checksum_as_v2` of all instances"),
+    Word::flag("vrrp_strict")
+        .default("off")
+        .means("`strict_mode` of all instances. It takes no value: `vrrp_strict off` is on"),
+    Word::flag("vrrp_skip_check_adv_addr")
+        .default("off")
+        .means("`skip_check_adv_addr` of all instances"),
+    Word::values("vrrp_down_timer_adverts", &[one("NUMBER", Kind::Integer(1, 100))])
+        .default("3")
+        .means("`down_timer_adverts` of all instances"),
+    Word::values("vrrp_lower_prio_no_advert", SWITCH)
+        .default("off")
+        .means("`lower_prio_no_advert` of all instances"),
+    Word::values("vrrp_higher_prio_send_advert", SWITCH)
+        .default("on")
+        .means("`higher_prio_send_advert` of all instances"),
+    Word::values("vrrp_owner_ignore_adverts", SWITCH)
+        .default("off")
+        .means("`owner_ignore_adverts` of all instances"),
+    Word::values("vrrp_garp_master_delay", &[one("SECONDS", Kind::WholeSeconds(0, 4294))])
+        .default("5")
+        .means("`garp_master_delay` of all instances"),
+    Word::values("vrrp_garp_master_repeat", &[one("NUMBER", Kind::Integer(1, 1000))])
+        .default("5")
+        .means("`garp_master_repeat` of all instances"),
+    Word::values("vrrp_garp_lower_prio_delay", &[one("SECONDS", Kind::WholeSeconds(0, 4294))])
+        .default("`vrrp_garp_master_delay`")
+        .means("`garp_lower_prio_delay` of all instances"),
+    Word::values("vrrp_garp_lower_prio_repeat", &[one("NUMBER", Kind::Integer(0, 1000))])
+        .default("`vrrp_garp_master_repeat`")
+        .means("`garp_lower_prio_repeat` of all instances"),
+    Word::values("vrrp_garp_master_refresh", &[one("SECONDS", Kind::WholeSeconds(0, u32::MAX))])
         .default("0")
+        .means("`garp_master_refresh` of all instances"),
+    Word::values("vrrp_garp_master_refresh_repeat", &[one("NUMBER", Kind::Integer(1, 1000))])
+        .default("1")
+        .means("`garp_master_refresh_repeat` of all instances"),
+    Word::values("vrrp_garp_extra_if", &[flag("all"), one("SECONDS", Kind::WholeSeconds(0, DAY))])
+        .default("0")
+        .means("`garp_extra_if` of all instances"),
+    Word::values("vrrp_vmac_garp_intvl", &[flag("all"), one("SECONDS", Kind::WholeSeconds(0, DAY))])
+        .older("vrrp_garp_extra_if"),
+    Word::values("vrrp_min_garp", SWITCH)
+        .default("off")
+        .means("on, the delays above are 0 and the repeats 1 where they are not said"),
+    Word::values("vrrp_garp_interval", &[one("SECONDS", Kind::Seconds(0, LONGEST_TIMEOUT))])
+        .default("0")
+        .means("the least time between two frames of gratuitous ARP on one interface"),
+    Word::values("vrrp_gna_interval", &[one("SECONDS", Kind::Seconds(0, LONGEST_TIMEOUT))])
+        .default("0")
+        .means("the same for neighbour advertisements"),
+    Word::values("vrrp_startup_delay", &[one("SECONDS", Kind::Seconds(MILLISECOND, LONGEST_TIMEOUT))])
+        .default("none")
+        .means("how long after the first start instances listen only. Not at a reload"),
+    Word::values("vrrp_delay_after_boot", &[one("SECONDS", Kind::Seconds(MILLISECOND, LONGEST_TIMEOUT))])
+        .default("none")
+        .means("the same from the machine's boot on; the later of the two counts"),
+    Word::flag("log_unknown_vrids")
+        .default("off")
+        .means("adverts of virtual routers that no instance is of are logged"),
+    Word::values("vmac_prefix", &[one("TEXT", Kind::Text)])
+        .default("vrrp")
+        .means("what the names of virtual MAC interfaces begin with")
+        .later("there are no virtual MAC interfaces"),
+    Word::values("vmac_addr_prefix", &[one("TEXT", Kind::Text)])
+        .default("`vmac_prefix`")
+        .means("the same for addresses that are not on their instance's interface")
+        .later("there are no virtual MAC interfaces"),
+    Word::flag("disable_local_igmp")
+        .default("off")
+        .means("the kernel does not report groups of 224.0.0.0/24 (sysctl igmp_link_local_mcast_reports)")
+        .later("the sysctl is left as it is"),
+    Word::values(
+        "vrrp_rx_bufs_policy",
+        &[one("SIZE", Kind::IntegerOr(0, MOST, &["MTU", "ADVERT", "NO"]))],
+    )
+    .default("the system's")
+    .means("the size of receive buffers: bytes, or that of an interface's MTU or of an advert, for each instance")
+    .later(BUFFER_ANYHOW),
+    Word::values("vrrp_rx_bufs_multiplier", &[one("NUMBER", Kind::Integer(1, MOST))])
+        .default("3")
+        .means("how many MTUs or adverts there is room for")
+        .later(BUFFER_ANYHOW),
+];
+
+const FIREWALL: &[Word] = &[
+    Word::values("nftables", &[optional("TABLE", Kind::Text)])
+        .default("keepalived")
+        .means("the table that firewall rules are made in")
+        .later("no firewall rules are made"),
+    Word::values(
+        "nftables_priority",
+        &[one("NUMBER", Kind::Integer(-2_147_483_648, 2_147_483_647))],
+    )
+    .default("-1")
+    .means("the priority of its chains")
+    .later("no firewall rules are made"),
+    Word::flag("nftables_counters")
+        .default("off")
+        .means("its rules count packets")
+        .later("no firewall rules are made"),
+    Word::flag("nftables_ifindex")
+        .default("off")
+        .means("its sets have interfaces by number rather than by name")
+        .later("no firewall rules are made"),
+    Word::values("nftables_ipvs", &[optional("TABLE", Kind::Text)])
+        .default("off; without a name keepalived_ipvs")
+        .means("each virtual server group is one mark, which rules in this table set")
+        .later("no firewall rules are made"),
+    Word::values(
+        "nftables_ipvs_priority",
+        &[one("NUMBER", Kind::Integer(-2_147_483_648, 2_147_483_647))],
+    )
+    .means("the priority of its chains")
+    .later("no firewall rules are made"),
+    Word::values(
+        "nftables_ipvs_start_fwmark",
+        &[one("NUMBER", Kind::Integer(1, MOST))],
+    )
+    .default("1000")
+    .means("the first mark; the next group has the next one")
+    .later("no firewall rules are made"),
+    Word::values(
+        "vrrp_iptables",
+        &[optional("CHAIN", Kind::Text), optional("CHAIN", Kind::Text)],
+    )
+    .never(NFTABLES),
+    Word::values(
+        "vrrp_ipsets",
+        &[Value {
+            count: Count::Any,
+            ..one("SET", Kind::Text)
+        }],
+    )
+    .never(NFTABLES),
+];
+
+const IPVS: &[Word] = &[
+    Word::values("lvs_audit_interval", &[one("SECONDS", Kind::WholeSeconds(1, DAY))])
+        .default("30")
+        .means(
+            "how often the kernel's table is compared with what it should be, though nothing has \
+             happened. Only ipvsd has this word",
+        ),
+    Word::values(
+        "lvs_timeouts",
+        &[
+            many("SECONDS", Kind::WholeSeconds(0, LONGEST_IPVS)).behind("tcp"),
+            many("SECONDS", Kind::WholeSeconds(0, LONGEST_IPVS)).behind("tcpfin"),
+            many("SECONDS", Kind::WholeSeconds(0, LONGEST_IPVS)).behind("udp"),
+        ],
+    )
+    .default("the kernel's")
+    .means("how long IPVS remembers connections that are open, being closed, and of UDP; at least one of them")
+    .later("the kernel's timeouts are left as they are"),
+    Word::values(
+        "lvs_sync_daemon",
+        &[
+            one("NAME", Kind::Interface),
+            optional("INSTANCE", Kind::Text),
+            optional("ID", Kind::Integer(0, 255)),
+            one("INSTANCE", Kind::Text).behind("inst"),
+            one("ID", Kind::Integer(0, 255)).behind("id"),
+            one("BYTES", Kind::Integer(1, 65_507)).behind("maxlen"),
+            one("PORT", Kind::Port).behind("port"),
+            one("NUMBER", Kind::Integer(1, 255)).behind("ttl"),
+            one("ADDRESS", Kind::Multicast).behind("group"),
+        ],
+    )
+    .default("none; ID of the instance or 0, port 8848, group 224.0.0.81")
+    .means("directors tell each other of their connections; with an instance, the master does and the others listen")
+    .later("connections are not told to other directors"),
+    Word::flag("lvs_flush")
+        .default("off")
+        .means("at the start the table is emptied, of what others have put there too")
+        .later("what others have put into the table stays"),
+    Word::values("lvs_flush_on_stop", &[optional("WHAT", Kind::OneOf(&["VS"]))])
+        .default("off")
+        .means("at the end the table is emptied; with `VS`, of ipvsd's own virtual servers only")
+        .later("at the end ipvsd removes its own virtual servers in any case, and nothing else"),
+    Word::values("lvs_flush_onstop", &[optional("WHAT", Kind::OneOf(&["VS"]))])
+        .older("lvs_flush_on_stop"),
+    Word::values("checker_log_all_failures", SWITCH)
+        .default("off")
+        .means("every check that fails is logged, and not only what follows from it")
+        .later("what follows from failures is logged"),
+];
+
+const PROCESSES: &[Word] = &[
+    Word::values("vrrp_priority", NICE)
+        .default("ipvsd's own")
+        .means("the nice value of the vrrp process"),
+    Word::values("vrrp_rt_priority", REALTIME)
+        .default("none")
+        .means("the vrrp process has this real-time priority (SCHED_RR); what is beyond is set to the limit"),
+    Word::values("vrrp_rlimit_rttime", MICROSECONDS)
+        .default("10000")
+        .means("the CPU time that the vrrp process may take under real-time scheduling without waiting for anything"),
+    Word::values("vrrp_rlimit_rtime", MICROSECONDS).older("vrrp_rlimit_rttime"),
+    Word::flag("vrrp_no_swap")
+        .default("off")
+        .means("nothing of the vrrp process is put out of memory"),
+    Word::values("vrrp_cpu_affinity", PROCESSORS)
+        .default("all")
+        .means("the processors that the vrrp process may run on"),
+    Word::values("max_auto_priority", &[optional("NUMBER", Kind::Integer(-1, 99))])
+        .default("0; without a value 99")
+        .means("a process that runs too late is given a real-time priority, up to this one; 0 and -1 are none"),
+    Word::values("min_auto_priority_delay", &[one("MICROSECONDS", Kind::Integer(1, 10_000_000))])
+        .default("1000000")
+        .means("how late it has to be"),
+    Word::values("checker_priority", NICE)
+        .default("ipvsd's own")
         .means("the nice value of the checker process")
         .later("the checker process has the nice value of ipvsd"),
-    Word::flag("snmp_socket")
-        .never("there is no AgentX library for Rust; the metrics have the same figures"),
+    Word::values("checker_rt_priority", REALTIME)
+        .default("none")
+        .means("the checker process has this real-time priority (SCHED_RR)")
+        .later(CHECKER_ANYHOW),
+    Word::values("checker_rlimit_rttime", MICROSECONDS)
+        .default("10000")
+        .means("as `vrrp_rlimit_rttime`, of the checker process")
+        .later(CHECKER_ANYHOW),
+    Word::values("checker_rlimit_rtime", MICROSECONDS).older("checker_rlimit_rttime"),
+    Word::flag("checker_no_swap")
+        .default("off")
+        .means("nothing of the checker process is put out of memory")
+        .later(CHECKER_ANYHOW),
+    Word::values("checker_cpu_affinity", PROCESSORS)
+        .default("all")
+        .means("the processors that the checker process may run on")
+        .later(CHECKER_ANYHOW),
+    Word::values("bfd_priority", NICE)
+        .default("ipvsd's own")
+        .means("the nice value of the BFD process")
+        .later(NO_BFD),
+    Word::values("bfd_rt_priority", REALTIME)
+        .default("none")
+        .means("the BFD process has this real-time priority (SCHED_RR)")
+        .later(NO_BFD),
+    Word::values("bfd_rlimit_rttime", MICROSECONDS)
+        .default("10000")
+        .means("as `vrrp_rlimit_rttime`, of the BFD process")
+        .later(NO_BFD),
+    Word::values("bfd_rlimit_rtime", MICROSECONDS).older("bfd_rlimit_rttime"),
+    Word::flag("bfd_no_swap")
+        .default("off")
+        .means("nothing of the BFD process is put out of memory")
+        .later(NO_BFD),
+    Word::values("bfd_cpu_affinity", PROCESSORS)
+        .default("all")
+        .means("the processors that the BFD process may run on")
+        .later(NO_BFD),
+    Word::flag("process_names")
+        .default("off")
+        .means("the processes have the names that keepalived gives its own")
+        .later(NAMED_ANYHOW),
+    Word::values("process_name", PROCESS_NAME)
+        .means("the name of the process that starts the others; the kernel keeps 15 bytes")
+        .later(NAMED_ANYHOW),
+    Word::values("vrrp_process_name", PROCESS_NAME)
+        .means("the name of the vrrp process")
+        .later(NAMED_ANYHOW),
+    Word::values("checker_process_name", PROCESS_NAME)
+        .means("the name of the checker process")
+        .later(NAMED_ANYHOW),
+    Word::values("lvs_process_name", PROCESS_NAME).older("checker_process_name"),
+    Word::values("bfd_process_name", PROCESS_NAME)
+        .means("the name of the BFD process")
+        .later(NAMED_ANYHOW),
+    Word::values("vrrp_netlink_cmd_rcv_bufs", BYTES)
+        .default("the system's")
+        .means("the receive buffer for answers of the kernel to the vrrp process")
+        .later(BUFFER_ANYHOW),
+    Word::values("vrrp_netlink_cmd_rcv_bufs_force", SWITCH)
+        .default("off")
+        .means("it may be larger than the system's limit (SO_RCVBUFFORCE)")
+        .later(BUFFER_ANYHOW),
+    Word::values("vrrp_netlink_monitor_rcv_bufs", BYTES)
+        .default("the system's")
+        .means("the receive buffer for news of the kernel to the vrrp process")
+        .later(BUFFER_ANYHOW),
+    Word::values("vrrp_netlink_monitor_rcv_bufs_force", SWITCH)
+        .default("off")
+        .means("it may be larger than the system's limit")
+        .later(BUFFER_ANYHOW),
+    Word::values("lvs_netlink_cmd_rcv_bufs", BYTES)
+        .default("the system's")
+        .means("the receive buffer for answers of the kernel to the checker process")
+        .later(BUFFER_ANYHOW),
+    Word::values("lvs_netlink_cmd_rcv_bufs_force", SWITCH)
+        .default("off")
+        .means("it may be larger than the system's limit")
+        .later(BUFFER_ANYHOW),
+    Word::values("lvs_netlink_monitor_rcv_bufs", BYTES)
+        .default("the system's")
+        .means("the receive buffer for news of the kernel to the checker process")
+        .later(BUFFER_ANYHOW),
+    Word::values("lvs_netlink_monitor_rcv_bufs_force", SWITCH)
+        .default("off")
+        .means("it may be larger than the system's limit")
+        .later(BUFFER_ANYHOW),
+    Word::values("process_monitor_rcv_bufs", BYTES)
+        .default("the system's")
+        .means("the receive buffer for news of processes that begin and end")
+        .later(BUFFER_ANYHOW),
+    Word::values("process_monitor_rcv_bufs_force", SWITCH)
+        .default("off")
+        .means("it may be larger than the system's limit")
+        .later(BUFFER_ANYHOW),
+];
+
+const RELOAD: &[Word] = &[
+    Word::values("reload_check_config", &[optional("FILE", Kind::Text)])
+        .default("on")
+        .means(
+            "a file is checked before it takes the place of the one that is running. ipvsd does so \
+             in any case, and logs what is wrong",
+        ),
+    Word::values("reload_time_file", &[one("FILE", Kind::Path)])
+        .default("none")
+        .means("a file with one time in it, at which the configuration is read again")
+        .later("the configuration is read again at SIGHUP only"),
+    Word::flag("reload_repeat")
+        .default("off")
+        .means("a time without a date is for every day, and the file stays")
+        .later("the configuration is read again at SIGHUP only"),
+    Word::values("reload_file", &[optional("FILE", Kind::Path)])
+        .default("none")
+        .means("a file that is there, and empty, while the configuration is being read")
+        .later("the file is not made"),
+];
+
+const GONE: &[Word] = &[
+    Word::values("tmp_config_directory", &[one("FOLDER", Kind::Path)]).never(NO_COPIES),
+    Word::values("config_save_dir", &[one("FOLDER", Kind::Path)]).never(NO_COPIES),
+    Word::values("data_use_instance", SWITCH).never(NO_DUMP_FILES),
+    Word::values("state_dump_file", &[one("FILE", Kind::Path)]).never(NO_DUMP_FILES),
+    Word::values("stats_dump_file", &[one("FILE", Kind::Path)]).never(NO_DUMP_FILES),
+    Word::values("json_dump_file", &[one("FILE", Kind::Path)]).never(NO_DUMP_FILES),
+    Word::values("json_version", &[one("NUMBER", Kind::Integer(1, 2))]).never(NO_DUMP_FILES),
+    Word::values("snmp_socket", &[optional("SOCKET", Kind::Text)]).never(NO_AGENTX),
+    Word::flag("enable_traps").never(NO_AGENTX),
+    Word::flag("enable_snmp_vrrp").never(NO_AGENTX),
+    Word::flag("enable_snmp_keepalived").never(NO_AGENTX),
+    Word::flag("enable_snmp_rfc").never(NO_AGENTX),
+    Word::flag("enable_snmp_rfcv2").never(NO_AGENTX),
+    Word::flag("enable_snmp_rfcv3").never(NO_AGENTX),
+    Word::flag("enable_snmp_checker").never(NO_AGENTX),
+    Word::values(
+        "snmp_vs_stats_update_interval",
+        &[one("SECONDS", Kind::Seconds(MILLISECOND, 30_000_000))],
+    )
+    .never(NO_AGENTX),
+    Word::values(
+        "snmp_rs_stats_update_interval",
+        &[one("SECONDS", Kind::Seconds(MILLISECOND, 30_000_000))],
+    )
+    .never(NO_AGENTX),
+    Word::flag("enable_dbus").never(NO_DBUS),
+    Word::values("dbus_service_name", &[one("NAME", Kind::Text)]).never(NO_DBUS),
+    Word::values("dbus_no_interface_name", &[one("NAME", Kind::Text)]).never(NO_DBUS),
 ];

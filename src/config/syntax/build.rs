@@ -3,7 +3,7 @@
 use pest::Parser;
 
 use super::super::diagnostic::{Code, Collector};
-use super::super::source::{Source, SourceId, Sources, Span};
+use super::super::source::{Piece, SourceId, Sources, Span};
 use super::bytes::BadBytes;
 use super::indent::{Indents, width};
 use super::{Ast, Braces, Layout, Quote, Statement, StatementId, Unclosed, Word};
@@ -26,7 +26,7 @@ const PIECE: usize = 64 << 10;
 const MAX_STATEMENTS: usize = 4_000_000;
 const MAX_WORDS: usize = 12_000_000;
 
-/// Reads all files.
+/// Reads everything.
 pub(super) fn build<'s>(
     sources: &'s Sources,
     layout: Layout,
@@ -34,46 +34,43 @@ pub(super) fn build<'s>(
 ) -> Ast<'s> {
     // Few lines have more than one statement or two words. Room that is not used costs
     // nothing; growing moves megabytes.
-    let lines: usize = sources.iter().map(|(_, source)| source.lines()).sum();
+    let lines: usize = sources.lines();
     let mut ast = Ast {
         sources,
         words: Vec::with_capacity((2 * lines).min(MAX_WORDS)),
         statements: Vec::with_capacity(lines.min(MAX_STATEMENTS)),
-        definitions: Vec::new(),
         unclosed: Vec::new(),
         usable: true,
     };
-    for (id, source) in sources.iter() {
-        if layout == Layout::Indentation {
-            let mut builder = Builder::new(&mut ast, diagnostics, id, source);
-            builder.indents = Some(Indents::new(usize::MAX));
-            builder.build();
-            continue;
-        }
-        let (words, statements) = (ast.words.len(), ast.statements.len());
-        let missing = Builder::new(&mut ast, diagnostics, id, source).build();
-        if missing > 0 {
-            // Again, with an eye on the indentation, which shows where braces are
-            // missing. Everything else that is wrong has been said.
-            ast.words.truncate(words);
-            ast.statements.truncate(statements);
-            let mut said = Collector::default();
-            let mut builder = Builder::new(&mut ast, &mut said, id, source);
-            builder.indents = Some(Indents::new(missing));
-            builder.build();
-        }
+    if layout == Layout::Indentation {
+        let mut builder = Builder::new(&mut ast, diagnostics);
+        builder.indents = Some(Indents::new(usize::MAX));
+        builder.build();
+        return ast;
     }
-    ast.definitions.sort_unstable();
-    ast.definitions.dedup();
+    let missing = Builder::new(&mut ast, diagnostics).build();
+    if missing > 0 {
+        // Again, with an eye on the indentation, which shows where braces are missing.
+        // Everything else that is wrong has been said.
+        ast.words.clear();
+        ast.statements.clear();
+        let mut said = Collector::default();
+        let mut builder = Builder::new(&mut ast, &mut said);
+        builder.indents = Some(Indents::new(missing));
+        builder.build();
+    }
     ast
 }
 
-/// Builds the statements of one file.
+/// Builds the statements.
 struct Builder<'a, 's> {
     ast: &'a mut Ast<'s>,
     diagnostics: &'a mut Collector,
+    /// What is being read, and its text.
     id: SourceId,
-    source: &'s Source,
+    text: &'s str,
+    /// The file that it is, or was made from.
+    of: SourceId,
     /// The line that is being read, from 1.
     line: u32,
     /// The first word of the statement that is being read; the statement is empty
@@ -84,8 +81,6 @@ struct Builder<'a, 's> {
     open: Vec<StatementId>,
     /// The statement just finished: a `{` on a line by itself belongs to it.
     previous: Option<StatementId>,
-    /// Within a definition, which goes on where a line ends with a backslash.
-    definition: bool,
     /// Where braces are missing, the indentation to find the place.
     indents: Option<Indents>,
     /// Where the current line begins, and the first thing on it with its column.
@@ -96,24 +91,18 @@ struct Builder<'a, 's> {
 }
 
 impl<'a, 's> Builder<'a, 's> {
-    fn new(
-        ast: &'a mut Ast<'s>,
-        diagnostics: &'a mut Collector,
-        id: SourceId,
-        source: &'s Source,
-    ) -> Self {
-        let first_word = ast.words.len();
+    fn new(ast: &'a mut Ast<'s>, diagnostics: &'a mut Collector) -> Self {
         Builder {
             ast,
             diagnostics,
-            id,
-            source,
+            id: SourceId::default(),
+            text: "",
+            of: SourceId::default(),
             line: 1,
-            first_word,
+            first_word: 0,
             first_line: 1,
             open: Vec::new(),
             previous: None,
-            definition: false,
             indents: None,
             line_start: 0,
             line_first: None,
@@ -121,12 +110,35 @@ impl<'a, 's> Builder<'a, 's> {
         }
     }
 
-    /// Reads the file, and returns how many blocks nothing closes.
+    /// Reads all pieces, and returns how many blocks nothing closes.
     fn build(mut self) -> usize {
-        let text = self.source.text();
-        let mut bad = BadBytes::new(self.source);
-        // A byte-order mark says nothing.
-        let mut start = text.len() - text.trim_start_matches('\u{feff}').len();
+        let sources = self.ast.sources;
+        let mut bad = BadBytes::default();
+        for piece in sources.pieces() {
+            let source = sources.get(piece.span.source);
+            bad.begin(source, piece.span);
+            self.piece(piece, &mut bad);
+            bad.end();
+            if !self.ast.usable {
+                return 0;
+            }
+        }
+        self.ast.usable &= bad.report(sources, self.diagnostics);
+        self.end_of_file()
+    }
+
+    /// Reads whole lines.
+    fn piece(&mut self, piece: &Piece, bad: &mut BadBytes<'s>) {
+        let text = self.ast.sources.get(piece.span.source).text();
+        let range = piece.span.range();
+        let text = &text[..range.end];
+        (self.id, self.text, self.of) = (piece.span.source, text, piece.of);
+        (self.line, self.line_start, self.line_first) = (piece.line, range.start, None);
+        let mut start = range.start;
+        if start == 0 {
+            // A byte-order mark says nothing.
+            start = text.len() - text.trim_start_matches('\u{feff}').len();
+        }
         while start < text.len() {
             let end = piece_end(text, start);
             let tokens = Lexer::parse(Rule::tokens, &text[start..end]);
@@ -146,22 +158,18 @@ impl<'a, 's> Builder<'a, 's> {
             }
             start = end;
             if self.ast.statements.len() > MAX_STATEMENTS || self.ast.words.len() > MAX_WORDS {
-                let message = format!(
-                    "more than {MAX_STATEMENTS} statements or {MAX_WORDS} words in one file"
-                );
+                let message = format!("more than {MAX_STATEMENTS} statements or {MAX_WORDS} words");
                 self.diagnostics.report(Code::TooLarge, message);
                 self.ast.usable = false;
-                return 0;
+                return;
             }
         }
         self.end_statement();
-        self.ast.usable &= bad.report(self.id, self.diagnostics);
-        self.end_of_file()
     }
 
     /// Words, with the blanks and the ends of lines between them.
     fn text(&mut self, from: usize, to: usize) {
-        let bytes = &self.source.text().as_bytes()[..to];
+        let bytes = &self.text.as_bytes()[..to];
         let mut at = from;
         while let Some(byte) = bytes.get(at) {
             match byte {
@@ -181,10 +189,6 @@ impl<'a, 's> Builder<'a, 's> {
     }
 
     fn end_line(&mut self, newline: usize) {
-        if self.definition {
-            let line = &self.source.text()[self.line_start..newline];
-            self.definition = line.trim_end().ends_with('\\');
-        }
         self.end_statement();
         self.line += 1;
         self.line_start = newline + 1;
@@ -192,15 +196,8 @@ impl<'a, 's> Builder<'a, 's> {
     }
 
     fn word(&mut self, start: usize, end: usize, quote: Quote) {
-        if self.definition {
-            return;
-        }
         if self.ast.words.len() == self.first_word {
             self.begin_statement(start - usize::from(quote != Quote::None));
-            if let Some(name) = definition(&self.source.text()[start..end]) {
-                self.ast.definitions.push(name);
-                self.definition = true;
-            }
         }
         self.ast.words.push(Word {
             inner: self.span(start, end),
@@ -217,9 +214,9 @@ impl<'a, 's> Builder<'a, 's> {
         }
         while let Some(block) = self.open.last().copied()
             && let Some(indents) = &mut self.indents
-            && indents.statement_is_outside(column)
+            && indents.statement_is_outside(self.of, column)
         {
-            let first = self.source.text()[start..].chars().next();
+            let first = self.text[start..].chars().next();
             let end = start + first.map_or(0, char::len_utf8);
             let evidence = Some(self.span(start, end));
             self.close_without_brace(block, evidence);
@@ -232,20 +229,17 @@ impl<'a, 's> Builder<'a, 's> {
         if self.indents.is_none() {
             return (at, 0);
         }
-        let before = &self.source.text()[self.line_start..at];
+        let before = &self.text[self.line_start..at];
         *self.line_first.get_or_insert_with(|| (at, width(before)))
     }
 
     fn unclosed_quote(&mut self, from: usize, to: usize) {
-        if self.definition {
-            return;
-        }
         let quote = self.span(from, from + 1);
         self.diagnostics
             .report(Code::UnclosedQuote, "this quote is not closed")
             .at(quote, "begins here")
             .help("a quoted word ends on the line that it begins on, with another `\"`");
-        let end = from + self.source.text()[from..to].trim_end().len();
+        let end = from + self.text[from..to].trim_end().len();
         self.word(from + 1, end.max(from + 1), Quote::Open);
     }
 
@@ -274,9 +268,6 @@ impl<'a, 's> Builder<'a, 's> {
     }
 
     fn open_brace(&mut self, at: usize) {
-        if self.definition {
-            return;
-        }
         let id = match self.end_statement().or(self.previous) {
             Some(id) => id,
             None => {
@@ -297,28 +288,25 @@ impl<'a, 's> Builder<'a, 's> {
             }
         };
         self.ast.statements[id.0 as usize].block = Some(Braces {
-            open: at as u32,
+            open: (self.id, at as u32),
             close: None,
         });
         self.line_first(at);
         if let Some(indents) = &mut self.indents {
-            indents.open(self.statement_column);
+            indents.open(self.of, self.statement_column);
         }
         self.open.push(id);
         self.previous = None;
     }
 
     fn close_brace(&mut self, at: usize) {
-        if self.definition {
-            return;
-        }
         self.end_statement();
         self.previous = None;
         let (first, column) = self.line_first(at);
         while let Some(block) = self.open.last().copied()
             && let Some(indents) = &self.indents
             && first == at
-            && indents.brace_is_outside(column)
+            && indents.brace_is_outside(self.of, column)
         {
             let evidence = Some(self.span(at, at + 1));
             self.close_without_brace(block, evidence);
@@ -329,7 +317,7 @@ impl<'a, 's> Builder<'a, 's> {
                 let statement = &mut self.ast.statements[block.0 as usize];
                 statement.end = end;
                 if let Some(braces) = &mut statement.block {
-                    braces.close = Some(at as u32);
+                    braces.close = Some((self.id, at as u32));
                 }
                 if let Some(indents) = &mut self.indents {
                     indents.close();
@@ -380,16 +368,6 @@ impl<'a, 's> Builder<'a, 's> {
 /// goes by. A no-break space is none of them.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c')
-}
-
-/// The name that `$NAME=…` defines.
-fn definition(word: &str) -> Option<&str> {
-    let (name, _) = word.strip_prefix('$')?.split_once('=')?;
-    let named = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    named.then_some(name)
 }
 
 /// The end of the piece that begins at `start`: that of a line, unless a line is

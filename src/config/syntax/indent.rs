@@ -5,6 +5,8 @@
 //! that there are too few. Most files are indented, and there the first line that
 //! stands too far to the left shows which block should have ended before it.
 
+use super::super::source::SourceId;
+
 /// Columns from one tab stop to the next.
 const TAB: usize = 8;
 
@@ -16,6 +18,9 @@ pub(super) struct Indents {
 }
 
 struct Block {
+    /// The file of that line. What is included or made from a line elsewhere has an
+    /// indentation of its own, which says nothing of this block.
+    of: SourceId,
     /// The column of the line on which the block's statement begins.
     column: usize,
     /// The first line within stands further to the right: the block is indented, so
@@ -31,9 +36,11 @@ impl Indents {
         }
     }
 
-    /// A block is opened by a statement on a line that begins at `column`.
-    pub(super) fn open(&mut self, column: usize) {
+    /// A block is opened by a statement on a line of the file `of` that begins at
+    /// `column`.
+    pub(super) fn open(&mut self, of: SourceId, column: usize) {
         self.open.push(Block {
+            of,
             column,
             indented: None,
         });
@@ -52,8 +59,8 @@ impl Indents {
 
     /// Whether a statement that begins its line at `column` stands too far to the
     /// left to be within the innermost block.
-    pub(super) fn statement_is_outside(&mut self, column: usize) -> bool {
-        let Some(block) = self.open.last_mut() else {
+    pub(super) fn statement_is_outside(&mut self, of: SourceId, column: usize) -> bool {
+        let Some(block) = self.open.last_mut().filter(|block| block.of == of) else {
             return false;
         };
         let deeper = column > block.column;
@@ -62,10 +69,11 @@ impl Indents {
 
     /// Whether a `}` that begins its line at `column` stands too far to the left to
     /// close the innermost block.
-    pub(super) fn brace_is_outside(&self, column: usize) -> bool {
+    pub(super) fn brace_is_outside(&self, of: SourceId, column: usize) -> bool {
         match self.open.as_slice() {
             [.., outer, inner] => {
-                self.missing > 0 && column < inner.column && column <= outer.column
+                let same = inner.of == of && outer.of == of;
+                same && self.missing > 0 && column < inner.column && column <= outer.column
             }
             _ => false,
         }

@@ -66,6 +66,7 @@ use super::messages::{FromChecker, Live, NewVerdict, Start, ToChecker, Told};
 use super::scripts::Runner;
 use crate::alert::{Cause, What};
 use crate::check::misc::ScriptEnd;
+use crate::config::ConfigId;
 use crate::config::model::{Model, VirtualServer};
 use crate::config::{self, Diagnostics};
 use crate::lvs::ServiceKey;
@@ -84,6 +85,8 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub file: PathBuf,
+    /// `-i`: which lines of the file hold.
+    pub config_id: ConfigId,
     /// Absent: in [`host::run_dir`].
     pub pid_file: Option<PathBuf>,
     pub checkers_pid_file: Option<PathBuf>,
@@ -94,8 +97,8 @@ pub struct Options {
     pub keep_ipvs: bool,
     /// Nobody is to be kept waiting by our open standard error.
     pub in_background: bool,
-    /// `-d`: write the configuration to the log at the start.
-    pub dump: bool,
+    /// `-d`: the configuration as it was understood, for the log at the start.
+    pub dump: Option<String>,
 }
 
 /// A part of the work that can be served alone.
@@ -310,11 +313,8 @@ impl Core {
             std::process::id(),
             self.options.file.display()
         );
-        if self.options.dump {
-            self.model
-                .dump()
-                .lines()
-                .for_each(|line| tracing::info!("{line}"));
+        if let Some(dump) = self.options.dump.take() {
+            dump.lines().for_each(|line| tracing::info!("{line}"));
         }
         self.tell_script_problems(&self.model.clone());
         if !self.needs_checker() && !self.needs_vrrp() {

@@ -9,7 +9,7 @@ impl Core {
         }
         tracing::info!("Reloading {}", self.options.file.display());
         crate::sys::systemd::reloading();
-        let loaded = config::load(&self.options.file);
+        let loaded = config::load_as(&self.options.file, &self.options.config_id);
         log_diagnostics(&loaded.diagnostics);
         match loaded.model {
             Some(model) => self.take(model),
@@ -58,6 +58,9 @@ impl Core {
     pub(super) fn tell_script_problems(&self, model: &Model) {
         for problem in crate::daemon::scripts::inspect(model) {
             tracing::warn!("{problem}");
+        }
+        for absent in crate::daemon::namespaces::absent(model) {
+            tracing::warn!("{absent}");
         }
         if self.serves(Subsystem::Vrrp) {
             for absent in crate::daemon::interfaces::absent(model) {

@@ -74,11 +74,13 @@ impl fmt::Display for ScriptProblem {
     }
 }
 
-/// Everything that is wrong with the scripts of `model`, each thing once.
+/// Everything that is wrong with the scripts of `model`, each thing once; also with those
+/// that are not run yet.
 pub fn inspect(model: &Model) -> Vec<ScriptProblem> {
     let mut users = Users::new(model);
     let mut problems = Vec::new();
-    for script in &model.scripts {
+    let later = model.later_scripts();
+    for script in model.scripts.iter().chain(&later) {
         let name = script.argv.first().map_or("", String::as_str);
         let mut found = |problem, text| {
             let problem = ScriptProblem {

@@ -164,6 +164,38 @@ fn each_thing_is_given_and_taken_back() {
     assert_eq!(process.limit("Max realtime timeout").0, "unlimited");
 }
 
+#[test]
+fn processors_that_are_not_there_are_told_and_the_others_used() {
+    if is_inside() {
+        return;
+    }
+    let process = Process::start("processors_that_are_not_there_are_told_and_the_others_used");
+    let parent = Parent::this().unwrap();
+    let nothing = Scheduling::default();
+    let there = (0..1024)
+        .find(|it| parent.processors.is_set(*it) == Ok(true))
+        .unwrap() as u16;
+    let wanted = |processors: &[u16]| Scheduling {
+        processors: processors.to_owned(),
+        ..Scheduling::default()
+    };
+    let refused = parent.change(process.pid(), &nothing, &wanted(&[there, 8190, 8191]));
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(
+        refused[0].to_string(),
+        "processors 8190, 8191 are not there, on the host or in the cgroup's cpuset; it is kept \
+         to the others"
+    );
+    assert_eq!(process.processors(), [there.to_string()].into());
+
+    let refused = parent.change(process.pid(), &nothing, &wanted(&[8191]));
+    let told = refused[0].to_string();
+    assert!(
+        told.contains("cannot keep it") && told.ends_with("has none of them)"),
+        "{told}"
+    );
+}
+
 /// A container's root may often not.
 #[test]
 fn memory_may_be_locked_without_a_limit_where_core_may_allow_it() {
@@ -244,7 +276,7 @@ fn what_is_refused_is_told_and_the_rest_is_done() {
         [
             (
                 "cpu_affinity",
-                "the host, or the cgroup's cpuset, does not have them all"
+                "the host, or the cgroup's cpuset, has none of them"
             ),
             ("priority", "CAP_SYS_NICE is missing"),
             ("rt_priority", "CAP_SYS_NICE is missing"),

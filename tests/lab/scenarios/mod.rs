@@ -6,6 +6,7 @@ mod bad_input;
 mod children;
 mod command_line;
 mod compare;
+mod configurations;
 mod failover;
 mod harness;
 mod ipvs;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Scenario> {
         children::ALL,
         command_line::ALL,
         compare::ALL,
+        configurations::ALL,
         failover::ALL,
         harness::ALL,
         ipvs::ALL,

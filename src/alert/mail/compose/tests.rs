@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::config::model::tracking::Tracking;
 use crate::config::model::{
     Global, Mail, Notify, Origin, RealServer, SmtpHost, SmtpServer, SorryServer, VrrpInstance,
     VrrpSyncGroup, Weight,
@@ -70,8 +71,13 @@ fn model() -> Model {
                 ..InstanceSettings::new("VI_1", "eth0", Vrid::new(51).unwrap(), Family::V4)
             },
             notify: Notify::default(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            tracking: Tracking::default(),
+            virtual_interface: None,
             smtp_alert: true,
             origin: Origin::default(),
+            source_origin: None,
             later: Vec::new(),
         }],
         vrrp_sync_groups: vec![VrrpSyncGroup {
@@ -80,6 +86,7 @@ fn model() -> Model {
                 members: vec!["VI_1".into()],
             },
             notify: Notify::default(),
+            tracking: Tracking::default(),
             smtp_alert: true,
             origin: Origin::default(),
             later: Vec::new(),

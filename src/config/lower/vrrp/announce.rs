@@ -67,7 +67,7 @@ impl Lower<'_, '_> {
             }
             "garp_master_refresh" => {
                 let word = self.value(id, "a number of seconds");
-                let value = word.and_then(|word| self.number(word, 0..=u32::MAX));
+                let value = word.and_then(|word| self.whole_seconds(word, 0..=u32::MAX));
                 let value = value.map(|seconds| Duration::from_secs(seconds.into()));
                 self.say(&mut words.refresh, id, value);
             }
@@ -120,7 +120,7 @@ impl Lower<'_, '_> {
     /// `garp_master_delay SECONDS`, where 0 is no second round.
     fn announcement_delay(&mut self, id: StatementId) -> Option<Duration> {
         let word = self.value(id, "a number of seconds")?;
-        let seconds = self.number(word, DELAY)?;
+        let seconds = self.whole_seconds(word, DELAY)?;
         Some(Duration::from_secs(seconds.into()))
     }
 
@@ -151,7 +151,7 @@ impl Lower<'_, '_> {
             return None;
         };
         self.extra_words(id, rest);
-        let seconds = self.number(*word, 0..=LONGEST_EXTRA)?;
+        let seconds = self.whole_seconds(*word, 0..=LONGEST_EXTRA)?;
         if !all && seconds > 0 {
             let span = self.span(id);
             let keyword = self.ast.keyword(id);

@@ -1,6 +1,7 @@
 //! `vrrp_sync_group`.
 
 use super::notify::NotifyWords;
+use super::tracking::TrackingWords;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, TOP_LEVEL, VRRP_INSTANCE, VRRP_SYNC_GROUP};
 use crate::config::lower::timing::said;
@@ -23,6 +24,9 @@ const GROUP: &str = "vrrp_sync_group/group";
 struct GroupWords {
     /// Blocks of members, which add up.
     members: Vec<StatementId>,
+    tracking: TrackingWords,
+    /// Its members may have weights of their own.
+    may_weigh: bool,
     notify: NotifyWords,
     smtp_alert: Option<Said<bool>>,
 }
@@ -43,6 +47,11 @@ impl<'s> Lower<'_, 's> {
                     let value = self.switch(id);
                     self.say(&mut words.smtp_alert, id, value);
                 }
+                "global_tracking" | "sync_group_tracking_weight" => {
+                    words.may_weigh = true;
+                    self.other(VRRP_SYNC_GROUP, id);
+                }
+                _ if self.tracking_word(VRRP_SYNC_GROUP, &mut words.tracking, id) => {}
                 _ if self.notify_word(&mut words.notify, id) => {}
                 _ => self.other(VRRP_SYNC_GROUP, id),
             }
@@ -61,6 +70,10 @@ impl<'s> Lower<'_, 's> {
                 .at(span, "there is nobody that it could be kept together with")
                 .help("name all instances that are to be master on one director");
         }
+        let tracking = self.tracking(&words.tracking, None, None);
+        if !words.may_weigh {
+            self.weights_of_members(id, &members);
+        }
         let notify = self.notify(words.notify);
         let Some(name) = name else { return };
         let group = VrrpSyncGroup {
@@ -69,6 +82,7 @@ impl<'s> Lower<'_, 's> {
                 members: members.into_iter().map(str::to_owned).collect(),
             },
             notify,
+            tracking,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(id),
             later,

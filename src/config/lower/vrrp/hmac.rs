@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::settled::Context;
 use crate::config::diagnostic::Code;
-use crate::config::key_file::{KeyFile, key};
+use crate::config::key_file::{KeyFile, key, tell_digits};
 use crate::config::keywords::AUTH_HMAC;
 use crate::config::lower::timing::said;
 use crate::config::lower::{Lower, Said};
@@ -102,9 +102,16 @@ impl Lower<'_, '_> {
         let number = match self.text(number).parse::<u8>() {
             Ok(number) if number > 0 => number,
             _ => {
+                let digits = self.text(number).trim_start_matches('-');
+                let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                let code = match is_number && !digits.is_empty() {
+                    true => Code::OutOfRange,
+                    false => Code::InvalidValue,
+                };
                 let span = number.span();
-                self.report(Code::InvalidValue, "a key has a number from 1 to 255")
-                    .at(span, "this is none");
+                self.report(code, "a key has a number from 1 to 255")
+                    .at(span, "this is none")
+                    .help("its value stands behind the number: `key 1 VALUE`");
                 return;
             }
         };
@@ -125,7 +132,10 @@ impl Lower<'_, '_> {
         let text = self.text(word);
         let Some(path) = text.strip_prefix(FILE) else {
             return match key(text.as_bytes()) {
-                Ok(key) => Some(WrittenKey::Inline(key)),
+                Ok(key) => {
+                    tell_digits(text.as_bytes(), number, word.span(), self.diagnostics);
+                    Some(WrittenKey::Inline(key))
+                }
                 Err(fault) => {
                     let span = word.span();
                     fault.tell(self.report(fault.code(), fault.message(number)), span);

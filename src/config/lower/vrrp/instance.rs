@@ -7,11 +7,15 @@ use super::behaviour::BehaviourWords;
 use super::delivery::DeliveryWords;
 use super::hmac::HmacWords;
 use super::notify::NotifyWords;
+use super::tracking::TrackingWords;
 use super::version::WrittenInterval;
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VRRP_INSTANCE;
+use crate::config::lower::routing::Owner;
 use crate::config::lower::{Lower, Said};
-use crate::config::model::VrrpInstance;
+use crate::config::model::route::Route;
+use crate::config::model::rule::Rule;
+use crate::config::model::{VirtualInterface, VrrpInstance};
 use crate::config::syntax::StatementId;
 use crate::vrrp::settings::Authentication;
 use crate::vrrp::types::{Priority, State, Version, Vrid};
@@ -41,6 +45,18 @@ pub(super) struct InstanceWords<'s> {
     pub(super) addresses: Vec<StatementId>,
     /// The blocks of those that are in no advert.
     pub(super) excluded: Vec<StatementId>,
+    pub(super) routes: Vec<Route>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) tracking: TrackingWords,
+    /// `use_vmac` or `use_ipvlan`.
+    pub(super) virtual_interface: Option<Said<VirtualInterface>>,
+    pub(super) vrf: Option<StatementId>,
+    /// `accept` or `no_accept`.
+    pub(super) accept: Option<Said<bool>>,
+    /// `vmac_xmit_base`.
+    pub(super) on_base: Option<StatementId>,
+    /// `use_vmac_addr`.
+    pub(super) for_addresses: Option<StatementId>,
     /// `no_virtual_ipaddress`.
     pub(super) no_addresses: Option<Said<bool>>,
 }
@@ -120,13 +136,62 @@ impl<'s> Lower<'_, 's> {
                 let value = self.switch(id);
                 self.say(&mut words.smtp_alert, id, value);
             }
+            "virtual_routes" => {
+                self.told_not_served(VRRP_INSTANCE, id);
+                let routes = self.routes("vrrp_instance/virtual_routes", id, Owner::Instance);
+                words.routes.extend(routes);
+            }
+            "virtual_rules" => {
+                self.told_not_served(VRRP_INSTANCE, id);
+                let rules = self.rules("vrrp_instance/virtual_rules", id, Owner::Instance);
+                words.rules.extend(rules);
+            }
+            word @ ("use_vmac" | "use_ipvlan") => {
+                self.told_not_served(VRRP_INSTANCE, id);
+                let value = match word {
+                    "use_vmac" => self.vmac(id),
+                    _ => self.ipvlan(id),
+                };
+                self.say_virtual_interface(&mut words.virtual_interface, id, value);
+            }
+            word @ ("vmac_xmit_base" | "use_vmac_addr") => {
+                match word {
+                    "vmac_xmit_base" => words.on_base = Some(id),
+                    _ => words.for_addresses = Some(id),
+                }
+                self.other(VRRP_INSTANCE, id);
+            }
+            "accept" | "no_accept" => self.acceptance(words, id),
+            "vrf" => {
+                self.other(VRRP_INSTANCE, id);
+                words.vrf = words.vrf.or(Some(id));
+            }
             "notify_master_rx_lower_pri" => self.notify_lower_priority(&mut words.notify, id),
-            _ if self.notify_word(&mut words.notify, id)
+            _ if self.tracking_word(VRRP_INSTANCE, &mut words.tracking, id)
+                || self.notify_word(&mut words.notify, id)
                 || self.delivery_word(&mut words.delivery, id)
                 || self.behaviour_word(&mut words.behaviour, id)
                 || self.instance_announce(&mut words.announce, id) => {}
             _ => self.other(VRRP_INSTANCE, id),
         }
+    }
+
+    /// `accept`, which is what holds without it, and `no_accept`.
+    fn acceptance(&mut self, words: &mut InstanceWords<'_>, id: StatementId) {
+        let value = self.ast.keyword(id) == "accept";
+        match value {
+            true => {
+                self.flag(id);
+            }
+            false => self.other(VRRP_INSTANCE, id),
+        }
+        if let Some(earlier) = words.accept.filter(|earlier| earlier.value != value) {
+            let (first, second) = (self.span(earlier.by), self.span(id));
+            self.report(Code::Repeated, "`accept` and `no_accept` in one instance")
+                .at(second, "this one counts")
+                .related(first, "this one does not");
+        }
+        words.accept = Some(Said { value, by: id });
     }
 
     fn initial_state(&mut self, id: StatementId) -> Option<State> {

@@ -16,13 +16,15 @@ mod peer;
 mod preemption;
 mod secret;
 mod settled;
+mod tracking;
 mod version;
+mod virtual_interface;
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::{Lower, Said};
-use crate::config::diagnostic::{Code, shown};
+use crate::config::diagnostic::{Code, Diagnostic, shown};
 use crate::config::model::InterfaceUse;
 use crate::config::syntax::{StatementId, Word};
 use crate::vrrp::types::{Version, Vrid};
@@ -55,6 +57,10 @@ pub(super) struct Named<'s> {
     routers: HashMap<(Vrid, IpAddr, &'s str), (&'s str, StatementId)>,
     /// The latest instance, and the interfaces that it names.
     used: (&'s str, HashSet<String>),
+    /// Where an instance first says the weight of something that it watches.
+    weighted: HashMap<&'s str, StatementId>,
+    /// The instance whose virtual interface has a name, and where that is said.
+    virtual_interfaces: HashMap<String, StatementId>,
     /// Where an interface is put into a `garp_group`.
     paced: HashMap<&'s str, Word>,
     /// The instance that has an address on an interface, and where that is said.
@@ -145,8 +151,23 @@ impl<'s> Lower<'_, 's> {
         Some(name)
     }
 
+    /// Whether there is an instance by this name.
+    pub(super) fn is_instance(&self, name: &str) -> bool {
+        self.named.instances.contains_key(name)
+    }
+
+    /// The names of all instances.
+    pub(super) fn instances(&self) -> impl Iterator<Item = &'s str> {
+        self.named.instances.keys().copied()
+    }
+
+    /// The sync group that an instance is in.
+    pub(super) fn group_of(&self, instance: &str) -> Option<StatementId> {
+        self.named.members.get(instance).map(|(group, _)| *group)
+    }
+
     /// Whether a block says something, be it right or wrong.
-    fn mentions(&self, block: StatementId, word: &str) -> bool {
+    pub(super) fn mentions(&self, block: StatementId, word: &str) -> bool {
         let mut statements = self.ast.block(block);
         statements.any(|id| self.ast.keyword(id) == word)
     }
@@ -167,12 +188,16 @@ impl<'s> Lower<'_, 's> {
     ) -> Option<Said<T>> {
         // What is there and wrong has been told.
         if said.is_none() && !self.mentions(block, word) && self.is_whole() {
-            let span = self.span(block);
-            let keyword = shown(self.ast.keyword(block));
-            self.report(Code::MissingValue, format!("`{keyword}` needs `{word}`"))
-                .at(span, format!("`{word}` is missing in this block"))
-                .help(help);
+            self.lacks(block, word).help(help);
         }
         said
+    }
+
+    /// Tells that a block has to have a word and has not.
+    pub(super) fn lacks(&mut self, block: StatementId, word: &str) -> &mut Diagnostic {
+        let span = self.span(block);
+        let keyword = shown(self.ast.keyword(block));
+        self.report(Code::MissingValue, format!("`{keyword}` needs `{word}`"))
+            .at(span, format!("`{word}` is missing in this block"))
     }
 }

@@ -10,6 +10,24 @@ use crate::config::lower::{Lower, Said};
 use crate::vrrp::types::{Priority, State};
 
 impl Lower<'_, '_> {
+    /// `priority`. Where nothing is said, whoever begins as MASTER is taken for the owner of
+    /// the addresses, which nobody takes them from (seen with keepalived 2.2.7).
+    pub(super) fn priority(&mut self, words: &InstanceWords<'_>) -> Priority {
+        if let Some(said) = words.priority {
+            return said.value;
+        }
+        let Some(state) = words.state.filter(|state| state.value == State::Master) else {
+            return Priority::DEFAULT;
+        };
+        let span = self.span(state.by);
+        self.report(Code::DefaultAssumed, "`state MASTER` without `priority`")
+            .at(span, "`priority 255` is used, as by keepalived")
+            .help(
+                "write the priority: 255 is for the owner of the addresses, others have 1 to 254",
+            );
+        Priority::OWNER
+    }
+
     /// `state`, which in strict mode is MASTER for the owner of the addresses only.
     pub(super) fn state_to_begin_with(
         &mut self,

@@ -10,12 +10,17 @@ use crate::config::syntax::{StatementId, Word};
 /// The words of `auth_hmac` that say nothing secret.
 const PLAIN_OF_HMAC: [&str; 4] = ["active_key", "anti_replay", "mode", "time_window"];
 
+/// How many digits are taken for the number of a key, be it right or wrong.
+const LONGEST_NUMBER: usize = 4;
+/// The block of the client's certificate.
+const SSL: &str = "SSL";
+
 impl Lower<'_, '_> {
     /// No message shows a password or a key, also where it stands in a block that it does
     /// not belong in, or where its word is misspelt.
     pub(in crate::config::lower) fn hide_secrets(&mut self) {
         let ast = self.ast;
-        if !ast.mentions("auth") && !ast.mentions(HEX) {
+        if !["auth", HEX, SSL].iter().any(|word| ast.mentions(word)) {
             return;
         }
         for id in ast.all() {
@@ -48,8 +53,9 @@ impl Lower<'_, '_> {
             PASSWORD => Secrecy::Values,
             "auth_type" => Secrecy::None,
             word if in_hmac && PLAIN_OF_HMAC.contains(&word) => Secrecy::None,
+            "password" if parent == SSL => Secrecy::Values,
             // The one of `SSL` names a file.
-            KEY if parent != "SSL" => Secrecy::Key,
+            KEY if parent != SSL => Secrecy::Key,
             _ if in_hmac => Secrecy::Key,
             _ if parent == block_name(AUTHENTICATION) => Secrecy::Values,
             _ if ast.words(id).iter().any(|word| self.is_octets(*word)) => Secrecy::Key,
@@ -93,10 +99,11 @@ impl Lower<'_, '_> {
     }
 
     /// The number of a key, and the name of a file that has one. `at` counts from the word
-    /// behind the keyword on.
+    /// behind the keyword on. A number with few digits is no key, though it be out of range.
     fn is_public(&self, at: usize, word: Word) -> bool {
         let text = self.text(word);
-        text.starts_with(FILE) || at == 0 && text.parse::<u8>().is_ok()
+        let is_number = text.len() <= LONGEST_NUMBER && text.bytes().all(|it| it.is_ascii_digit());
+        text.starts_with(FILE) || at == 0 && is_number
     }
 
     fn hide(&mut self, word: Word) {

@@ -48,19 +48,29 @@ impl<'s> Lower<'_, 's> {
         let version = self.version(words.version, family);
         let context = Context {
             strict: self.strict(&words.behaviour),
-            priority: said(words.priority).unwrap_or(Priority::DEFAULT),
+            priority: self.priority(&words),
             family,
             version,
             advert_interval: self.interval(words.advert_interval, version),
         };
+        if let (Some(strict), Some(accept)) = (context.strict, words.accept)
+            && accept.value
+            && version == Version::V2
+        {
+            let instead = "version 2 knows no such mode, as keepalived has it";
+            self.not_strict(accept.by, strict, instead);
+        }
         self.enough_addresses(block, &words, &addresses, &context);
         let state = self.state_to_begin_with(&words, &context);
         let (preempt, preempt_delay) = self.preemption(&words, state, &context);
         let delivered = self.delivered(&words.delivery, peers, &context, &addresses.list);
+        let virtual_interface = self.virtual_interface(&words, &context, &delivered);
         let authentication =
             self.settled_authentication(words.authentication, words.hmac.take(), &context);
         let announcements = self.announcements(&words.announce, context.strict);
+        let tracking = self.tracking(&words.tracking, said(interface), words.priority);
         let (name, interface, vrid) = (name?, interface?, vrid?);
+        self.weighted(name, &words.tracking);
         self.one_router(name, vrid, &delivered.delivery, interface.value);
         let mut settings = InstanceSettings {
             version,
@@ -82,8 +92,13 @@ impl<'s> Lower<'_, 's> {
         Some(VrrpInstance {
             settings,
             notify,
+            routes: words.routes,
+            rules: words.rules,
+            tracking,
+            virtual_interface,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(block),
+            source_origin: delivered.source_by.map(|by| self.origin(by)),
             later: Vec::new(),
         })
     }

@@ -2,21 +2,21 @@
 
 use std::fmt::{self, Display};
 
-use super::{CommandLine, Quoted, Seconds, Switch, Text};
+use super::{CommandLine, MASK, NOT_SHOWN, Quoted, Seconds, Switch, Text};
+use crate::config::model::tracking::{Tracked, Tracking};
 use crate::config::model::{
-    Model, Notify, Script, ScriptId, VrrpGlobal, VrrpInstance, VrrpSyncGroup,
+    IpvlanMode, Mac, Model, Notify, Script, ScriptId, StaticAddress, VirtualInterface, VrrpGlobal,
+    VrrpInstance, VrrpSyncGroup,
 };
+use crate::config::said::Sayer;
 use crate::family::Family;
 use crate::vrrp::settings::{
-    Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac, HmacMode,
-    InstanceSettings, Pacing, Peer, VirtualAddress,
+    AddressOptions, Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac,
+    HmacMode, InstanceSettings, Pacing, Peer, VirtualAddress,
 };
 use crate::vrrp::types::Version;
 
-/// What stands in the place of a password.
-const MASK: &str = "********";
-
-impl Text {
+impl Text<'_> {
     /// What `global_defs` says of VRRP, but for what each instance has in its own words.
     pub(super) fn vrrp_global(&mut self, global: &VrrpGlobal) {
         let VrrpGlobal {
@@ -37,8 +37,9 @@ impl Text {
     }
 
     pub(super) fn garp_groups(&mut self, pacing: &Pacing) {
-        for group in &pacing.groups {
-            self.block("garp_group", |text| {
+        for (number, group) in pacing.groups.iter().enumerate() {
+            let prefix = format!("garp_group{number}/");
+            self.numbered_scope("garp_group", "garp_group", Sayer::Global, prefix, |text| {
                 text.say("garp_interval", Seconds(group.pace.arp));
                 text.say("gna_interval", Seconds(group.pace.na));
                 text.block("interfaces", |text| {
@@ -52,12 +53,14 @@ impl Text {
 
     pub(super) fn vrrp_sync_group(&mut self, model: &Model, group: &VrrpSyncGroup) {
         let head = format!("vrrp_sync_group {}", Quoted(&group.settings.name));
-        self.block(head, |text| {
+        let sayer = Sayer::Block(group.origin);
+        self.scope(head, "vrrp_sync_group", sayer, |text| {
             text.block("group", |text| {
                 for member in &group.settings.members {
                     text.line(Quoted(member));
                 }
             });
+            text.tracking(&group.tracking);
             text.notify(model, &group.notify);
             text.say("smtp_alert", Switch(group.smtp_alert));
             text.later(&group.later);
@@ -67,7 +70,8 @@ impl Text {
     pub(super) fn vrrp_instance(&mut self, model: &Model, instance: &VrrpInstance) {
         let settings = &instance.settings;
         let head = format!("vrrp_instance {}", Quoted(&settings.name));
-        self.block(head, |text| {
+        let sayer = Sayer::Block(instance.origin);
+        self.scope(head, "vrrp_instance", sayer, |text| {
             text.say("state", settings.initial_state);
             text.say("interface", Quoted(&settings.interface));
             text.say("virtual_router_id", settings.vrid);
@@ -85,7 +89,13 @@ impl Text {
             text.authentication(&settings.authentication);
             text.behaviour(settings);
             text.announcements(&settings.announcements);
+            if let Some(interface) = &instance.virtual_interface {
+                text.line(interface);
+            }
             text.addresses(settings);
+            text.routing("virtual_routes", &instance.routes);
+            text.routing("virtual_rules", &instance.rules);
+            text.tracking(&instance.tracking);
             text.notify(model, &instance.notify);
             text.say("smtp_alert", Switch(instance.smtp_alert));
             text.later(&instance.later);
@@ -145,7 +155,7 @@ impl Text {
     fn password(&mut self, kind: &str) {
         self.block("authentication", |text| {
             text.say("auth_type", kind);
-            text.say("auth_pass", MASK);
+            text.say("auth_pass", format_args!("{MASK}{NOT_SHOWN}"));
         });
     }
 
@@ -153,15 +163,18 @@ impl Text {
         self.block("auth_hmac", |text| {
             for number in hmac.keys.keys() {
                 // As many as a key has at least, so that it reads as one.
-                text.say("key", format_args!("{number} {}", MASK.repeat(4)));
+                text.say(
+                    "key",
+                    format_args!("{number} {}{NOT_SHOWN}", MASK.repeat(4)),
+                );
             }
             text.say("active_key", hmac.active_key);
             match hmac.anti_replay {
                 AntiReplay::Time { window } => {
-                    text.line("anti_replay time");
+                    text.say("anti_replay", "time");
                     text.say("time_window", window.as_secs());
                 }
-                AntiReplay::Monotonic => text.line("anti_replay monotonic"),
+                AntiReplay::Monotonic => text.say("anti_replay", "monotonic"),
             }
             let mode = match hmac.mode {
                 HmacMode::Enforce => "enforce",
@@ -213,7 +226,7 @@ impl Text {
         let count = settings.advertised().count();
         let (advertised, excluded) = settings.addresses.split_at(count);
         match advertised {
-            [] => self.line("no_virtual_ipaddress"),
+            [] => self.flag("no_virtual_ipaddress", true),
             _ => self.address_block("virtual_ipaddress", advertised),
         }
         if !excluded.is_empty() {
@@ -227,6 +240,28 @@ impl Text {
                 text.line(Line(address));
             }
         });
+    }
+
+    /// Routes or rules, a line each.
+    pub(super) fn routing(&mut self, word: &str, lines: &[impl Display]) {
+        if !lines.is_empty() {
+            self.block(word, |text| lines.iter().for_each(|line| text.line(line)));
+        }
+    }
+
+    fn tracking(&mut self, tracking: &Tracking) {
+        let Tracking {
+            interfaces,
+            scripts,
+            files,
+            processes,
+            bfds,
+        } = tracking;
+        self.routing("track_interface", interfaces);
+        self.routing("track_script", scripts);
+        self.routing("track_file", files);
+        self.routing("track_process", processes);
+        self.routing("track_bfd", bfds);
     }
 
     fn notify(&mut self, model: &Model, notify: &Notify) {
@@ -246,6 +281,68 @@ impl Text {
     }
 }
 
+impl Display for Tracked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Quoted(&self.name).fmt(f)?;
+        if let Some(weight) = self.weight {
+            write!(f, " weight {weight}")?;
+        }
+        f.write_str(match self.is_reversed {
+            Some(true) => " reverse",
+            Some(false) => " noreverse",
+            None => "",
+        })
+    }
+}
+
+impl Display for VirtualInterface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, name, group) = match self {
+            VirtualInterface::Vmac { name, group, .. } => ("use_vmac", name, group),
+            VirtualInterface::Ipvlan { name, group, .. } => ("use_ipvlan", name, group),
+        };
+        f.write_str(word)?;
+        if let Some(name) = name {
+            write!(f, " name {}", Quoted(name))?;
+        }
+        match self {
+            VirtualInterface::Vmac { mac, notify, .. } => {
+                if let Some(mac) = mac {
+                    write!(f, " {mac}")?;
+                }
+                if *notify {
+                    f.write_str(" netlink_notify_msg")?;
+                }
+            }
+            VirtualInterface::Ipvlan { address, mode, .. } => {
+                if let Some(address) = address {
+                    write!(f, " {address}")?;
+                }
+                f.write_str(match mode {
+                    IpvlanMode::Bridge => " bridge",
+                    IpvlanMode::Private => " private",
+                    IpvlanMode::Vepa => " vepa",
+                })?;
+            }
+        }
+        match group {
+            Some(group) => write!(f, " group {group}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let octets: &[u8] = match self {
+            Mac::Whole(octets) => octets,
+            Mac::WithVrid(octets) => octets,
+        };
+        let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        f.write_str(&octets.join(":"))
+    }
+}
+
 /// A virtual address with its options.
 struct Line<'a>(&'a VirtualAddress);
 
@@ -258,8 +355,12 @@ impl Display for Line<'_> {
             broadcast,
             scope,
             label,
+            options,
         } = self.0;
-        write!(f, "{address}/{prefix}")?;
+        match options.peer {
+            Some(peer) => write!(f, "{address} peer {peer}")?,
+            None => write!(f, "{address}/{prefix}")?,
+        }
         if let Some(broadcast) = broadcast {
             write!(f, " brd {broadcast}")?;
         }
@@ -267,8 +368,34 @@ impl Display for Line<'_> {
         if *scope != 0 {
             write!(f, " scope {scope}")?;
         }
-        match label {
-            Some(label) => write!(f, " label {}", Quoted(label)),
+        if let Some(label) = label {
+            write!(f, " label {}", Quoted(label))?;
+        }
+        let flags = [
+            (" home", options.is_home),
+            (" -nodad", options.is_optimistic),
+            (" mngtmpaddr", options.makes_temporary),
+            (" noprefixroute", options.no_prefix_route),
+            (" autojoin", options.joins),
+            (" use_vmac", options.has_vmac),
+            (" no_track", options.is_untracked),
+        ];
+        let set = flags.into_iter().filter(|(_, is_set)| *is_set);
+        set.into_iter()
+            .try_for_each(|(word, _)| f.write_str(word))?;
+        match options.preferred {
+            Some(AddressOptions::FOR_EVER) => f.write_str(" preferred_lft forever"),
+            Some(seconds) => write!(f, " preferred_lft {seconds}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for StaticAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Line(&self.address))?;
+        match &self.group {
+            Some(group) => write!(f, " track_group {}", Quoted(group)),
             None => Ok(()),
         }
     }

@@ -1,0 +1,69 @@
+//! From the lines that were made to the files that people see.
+
+use std::collections::HashSet;
+
+use super::{Diagnostic, Label, Severity};
+use crate::config::source::{Sources, Span};
+
+/// By how many includes a place is explained.
+const INCLUDES: usize = 8;
+
+/// Names places in files, and says how they were reached.
+pub(super) fn settle(diagnostic: &mut Diagnostic, sources: &Sources) {
+    let mut trail = Vec::new();
+    if let Some(label) = &mut diagnostic.primary {
+        let real = sources.resolve(label.span);
+        label.span = real.span;
+        if !real.exact {
+            // It would be written in the place of something else.
+            diagnostic.replacement = None;
+        }
+        let notes = real.notes.into_iter();
+        trail.extend(notes.map(|(span, text)| Label { span, text }));
+    }
+    for label in &mut diagnostic.related {
+        label.span = sources.resolve(label.span).span;
+    }
+    for span in &mut diagnostic.more {
+        *span = sources.resolve(*span).span;
+    }
+    diagnostic.trail.extend(trail);
+    if !diagnostic.trail.is_empty() {
+        diagnostic.replacement = None;
+    }
+    let included = diagnostic.primary.as_ref().map(|label| label.span);
+    diagnostic.trail.extend(includes(included, sources));
+}
+
+/// The lines by which the file of a place is included, the innermost first.
+fn includes(place: Option<Span>, sources: &Sources) -> impl Iterator<Item = Label> {
+    let mut place = place;
+    let lines = std::iter::from_fn(move || {
+        place = sources.get(place?.source).included();
+        place
+    });
+    lines.take(INCLUDES).map(|span| Label {
+        span,
+        text: "included here".to_owned(),
+    })
+}
+
+/// What was found several times in one place, because a line was repeated, is told once.
+pub(super) fn tell_once(list: &mut Vec<Diagnostic>, errors: &mut usize, warnings: &mut usize) {
+    let mut told = HashSet::new();
+    list.retain(|diagnostic| {
+        let Some(label) = &diagnostic.primary else {
+            return true;
+        };
+        if diagnostic.trail.is_empty() {
+            return true;
+        }
+        let is_new = told.insert((diagnostic.code, diagnostic.message.clone(), label.span));
+        let count = match diagnostic.severity() {
+            Severity::Error => &mut *errors,
+            Severity::Warning => &mut *warnings,
+        };
+        *count -= usize::from(!is_new);
+        is_new
+    });
+}

@@ -1,0 +1,284 @@
+//! `~SEQ(…)` and `~LST(…)`: a line once for each number or each entry of a list.
+
+use std::rc::Rc;
+
+use super::super::diagnostic::{Code, Diagnostic, shown};
+use super::super::source::FrameId;
+use super::Expander;
+use super::text::{Text, is_blank, name_length};
+
+/// Whether a line begins with a sequence or a list.
+pub(super) fn is_sequence(text: &str) -> bool {
+    text.starts_with("~SEQ") || text.starts_with("~LST")
+}
+
+/// What is repeated.
+struct Repeated {
+    /// `~SEQ(…)` as it stands there.
+    head: Text,
+    /// What stands behind it.
+    rest: Text,
+}
+
+/// Numbers from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Numbers {
+    start: i64,
+    step: i64,
+    end: i64,
+}
+
+impl Expander<'_> {
+    /// A line that begins with a sequence or a list.
+    pub(super) fn sequence(&mut self, text: &Text) {
+        let line = text.as_str();
+        let word_length = line.find(|character| is_blank(character) || character == '(');
+        let word = &line[..word_length.unwrap_or(line.len())];
+        let after = line[word.len()..].trim_start_matches(is_blank);
+        let open = line.len() - after.len();
+        let close = line[open..].find(')').map(|length| open + length);
+        let known = matches!(word, "~SEQ" | "~SEQx" | "~LST");
+        let (true, true, Some(close)) = (known, after.starts_with('('), close) else {
+            let message = format!("`{}` is no sequence", shown(word));
+            self.wrong(
+                text,
+                message,
+                "expected `~SEQ(NAME, START, STEP, END)` or `~LST(NAME, VALUE, …)`",
+            );
+            return;
+        };
+        let Some(arguments) = self.inline(text.part(open + 1..close)) else {
+            return;
+        };
+        let repeated = Repeated {
+            head: text.part(0..close + 1),
+            rest: text.part(close + 1..text.len()).trimmed(),
+        };
+        match word {
+            "~LST" => self.list(&arguments, &repeated),
+            _ => self.numbers(&arguments, &repeated, word == "~SEQx"),
+        }
+    }
+
+    fn numbers(&mut self, arguments: &Text, repeated: &Repeated, hexadecimal: bool) {
+        let parts: Vec<_> = arguments.as_str().split(',').map(trim).collect();
+        let [name, written @ ..] = parts.as_slice() else {
+            return;
+        };
+        if !is_name(name) {
+            return self.wrong_name(name, repeated);
+        }
+        let mut numbers = Vec::new();
+        for written in written {
+            match number(written) {
+                Some(number) => numbers.push(number),
+                None => {
+                    let message = format!("`{}` is not a number", shown(written));
+                    let label = "expected numbers of at most 64 bits, decimal or with `0x`";
+                    self.wrong(&repeated.head, message, label);
+                    return;
+                }
+            }
+        }
+        let numbers = match *numbers.as_slice() {
+            [end] if end > 0 => Numbers {
+                start: 1,
+                step: 1,
+                end,
+            },
+            [end] => Numbers {
+                start: -1,
+                step: -1,
+                end,
+            },
+            [start, end] => Numbers {
+                start,
+                step: if end < start { -1 } else { 1 },
+                end,
+            },
+            [start, step, end] => Numbers { start, step, end },
+            _ => {
+                let message = "a sequence has a name and up to three numbers";
+                self.wrong(
+                    &repeated.head,
+                    message,
+                    "expected `~SEQ(NAME, START, STEP, END)`",
+                );
+                return;
+            }
+        };
+        let Numbers { start, step, end } = numbers;
+        if step == 0 || start < end && step < 0 || start > end && step > 0 {
+            let message = format!("steps of {step} do not lead from {start} to {end}");
+            self.wrong(&repeated.head, message, "this never comes to an end");
+            return;
+        }
+        let mut at = Some(start);
+        while let Some(number) = at.filter(|at| if step > 0 { *at <= end } else { *at >= end }) {
+            let value = match (hexadecimal, number < 0) {
+                (true, true) => format!("-{:x}", number.unsigned_abs()),
+                (true, false) => format!("{number:x}"),
+                (false, _) => number.to_string(),
+            };
+            if !self.round(&[(name, &value)], repeated) {
+                return;
+            }
+            at = number.checked_add(step);
+        }
+    }
+
+    fn list(&mut self, arguments: &Text, repeated: &Repeated) {
+        let Some(entries) = entries(arguments.as_str()) else {
+            let message = "the braces of this list do not match";
+            self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
+            return;
+        };
+        let Some((names, entries)) = entries.split_first().filter(|(_, rest)| !rest.is_empty())
+        else {
+            self.wrong(
+                &repeated.head,
+                "a list without values",
+                "expected `~LST(NAME, VALUE, …)`",
+            );
+            return;
+        };
+        if let Some(name) = names.iter().find(|name| !is_name(name)) {
+            return self.wrong_name(name, repeated);
+        }
+        if let Some(entry) = entries.iter().find(|entry| entry.len() != names.len()) {
+            let message = format!(
+                "`{{{}}}` has {} values, and there are {} names",
+                shown(&entry.join(", ")),
+                entry.len(),
+                names.len()
+            );
+            self.wrong(
+                &repeated.head,
+                message,
+                "every entry has a value for each name",
+            );
+            return;
+        }
+        for entry in entries {
+            let pairs: Vec<_> = names.iter().copied().zip(entry.iter().copied()).collect();
+            if !self.round(&pairs, repeated) {
+                return;
+            }
+        }
+    }
+
+    /// The rest of the line once, with these values. False if no further time makes sense.
+    fn round(&mut self, values: &[(&str, &str)], repeated: &Repeated) -> bool {
+        if self.budget.is_exceeded() {
+            return false;
+        }
+        if !self.budget.take_step() {
+            self.overflow();
+            return false;
+        }
+        let place = repeated.head.place(0..repeated.head.len());
+        for (name, value) in values {
+            let text = Text::standing_for(value, place, FrameId::NONE);
+            let lines = match value.is_empty() {
+                true => Vec::new(),
+                false => vec![Rc::new(text)],
+            };
+            self.set((*name).to_owned(), lines, Some((*value).to_owned()));
+        }
+        let errors = self.diagnostics.errors();
+        self.line(repeated.rest.clone(), Vec::new());
+        // What is wrong in one round is wrong in each.
+        self.diagnostics.errors() == errors
+    }
+
+    fn wrong_name(&mut self, name: &str, repeated: &Repeated) {
+        let message = format!("`{}` is no name", shown(name));
+        let label = "a name has letters, digits and `_`, and no digit first";
+        self.wrong(&repeated.head, message, label);
+    }
+
+    fn wrong(&mut self, text: &Text, message: impl Into<String>, label: &str) -> &mut Diagnostic {
+        self.tell(Code::InvalidValue, message, text, 0..text.len(), label)
+    }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && name_length(text) == text.len()
+}
+
+/// A decimal or hexadecimal number.
+fn number(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hexadecimal = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"));
+    let (digits, radix) = match hexadecimal {
+        Some(digits) => (digits, 16),
+        None => (digits, 10),
+    };
+    if !digits.starts_with(|first: char| first.is_ascii_hexdigit()) {
+        return None;
+    }
+    let number = i64::from_str_radix(digits, radix).ok()?;
+    Some(if negative { -number } else { number })
+}
+
+/// The entries of a list, each with its values: `a, b` or `{a, b}, {c, d}`.
+fn entries(text: &str) -> Option<Vec<Vec<&str>>> {
+    let mut entries = Vec::new();
+    let mut rest = trim(text);
+    loop {
+        let (entry, after) = match rest.strip_prefix('{') {
+            Some(inner) => {
+                let (inner, after) = inner.split_once('}')?;
+                (inner.split(',').map(trim).collect(), trim(after))
+            }
+            None => {
+                let length = rest.find(',').unwrap_or(rest.len());
+                (vec![trim(&rest[..length])], &rest[length..])
+            }
+        };
+        entries.push(entry);
+        match after.strip_prefix(',') {
+            Some(next) => rest = trim(next),
+            None if after.is_empty() => return Some(entries),
+            None => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists() {
+        assert_eq!(
+            entries("A, 1 ,2"),
+            Some(vec![vec!["A"], vec!["1"], vec!["2"]])
+        );
+        let pairs = entries("{A,B}, {1, 2},{3,4}");
+        assert_eq!(
+            pairs,
+            Some(vec![vec!["A", "B"], vec!["1", "2"], vec!["3", "4"]])
+        );
+        assert_eq!(entries("{A,B"), None);
+        assert_eq!(entries("{A} B"), None);
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number("0x1F"), Some(31));
+        assert_eq!(number("-5"), Some(-5));
+        assert_eq!(number("010"), Some(10));
+        assert_eq!(number("99999999999999999999"), None);
+        assert_eq!(number("--5"), None);
+    }
+}

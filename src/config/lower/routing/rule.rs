@@ -1,0 +1,422 @@
+//! One rule.
+
+use std::ops::RangeInclusive;
+
+use super::hop::name;
+use super::{Owner, Words};
+use crate::config::diagnostic::Code;
+use crate::config::lower::Lower;
+use crate::config::model::route::{Id, Network, Realms, Track};
+use crate::config::model::rule::{Rule, RuleAction};
+use crate::config::syntax::{StatementId, Word};
+use crate::family::Family;
+
+/// The words that a line may have.
+pub(super) const WORDS: [&str; 42] = [
+    "blackhole",
+    "dev",
+    "dport",
+    "dsfield",
+    "from",
+    "fwmark",
+    "goto",
+    "iif",
+    "inet",
+    "inet6",
+    "ip_proto",
+    "ipproto",
+    "l3mdev",
+    "lookup",
+    "no_track",
+    "nop",
+    "not",
+    "oif",
+    "order",
+    "preference",
+    "priority",
+    "prohibit",
+    "protocol",
+    "realms",
+    "sport",
+    "suppress_ifgroup",
+    "suppress_prefixlength",
+    "table",
+    "to",
+    "tos",
+    "track_group",
+    "tun_id",
+    "tunnel-id",
+    "uidrange",
+    "unreachable",
+    "sup_group",
+    "sup_group_id",
+    "sup_pl",
+    "sup_prefixlen",
+    "suppress_group",
+    "type",
+    "unicast",
+];
+
+/// Protocols by the names that /etc/protocols has everywhere.
+const IP_PROTOCOLS: [(&str, u8); 15] = [
+    ("icmp", 1),
+    ("igmp", 2),
+    ("ipip", 4),
+    ("tcp", 6),
+    ("udp", 17),
+    ("dccp", 33),
+    ("ipv6", 41),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("ipv6-icmp", 58),
+    ("ospf", 89),
+    ("vrrp", 112),
+    ("sctp", 132),
+    ("udplite", 136),
+];
+
+/// What a line says.
+#[derive(Default)]
+struct Draft {
+    family: Option<(Family, Word)>,
+    is_inverted: bool,
+    from: Option<(Network, Word)>,
+    to: Option<(Network, Word)>,
+    tos: u8,
+    mark: Option<(u32, u32)>,
+    incoming: Option<String>,
+    outgoing: Option<String>,
+    users: Option<RangeInclusive<u32>>,
+    ip_protocol: Option<u8>,
+    source_ports: Option<RangeInclusive<u16>>,
+    destination_ports: Option<RangeInclusive<u16>>,
+    tunnel: Option<u64>,
+    protocol: Option<u8>,
+    preference: Option<u32>,
+    suppress_prefix_length: Option<(u8, Word)>,
+    suppress_group: Option<(Id, Word)>,
+    realms: Option<(Realms, Word)>,
+    action: Option<(RuleAction, Word)>,
+    track: Track,
+}
+
+impl Lower<'_, '_> {
+    /// The rule that a line says. None where something is wrong with it, which has been
+    /// told.
+    pub(super) fn rule(&mut self, line: StatementId, owner: Owner) -> Option<Rule> {
+        let mut words = Words(self.ast.words(line));
+        let mut draft = Draft::default();
+        while let Some(word) = words.next() {
+            // What stands behind a wrong word may belong to it.
+            self.rule_word(&mut draft, word, &mut words, owner)?;
+        }
+        self.finished_rule(draft, line)
+    }
+
+    fn rule_word(
+        &mut self,
+        draft: &mut Draft,
+        option: Word,
+        words: &mut Words<'_>,
+        owner: Owner,
+    ) -> Option<()> {
+        match self.text(option) {
+            "inet" => draft.family = Some((Family::V4, option)),
+            "inet6" => draft.family = Some((Family::V6, option)),
+            "not" => draft.is_inverted = true,
+            "from" => draft.from = self.selector(option, words)?.or(draft.from),
+            "to" => draft.to = self.selector(option, words)?.or(draft.to),
+            "tos" | "dsfield" => {
+                let word = self.option_value(option, words)?;
+                draft.tos = self.tos(word)?;
+            }
+            "fwmark" => {
+                let word = self.option_value(option, words)?;
+                draft.mark = Some(self.mark_and_mask(word)?);
+            }
+            "iif" | "dev" => {
+                let word = self.option_value(option, words)?;
+                draft.incoming = Some(self.interface_name(word)?.to_owned());
+            }
+            "oif" => {
+                let word = self.option_value(option, words)?;
+                draft.outgoing = Some(self.interface_name(word)?.to_owned());
+            }
+            "uidrange" => {
+                let word = self.option_value(option, words)?;
+                draft.users = Some(self.range(word, "a range of users", u32::MAX, false)?);
+            }
+            "ipproto" | "ip_proto" => {
+                let word = self.option_value(option, words)?;
+                draft.ip_protocol = Some(self.ip_protocol(word)?);
+            }
+            "sport" => draft.source_ports = Some(self.ports(option, words)?),
+            "dport" => draft.destination_ports = Some(self.ports(option, words)?),
+            "tunnel-id" | "tun_id" => {
+                let word = self.option_value(option, words)?;
+                draft.tunnel = Some(self.number_64(word)?);
+            }
+            "protocol" => {
+                let word = self.option_value(option, words)?;
+                draft.protocol = Some(self.decimal_or_hex(word, 0..=255)? as u8);
+            }
+            "preference" | "priority" | "order" => {
+                let word = self.option_value(option, words)?;
+                draft.preference = Some(self.decimal_or_hex(word, 0..=u32::MAX)?);
+            }
+            "suppress_prefixlength" | "sup_prefixlen" | "sup_pl" => {
+                let word = self.option_value(option, words)?;
+                let length = self.decimal_or_hex(word, 0..=128)? as u8;
+                draft.suppress_prefix_length = Some((length, word));
+            }
+            "suppress_ifgroup" | "suppress_group" | "sup_group" | "sup_group_id" => {
+                let word = self.option_value(option, words)?;
+                let known = [("default", 0)];
+                let group = self.id(word, "a group of interfaces", &known, 0..=u32::MAX)?;
+                draft.suppress_group = Some((group, word));
+            }
+            "realms" => {
+                let word = self.option_value(option, words)?;
+                draft.realms = Some((self.realms(word)?, word));
+            }
+            "no_track" => draft.track = Track::No,
+            "track_group" => draft.track = Track::Group(self.track_group(option, words, owner)?),
+            // What all others are, too.
+            "type" | "unicast" => {}
+            _ => {
+                let action = self.rule_action(option, words)?;
+                self.one_action(draft, action, option)?;
+            }
+        }
+        Some(())
+    }
+
+    fn rule_action(&mut self, option: Word, words: &mut Words<'_>) -> Option<RuleAction> {
+        Some(match self.text(option) {
+            "table" | "lookup" => {
+                let word = self.option_value(option, words)?;
+                RuleAction::Table(self.table(word, 1)?)
+            }
+            "l3mdev" => RuleAction::Vrf,
+            "goto" => {
+                let word = self.option_value(option, words)?;
+                RuleAction::Goto(self.decimal_or_hex(word, 0..=u32::MAX)?)
+            }
+            "nop" => RuleAction::Nop,
+            "blackhole" => RuleAction::Blackhole,
+            "unreachable" => RuleAction::Unreachable,
+            "prohibit" => RuleAction::Prohibit,
+            _ => {
+                self.no_routing_word(option, "a rule", &WORDS)?;
+                return None;
+            }
+        })
+    }
+
+    fn one_action(&mut self, draft: &mut Draft, action: RuleAction, word: Word) -> Option<()> {
+        if let Some((_, first)) = &draft.action {
+            let (first, second) = (first.span(), word.span());
+            self.report(Code::InvalidValue, "a rule does one thing only")
+                .at(second, "this is a second one")
+                .related(first, "the first one")
+                .help("they are `table`, `l3mdev`, `goto`, `nop`, `blackhole`, `unreachable` and `prohibit`");
+            return None;
+        }
+        draft.action = Some((action, word));
+        Some(())
+    }
+
+    /// A network; none behind `all`.
+    fn selector(&mut self, option: Word, words: &mut Words<'_>) -> Option<Option<(Network, Word)>> {
+        let word = self.option_value(option, words)?;
+        if matches!(self.text(word), "all" | "any" | "default") {
+            return Some(None);
+        }
+        Some(Some((self.prefix(word)?, word)))
+    }
+
+    /// `MARK[/MASK]`.
+    fn mark_and_mask(&mut self, word: Word) -> Option<(u32, u32)> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let text = self.text(word);
+        let (mark, mask) = match text.split_once('/') {
+            Some((mark, mask)) => (mark, Some(mask)),
+            None => (text, None),
+        };
+        let number = |text: &str| match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        };
+        match (number(mark), mask.map(number)) {
+            (Some(mark), None) => Some((mark, u32::MAX)),
+            (Some(mark), Some(Some(mask))) => Some((mark, mask)),
+            _ => {
+                self.invalid(word, "a mark")
+                    .help("it is a number below 2^32, perhaps with a mask: `7`, `0x10/0xf0`");
+                None
+            }
+        }
+    }
+
+    /// `NUMBER-NUMBER`, or one number where that is all.
+    fn range(
+        &mut self,
+        word: Word,
+        what: &str,
+        most: u32,
+        may_be_one: bool,
+    ) -> Option<RangeInclusive<u32>> {
+        if self.is_substituted(word) {
+            return None;
+        }
+        let text = self.text(word);
+        let (low, high) = match text.split_once('-') {
+            Some((low, high)) => (low.parse::<u64>().ok(), high.parse::<u64>().ok()),
+            None => {
+                let only = text.parse().ok().filter(|_| may_be_one);
+                (only, only)
+            }
+        };
+        let (Some(low), Some(high)) = (low, high) else {
+            self.invalid(word, what)
+                .help("it is two numbers with a `-` between them: `10-20`");
+            return None;
+        };
+        let most = u64::from(most);
+        if low > high || high > most {
+            self.out_of_range(word, &format!("0 to {most}, the lower number first"));
+            return None;
+        }
+        Some(low as u32..=high as u32)
+    }
+
+    fn ports(&mut self, option: Word, words: &mut Words<'_>) -> Option<RangeInclusive<u16>> {
+        let word = self.option_value(option, words)?;
+        // The kernel's limit (`fib_rule_port_range_valid`).
+        let range = self.range(word, "a range of ports", 65_534, true)?;
+        let (low, high) = (*range.start() as u16, *range.end() as u16);
+        if low == 0 {
+            self.out_of_range(word, "1 to 65534");
+            return None;
+        }
+        Some(low..=high)
+    }
+
+    fn ip_protocol(&mut self, word: Word) -> Option<u8> {
+        let text = self.text(word).to_ascii_lowercase();
+        let known = IP_PROTOCOLS.iter().find(|(name, _)| *name == text);
+        if let Some((_, number)) = known {
+            return Some(*number);
+        }
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            return Some(self.decimal_or_hex(word, 0..=255)? as u8);
+        }
+        self.invalid(word, "a protocol over IP")
+            .help("it is a number from 0 to 255, or a name like `tcp` and `udp`");
+        None
+    }
+
+    fn finished_rule(&mut self, draft: Draft, line: StatementId) -> Option<Rule> {
+        let family = self.rule_family(&draft)?;
+        let span = self.span(line);
+        let Some((action, _)) = draft.action else {
+            self.report(Code::MissingValue, "a rule needs something to do")
+                .at(span, "it is not said what becomes of the packets")
+                .help("add `table TABLE`, or `blackhole`, `unreachable`, `prohibit`");
+            return None;
+        };
+        match (&action, draft.preference) {
+            (RuleAction::Goto(target), Some(preference)) if *target <= preference => {
+                let message = format!("`goto {target}` in a rule with the preference {preference}");
+                self.report(Code::InvalidValue, message)
+                    .at(span, "it leads back: the target comes behind the rule");
+                return None;
+            }
+            (RuleAction::Goto(_), None) => {
+                self.report(Code::MissingValue, "a rule with `goto` needs a preference")
+                    .at(span, "its target has to come behind it")
+                    .help("add `preference NUMBER`, below the target");
+                return None;
+            }
+            (_, None) => self.no_preference(line),
+            _ => {}
+        }
+        let looks_up = matches!(action, RuleAction::Table(_) | RuleAction::Vrf);
+        let idle = draft.suppress_prefix_length.map(|(_, word)| word);
+        let idle = idle.or(draft.suppress_group.as_ref().map(|(_, word)| *word));
+        let idle = idle.or(draft.realms.as_ref().map(|(_, word)| *word));
+        if let Some(word) = idle.filter(|_| !looks_up) {
+            let span = word.span();
+            self.report(
+                Code::NoEffect,
+                "suppressors and realms are for rules that look into a table",
+            )
+            .at(span, "this has no effect");
+        }
+        // Every address is what no selector means, too.
+        let narrow = |(network, _): (Network, Word)| Some(network).filter(|it| it.length > 0);
+        let prefix_length = draft.suppress_prefix_length.filter(|_| looks_up);
+        Some(Rule {
+            family,
+            is_inverted: draft.is_inverted,
+            from: draft.from.and_then(narrow),
+            to: draft.to.and_then(narrow),
+            tos: draft.tos,
+            mark: draft.mark,
+            incoming: draft.incoming,
+            outgoing: draft.outgoing,
+            users: draft.users,
+            ip_protocol: draft.ip_protocol,
+            source_ports: draft.source_ports,
+            destination_ports: draft.destination_ports,
+            tunnel: draft.tunnel,
+            protocol: draft.protocol,
+            preference: draft.preference,
+            suppress_prefix_length: prefix_length.map(|(length, _)| length),
+            suppress_group: draft.suppress_group.filter(|_| looks_up).map(|it| it.0),
+            realms: draft.realms.filter(|_| looks_up).map(|(realms, _)| realms),
+            action,
+            track: draft.track,
+            origin: self.origin(line),
+        })
+    }
+
+    fn rule_family(&mut self, draft: &Draft) -> Option<Family> {
+        let of = |(network, word): (Network, Word)| (Family::of(network.address), word);
+        let mut said = draft.family.into_iter();
+        let mut said = said
+            .by_ref()
+            .chain(draft.from.map(of))
+            .chain(draft.to.map(of));
+        let Some((family, _)) = said.next() else {
+            return Some(Family::V4);
+        };
+        let other = said.find(|(other, _)| *other != family);
+        let Some((other, word)) = other else {
+            return Some(family);
+        };
+        let span = word.span();
+        let (own, other) = (name(family), name(other));
+        let message = format!("an {other} address in a rule of {own}");
+        self.report(Code::FamilyMismatch, message)
+            .at(span, format!("an {own} address belongs here"));
+        None
+    }
+
+    /// Which rules come first then depends on who became master first.
+    fn no_preference(&mut self, line: StatementId) {
+        let span = self.span(line);
+        let subject = "a rule's preference";
+        if self.diagnostics.fold(Code::Doubtful, subject, span) {
+            return;
+        }
+        let message = "a rule without a preference";
+        self.diagnostics
+            .report_first(Code::Doubtful, subject, message)
+            .at(span, "one below 16384 is made up for it, as by keepalived")
+            .help("add `preference NUMBER`: the lowest comes first");
+    }
+}

@@ -1,0 +1,136 @@
+//! What virtual servers and checks say that has to fit other blocks of the file.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::Lower;
+use super::timing::TimingWords;
+use crate::config::diagnostic::{Code, shown};
+use crate::config::source::Span;
+use crate::config::syntax::StatementId;
+
+/// What is looked at when all blocks have been.
+#[derive(Default)]
+pub(super) struct Across {
+    /// Where the address of each real server is written.
+    pub(super) real_servers: Vec<(IpAddr, Span)>,
+    /// Virtual servers that are checked only while their address is here.
+    pub(super) suspended: Vec<(IpAddr, StatementId)>,
+    /// Times that have been told to be longer than others.
+    told: HashSet<(StatementId, StatementId)>,
+}
+
+impl Lower<'_, '_> {
+    pub(super) fn servers_across(&mut self) {
+        self.own_addresses();
+        self.suspended_for_good();
+    }
+
+    /// Directors that are real servers, too.
+    fn own_addresses(&mut self) {
+        let servers = std::mem::take(&mut self.across.real_servers);
+        let mut virtual_addresses: HashMap<IpAddr, String> = HashMap::new();
+        let mut sources = HashSet::new();
+        for instance in &self.model.vrrp_instances {
+            let settings = &instance.settings;
+            sources.extend(settings.source);
+            for address in &settings.addresses {
+                virtual_addresses.insert(address.address, settings.name.clone());
+            }
+        }
+        if virtual_addresses.is_empty() && sources.is_empty() {
+            return;
+        }
+        for (address, span) in servers {
+            if let Some(instance) = virtual_addresses.get(&address) {
+                let subject = "real server at a virtual address";
+                if self.diagnostics.fold(Code::Doubtful, subject, span) {
+                    continue;
+                }
+                let label = format!("an address of `vrrp_instance {}`", shown(instance));
+                self.diagnostics
+                    .report_first(
+                        Code::Doubtful,
+                        subject,
+                        "a real server at a virtual address of this file",
+                    )
+                    .at(span, label)
+                    .help("it is on whichever director is the master; give the real server's own");
+            } else if sources.contains(&address) {
+                let subject = "director as real server";
+                if self.diagnostics.fold(Code::Doubtful, subject, span) {
+                    continue;
+                }
+                self.diagnostics
+                    .report_first(
+                        Code::Doubtful,
+                        subject,
+                        "this director is also a real server",
+                    )
+                    .at(span, "an instance of this file sends its adverts from here")
+                    .help(
+                        "with DR, directors that are real servers of each other can send packets \
+                         round and round, unless only packets from outside get the mark of a \
+                         virtual server",
+                    );
+            }
+        }
+    }
+
+    /// `ha_suspend` where no instance ever brings the address.
+    fn suspended_for_good(&mut self) {
+        let suspended = std::mem::take(&mut self.across.suspended);
+        if suspended.is_empty() || self.model.vrrp_instances.is_empty() {
+            return;
+        }
+        let mut here = HashSet::new();
+        for instance in &self.model.vrrp_instances {
+            let addresses = instance.settings.addresses.iter();
+            here.extend(addresses.map(|address| address.address));
+        }
+        for (address, id) in suspended {
+            if !here.contains(&address) {
+                let span = self.span(id);
+                self.report(
+                    Code::Doubtful,
+                    format!("no instance of this file has the address {address}"),
+                )
+                .at(span, "nothing is checked while it is not on this host");
+            }
+        }
+    }
+
+    /// Times of a check that are longer than the interval. What is said for many checks
+    /// is told once.
+    pub(super) fn timing_doubts(&mut self, timing: &TimingWords) {
+        let Some(interval) = timing.delay_loop else {
+            return;
+        };
+        let times = [
+            (
+                timing.connect_timeout,
+                "a connection may take longer than the time from one check to the next",
+            ),
+            (
+                timing.delay_before_retry,
+                "a retry comes later than the next check would",
+            ),
+        ];
+        for (time, message) in times {
+            let Some(time) = time.filter(|time| time.value > interval.value) else {
+                continue;
+            };
+            if !self.across.told.insert((time.by, interval.by)) {
+                continue;
+            }
+            let (span, other) = (self.span(time.by), self.span(interval.by));
+            if self.diagnostics.fold(Code::Doubtful, message, span) {
+                continue;
+            }
+            self.diagnostics
+                .report_first(Code::Doubtful, message, message)
+                .at(span, "longer than `delay_loop`")
+                .related(other, "from one check to the next");
+        }
+    }
+}
