@@ -248,11 +248,11 @@ fn a_source_that_is_absent_is_a_warning_of_this_machine() {
     let told = check(Format::Text(Style::Plain));
     let (first, second) = (
         format!(
-            "warning[source-absent]: {file}:1: 203.0.113.251, where adverts of the instance VI_1 come \
+            "warning[source-absent]: {file}:4: 203.0.113.251, where adverts of the instance VI_1 come \
              from, is not on this host: they are sent from it all the same\n"
         ),
         format!(
-            "warning[source-absent]: {file}:10: 203.0.113.252, where adverts of the instance VI_2 come \
+            "warning[source-absent]: {file}:13: 203.0.113.252, where adverts of the instance VI_2 come \
              from, is not on this host: the instance waits in FAULT until it is\n"
         ),
     );

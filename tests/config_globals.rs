@@ -244,6 +244,10 @@ fn a_secret_is_never_shown() {
     let report = told.diagnostics.render(Style::Plain);
     assert!(!report.contains("hidden"), "{report}");
     assert!(report.contains("key /k banana"), "{report}");
+    let model = model("SSL {\n password hidden\n}\n");
+    let dump = model.dump();
+    assert!(dump.contains("password ********  # not shown"), "{dump}");
+    assert!(!format!("{model:?}").contains("hidden"));
 }
 
 #[test]

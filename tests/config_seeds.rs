@@ -28,7 +28,7 @@ const SEEDS: &[Seed] = &[
         told: &["not-served 1", "wrong-block 10"],
         mend: &[
             "`track_script` does not belong at the top level",
-            "belongs in `vrrp_sync_group` or in `vrrp_instance`",
+            "belongs in `vrrp_instance` or in `vrrp_sync_group`",
         ],
     },
     Seed {
@@ -125,7 +125,7 @@ const SEEDS: &[Seed] = &[
     Seed {
         name: "redis_notify.conf",
         told: &["wrong-block 1", "wrong-block 2", "wrong-block 3"],
-        mend: &["belongs in `vrrp_sync_group` or in `vrrp_instance`"],
+        mend: &["belongs in `vrrp_instance` or in `vrrp_sync_group`"],
     },
     Seed {
         name: "redis_notify.mended.conf",

@@ -63,7 +63,7 @@ const SERVED: &[(&str, &str)] = &[
     ("garp_group", "gna_interval 0.1"),
     ("garp_group", "interface eth0"),
     ("garp_group", "interfaces { eth0\n eth1 eth2\n }"),
-    ("vrrp_instance", "state MASTER"),
+    ("vrrp_instance", "state MASTER\n priority 150"),
     ("vrrp_instance", "interface eth0.100"),
     ("vrrp_instance", "virtual_router_id 255"),
     ("vrrp_instance", "priority 1"),

@@ -143,8 +143,8 @@ pub fn run_as(
     })
 }
 
-/// Writes the configuration at `path` to `out`, as it was understood, and what is wrong
-/// with it to `told`. With an error there is no such configuration.
+/// Writes the configuration at `path`, of the director with this id, to `out`, as it was
+/// understood, and what is wrong with it to `told`. With an error there is no such configuration.
 ///
 /// # Errors
 /// When `out` or `told` cannot be written to.

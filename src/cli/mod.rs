@@ -44,8 +44,8 @@ pub fn main() -> ExitCode {
         None | Some(Command::Run) => run::run(&arguments),
         Some(Command::Check { file, json, dump }) => {
             let file = file.clone().unwrap_or_else(|| configuration(&arguments));
-            let id = config_id(&arguments);
             let (out, told) = (std::io::stdout(), std::io::stderr());
+            let id = config_id(&arguments);
             let outcome = match (*json, *dump) {
                 (false, true) => {
                     let style = style(&told);

@@ -33,20 +33,12 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         words: HashMap::new(),
         blocks: HashMap::new(),
     };
-    let table = include_str!("keywords.tsv").lines();
-    let table = table
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('\t'));
-    let reference = reference::BLOCKS.iter().flat_map(|block| {
-        let words = block.all();
-        words.map(|word| (block.path, word.name))
-    });
-    for (block, word) in table.chain(reference) {
+    let blocks = reference::BLOCKS.iter();
+    let table = blocks.flat_map(|block| block.all().map(|word| (block.path, word.name)));
+    for (block, word) in table {
         let words = index.words.entry(block).or_default();
-        if !words.contains(&word) {
-            words.push(word);
-            index.blocks.entry(word).or_default().push(block);
-        }
+        words.push(word);
+        index.blocks.entry(word).or_default().push(block);
     }
     index
 });

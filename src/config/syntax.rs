@@ -136,11 +136,6 @@ impl<'s> Ast<'s> {
         }
     }
 
-    /// All statements in the block of `id` and in blocks within it.
-    pub fn within(&self, id: StatementId) -> impl Iterator<Item = StatementId> + use<> {
-        (id.0 + 1..self.statement(id).end).map(StatementId)
-    }
-
     pub fn has_block(&self, id: StatementId) -> bool {
         self.statement(id).block.is_some()
     }

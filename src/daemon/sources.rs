@@ -17,7 +17,7 @@ pub struct AbsentSource {
     pub instance: String,
     /// Its adverts go to peers, who answer to this address.
     pub is_unicast: bool,
-    /// Where the instance begins.
+    /// Where the source is said.
     pub file: String,
     /// From 1.
     pub line: u32,
@@ -70,16 +70,16 @@ pub fn absent(model: &Model) -> Vec<AbsentSource> {
     let addresses: HashSet<IpAddr> = addresses.collect();
     let absent = sources.filter(|(_, source)| !addresses.contains(source));
     absent
-        .map(|(instance, address)| AbsentSource {
-            address,
-            instance: instance.settings.name.clone(),
-            is_unicast: matches!(instance.settings.delivery, Delivery::Unicast(_)),
-            file: model
-                .files
-                .get(usize::from(instance.origin.file))
-                .cloned()
-                .unwrap_or_default(),
-            line: instance.origin.line,
+        .map(|(instance, address)| {
+            let origin = instance.source_origin.unwrap_or(instance.origin);
+            let file = model.files.get(usize::from(origin.file));
+            AbsentSource {
+                address,
+                instance: instance.settings.name.clone(),
+                is_unicast: matches!(instance.settings.delivery, Delivery::Unicast(_)),
+                file: file.cloned().unwrap_or_default(),
+                line: origin.line,
+            }
         })
         .collect()
 }

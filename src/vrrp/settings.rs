@@ -310,6 +310,36 @@ pub struct VirtualAddress {
     pub scope: u8,
     /// `label`: IPv4 only, at most 15 bytes (IFNAMSIZ).
     pub label: Option<String>,
+    pub options: AddressOptions,
+}
+
+/// What else may be said of an address. Nothing acts on it yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AddressOptions {
+    /// The other end of a link of two.
+    pub peer: Option<IpAddr>,
+    /// `home`: a home address of mobile IPv6.
+    pub is_home: bool,
+    /// `-nodad`: nobody is asked whether it is taken.
+    pub is_optimistic: bool,
+    /// `mngtmpaddr`: temporary addresses are made from it.
+    pub makes_temporary: bool,
+    /// `noprefixroute`: there is no route to its network.
+    pub no_prefix_route: bool,
+    /// `autojoin`: the kernel joins the multicast group that it is.
+    pub joins: bool,
+    /// `use_vmac`: it is on an interface with the virtual MAC.
+    pub has_vmac: bool,
+    /// `no_track`: nothing happens where another program removes it.
+    pub is_untracked: bool,
+    /// `preferred_lft` in seconds, with [`FOR_EVER`](Self::FOR_EVER); None is for ever,
+    /// but 0 of an IPv6 address with a prefix of /128.
+    pub preferred: Option<u32>,
+}
+
+impl AddressOptions {
+    /// `INFINITY_LIFE_TIME` of linux/if_addr.h's users.
+    pub const FOR_EVER: u32 = u32::MAX;
 }
 
 impl fmt::Display for VirtualAddress {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use ipvsd::config::diagnostic::Style;
-use ipvsd::config::model::{CheckSpec, Model, Notify, Script, ScriptId};
+use ipvsd::config::model::{CheckSpec, Model, Notify, Script, ScriptId, Setting, SettingValue};
 use ipvsd::config::reference::{BLOCKS, Block, Count, Fate, Word};
 use ipvsd::config::{self, Loaded, Sources};
 use ipvsd::vrrp::settings::Authentication;
@@ -67,8 +67,24 @@ fn again(of: &str, model: &Model, dump: &str) -> Model {
         assert_masked(new);
         new.clone_from(&old.settings.authentication);
     }
+    put_back(&mut again.later, &model.later);
     again.files.clone_from(&model.files);
     canonical(again)
+}
+
+/// Puts the secrets of settings into those that have masks.
+fn put_back(masked: &mut [Setting], secret: &[Setting]) {
+    for (masked, secret) in masked.iter_mut().zip(secret) {
+        for (new, old) in masked.values.iter_mut().zip(&secret.values) {
+            if let (SettingValue::Secret(new), SettingValue::Secret(old)) = (new, old) {
+                assert_eq!(new.0, MASK);
+                new.clone_from(old);
+            }
+        }
+        if let (Some(new), Some(old)) = (&mut masked.block, &secret.block) {
+            put_back(new, old);
+        }
+    }
 }
 
 fn assert_masked(authentication: &Authentication) {

@@ -17,7 +17,10 @@ pub fn form(word: &Word) -> String {
         Takes::User => format!("{name} USER [GROUP]"),
         Takes::Own(grammar) => match (grammar.place, grammar.syntax) {
             (Place::Line, syntax) => format!("{name} {}", syntax.join(" ")),
-            (Place::Block, [line]) => format!("{name} {{ {line} ... }}"),
+            (Place::Block, [line]) => {
+                let line = line.trim_end_matches(" ...");
+                format!("{name} {{ {line} ... }}")
+            }
             (Place::Block, _) => format!("{name} {{ }}"),
         },
     }
@@ -126,6 +129,7 @@ fn kind_range(kind: Kind) -> String {
         | Kind::Address
         | Kind::Network
         | Kind::Text
+        | Kind::Secret
         | Kind::Nothing
         | Kind::FileName => String::new(),
     }

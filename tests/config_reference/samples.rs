@@ -41,7 +41,7 @@ pub fn good(kind: Kind) -> String {
         Kind::Mark => "0x1f".to_owned(),
         Kind::Interface => "eth0".to_owned(),
         Kind::OneOf(choices) => choices.first().copied().unwrap_or_default().to_owned(),
-        Kind::Text => "text".to_owned(),
+        Kind::Text | Kind::Secret => "text".to_owned(),
         Kind::Path => "/tmp/file".to_owned(),
         Kind::Name => "name".to_owned(),
         Kind::AddressRange => "10.0.0.1-9".to_owned(),
@@ -74,7 +74,7 @@ pub fn greatest(kind: Kind) -> Option<String> {
 /// Several values that are right; none where it is not known what could be.
 pub fn all_good(kind: Kind) -> Vec<String> {
     let more: &[&str] = match kind {
-        Kind::Text | Kind::Path | Kind::Nothing => return Vec::new(),
+        Kind::Text | Kind::Secret | Kind::Path | Kind::Nothing => return Vec::new(),
         Kind::IntegerOr(_, _, words) => words,
         Kind::Umask => &["0", "77", "IRWXO|IWGRP"],
         Kind::Multicast => &["ff02::77"],
@@ -194,7 +194,7 @@ pub fn wrong(kind: Kind) -> Vec<Wrong> {
         Kind::Interface => wrongs(EITHER, &["a234567890123456"]),
         Kind::OneOf(_) => wrongs(INVALID, &["banana"]),
         Kind::Path => wrongs(INVALID, &["banana", "./file", "../file"]),
-        Kind::Text => Vec::new(),
+        Kind::Secret | Kind::Text => Vec::new(),
         Kind::Name => wrongs(INVALID, &["\"a b\""]),
         Kind::AddressRange => {
             let mut all = wrongs(

@@ -8,6 +8,7 @@ mod delivery;
 mod dump;
 mod keys;
 mod process;
+mod routing;
 mod words;
 
 use ipvsd::config::diagnostic::Style;

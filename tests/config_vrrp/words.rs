@@ -20,12 +20,13 @@ fn what_is_not_said() {
         virtual_interface,
         smtp_alert,
         origin,
+        source_origin,
         later,
     } = instance("");
     assert_eq!(later, []);
     assert_eq!((routes, rules), (vec![], vec![]));
     assert_eq!(tracking, Default::default());
-    assert_eq!(virtual_interface, None);
+    assert_eq!((virtual_interface, source_origin), (None, None));
     assert_eq!(settings.name, "VI_1");
     assert_eq!(
         (settings.interface.as_str(), settings.vrid.get()),

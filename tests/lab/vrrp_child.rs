@@ -307,5 +307,6 @@ pub fn virtual_address(text: &str) -> VirtualAddress {
         broadcast: None,
         scope: 0,
         label: None,
+        options: Default::default(),
     }
 }

@@ -75,6 +75,7 @@ pub fn address(link: u8, host: u8) -> VirtualAddress {
         broadcast: None,
         scope: 0,
         label: None,
+        options: Default::default(),
     }
 }
 

@@ -2,28 +2,13 @@
 //! about the braces before them.
 
 use super::Lower;
-use crate::config::diagnostic::{Code, shown};
+use crate::config::diagnostic::Code;
 use crate::config::keywords::{self, TOP_LEVEL, block_name};
 use crate::config::source::Span;
 use crate::config::syntax::StatementId;
 
 /// How many blocks are named where a word belongs.
 const PLACES: usize = 2;
-
-/// Words with a block that no block which is skipped can hold.
-const NEVER_WITHIN: [&str; 11] = [
-    "authentication",
-    "bfd_instance",
-    "global_defs",
-    "real_server",
-    "virtual_ipaddress",
-    "virtual_server",
-    "virtual_server_group",
-    "vrrp_instance",
-    "vrrp_script",
-    "vrrp_sync_group",
-    "vrrp_track_process",
-];
 
 impl Lower<'_, '_> {
     /// A word that is right elsewhere.
@@ -45,25 +30,6 @@ impl Lower<'_, '_> {
             self.no_block(id);
         } else {
             self.misplaced(block, id);
-        }
-    }
-
-    /// Looks into a block that is skipped for what cannot be meant to be in it: a
-    /// brace is missing, and what follows would be skipped, too. `holds` is what the
-    /// block may hold nevertheless.
-    pub(super) fn swallowed(&mut self, skipped: StatementId, holds: &[&str]) {
-        let ast = self.ast;
-        let Some(opener) = ast.open_brace(skipped) else {
-            return;
-        };
-        let inner = ast.within(skipped).find(|inner| {
-            let word = ast.keyword(*inner);
-            ast.has_block(*inner) && NEVER_WITHIN.contains(&word) && !holds.contains(&word)
-        });
-        if let Some(inner) = inner
-            && let Some(outer) = keywords::blocks(ast.keyword(inner)).first()
-        {
-            self.beyond(&shown(ast.keyword(skipped)), opener, outer, inner);
         }
     }
 

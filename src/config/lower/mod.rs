@@ -5,6 +5,7 @@ mod blocks;
 mod check_values;
 mod checks;
 mod globals;
+mod kinds;
 mod later;
 mod mail;
 mod misplaced;
@@ -155,6 +156,7 @@ impl<'s> Lower<'_, 's> {
                 "virtual_server" => self.virtual_server(id),
                 "vrrp_instance" => self.vrrp_instance(id),
                 GARP_GROUP => self.garp_group(id),
+                "static_ipaddress" => self.static_addresses(id),
                 "static_routes" => {
                     self.told_not_served(TOP_LEVEL, id);
                     let routes = self.routes("static_routes", id, Owner::Static);

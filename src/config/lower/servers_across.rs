@@ -124,7 +124,11 @@ impl Lower<'_, '_> {
                 continue;
             }
             let (span, other) = (self.span(time.by), self.span(interval.by));
-            self.report(Code::Doubtful, message)
+            if self.diagnostics.fold(Code::Doubtful, message, span) {
+                continue;
+            }
+            self.diagnostics
+                .report_first(Code::Doubtful, message, message)
                 .at(span, "longer than `delay_loop`")
                 .related(other, "from one check to the next");
         }

@@ -3,7 +3,7 @@
 use super::Lower;
 use super::misplaced::within;
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords::{self, TOP_LEVEL, block_name};
+use crate::config::keywords;
 use crate::config::reference::{self, Fate, Word};
 use crate::config::syntax::StatementId;
 
@@ -16,12 +16,8 @@ impl Lower<'_, '_> {
         let word = self.ast.keyword(id);
         if self.ast.words(id).is_empty() {
             // A block without a word, which has been told.
-        } else if let Some(known) = reference::word(block, word)
-            && known.fate != Fate::Served
-        {
+        } else if let Some(known) = reference::word(block, word) {
             self.referenced(block, known, id);
-        } else if let Some(known) = keywords::known(block, word) {
-            self.not_served(block, known, id);
         } else if keywords::blocks(word).is_empty() {
             self.unknown(block, id);
         } else if let Some(synonym) = synonym(block, word) {
@@ -35,11 +31,11 @@ impl Lower<'_, '_> {
         }
     }
 
-    /// A word that the reference has, and that is not served.
+    /// A word that the reference has, and that the model has no field for.
     fn referenced(&mut self, block: &str, known: &'static Word, id: StatementId) {
         match known.fate {
-            // Somebody has taken it for one that is not.
-            Fate::Served => {}
+            // Not here, whatever the reference says.
+            Fate::Served => self.told_later(known.name, "", id),
             Fate::Older(today) => {
                 self.older(id, today);
                 if let Some(word) = reference::word(block, today) {
@@ -128,27 +124,6 @@ impl Lower<'_, '_> {
         .help("remove it");
     }
 
-    fn not_served(&mut self, block: &'static str, word: &'static str, id: StatementId) {
-        self.swallowed(id, &[]);
-        let span = self.span(id);
-        if self.diagnostics.fold(Code::NotServed, word, span) {
-            return;
-        }
-        let label = match self.ast.has_block(id) {
-            true => "this block is skipped",
-            false => "this line is skipped",
-        };
-        let diagnostic = self.diagnostics.report_first(
-            Code::NotServed,
-            word,
-            format!("`{word}` is not served yet"),
-        );
-        diagnostic.at(span, label);
-        if let Some(consequence) = consequence(block, word) {
-            diagnostic.help(consequence);
-        }
-    }
-
     fn unknown(&mut self, block: &'static str, id: StatementId) {
         let span = self.keyword_span(id);
         let word = self.ast.keyword(id);
@@ -175,12 +150,4 @@ impl Lower<'_, '_> {
 fn synonym(block: &str, word: &str) -> Option<&'static str> {
     let (_, synonym) = SYNONYMS.iter().find(|(other, _)| *other == word)?;
     keywords::known(block, synonym)
-}
-
-/// What it means that a word is skipped, where that is not plain.
-fn consequence(block: &str, word: &str) -> Option<&'static str> {
-    match (block_name(block), word) {
-        (TOP_LEVEL, "static_ipaddress") => Some("these are not added"),
-        _ => None,
-    }
 }

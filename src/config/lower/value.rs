@@ -323,10 +323,15 @@ impl<'a> Lower<'a, '_> {
         let text = shown(self.text(word));
         let span = word.span();
         let trailing = self.text(word).ends_with([';', ',']);
+        let digits = digits_of(self.text(word));
         let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not a number"));
         diagnostic.at(span, format!("expected {wanted}"));
         if trailing {
             diagnostic.help("a statement ends with its line, without a `;` or `,`");
+        }
+        if let Some(digits) = digits {
+            let help = format!("numbers are written in digits: `{digits}`");
+            diagnostic.help(help).replace_with(digits);
         }
         diagnostic
     }
@@ -434,6 +439,20 @@ pub(super) const LONGEST: Duration = Duration::new(u64::MAX / MICROS, 551_614_00
 pub(super) const LONGEST_TIMEOUT: Duration = Duration::new(4294, 967_295_000);
 /// The shortest time that is not none.
 pub(super) const SHORTEST: Duration = Duration::from_micros(1);
+
+/// The number that a word of English says, or one with a comma for a point.
+fn digits_of(text: &str) -> Option<String> {
+    const WORDS: [&str; 11] = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    ];
+    let text = text.to_ascii_lowercase();
+    if let Some(number) = WORDS.iter().position(|word| *word == text) {
+        return Some(number.to_string());
+    }
+    let (whole, fraction) = text.split_once(',')?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(whole) && is_number(fraction)).then(|| format!("{whole}.{fraction}"))
+}
 
 /// What may have been meant by what is not an address.
 fn address_help(text: &str) -> Option<(String, Option<String>)> {

@@ -9,12 +9,17 @@ use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, Setting, SmtpHost, UserSpec, VirtualServer,
+    Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
 };
 use crate::config::said::{Said, Sayer};
 use crate::lvs::{DestinationKey, ServiceKey};
 use text::Text;
 pub(super) use vrrp::CommandAndUser;
+
+/// What stands in the place of a password.
+pub(super) const MASK: &str = "********";
+/// What stands behind it, because the text means something else by it.
+const NOT_SHOWN: &str = "  # not shown; put it in before this is used";
 
 impl Model {
     /// The configuration as it was understood, but for passwords, which are masked.
@@ -55,6 +60,7 @@ impl Text<'_> {
             text.later(&global.later);
         });
         self.later(&model.later);
+        self.routing("static_ipaddress", &model.static_addresses);
         self.routing("static_routes", &model.static_routes);
         self.routing("static_rules", &model.static_rules);
         self.garp_groups(&global.vrrp.pacing);
@@ -84,9 +90,14 @@ impl Text<'_> {
             let values = setting.values.iter().map(ToString::to_string);
             let word = Some(setting.word.clone()).filter(|word| !word.is_empty());
             let head: Vec<String> = word.into_iter().chain(values).collect();
+            let is_secret = |value: &SettingValue| matches!(value, SettingValue::Secret(_));
+            let mark = match setting.values.iter().any(is_secret) {
+                true => NOT_SHOWN,
+                false => "",
+            };
             match &setting.block {
                 Some(inside) => self.block(head.join(" "), |text| text.later(inside)),
-                None => self.line(head.join(" ")),
+                None => self.line(format_args!("{}{mark}", head.join(" "))),
             }
         }
     }

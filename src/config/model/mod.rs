@@ -28,10 +28,10 @@ pub use check::{
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
-pub use setting::{Setting, SettingValue, SettingsOf};
+pub use setting::{Secret, Setting, SettingValue, SettingsOf};
 pub use vrrp::{
-    InterfaceUse, IpvlanMode, Mac, Notify, VirtualInterface, VrrpGlobal, VrrpInstance,
-    VrrpSyncGroup,
+    InterfaceUse, IpvlanMode, Mac, Notify, StaticAddress, VirtualInterface, VrrpGlobal,
+    VrrpInstance, VrrpSyncGroup,
 };
 
 use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
@@ -53,6 +53,8 @@ pub struct Model {
     /// In the order of the file, no two with the same name; every member is there and in
     /// no other group.
     pub vrrp_sync_groups: Vec<VrrpSyncGroup>,
+    /// `static_ipaddress`: they are there whoever is master.
+    pub static_addresses: Vec<StaticAddress>,
     /// `static_routes`: they are there whoever is master.
     pub static_routes: Vec<Route>,
     /// `static_rules`.

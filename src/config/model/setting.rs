@@ -117,9 +117,21 @@ pub enum SettingValue {
     Interface(String),
     /// A name, a path, a choice, or the word that announces a value.
     Text(String),
+    /// A password.
+    Secret(Secret),
     /// A command, and who runs it.
     Command(Script),
     User(UserSpec),
+}
+
+/// What nobody is to see. Its Debug form does not show it.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 impl Display for SettingValue {
@@ -137,6 +149,7 @@ impl Display for SettingValue {
             SettingValue::Text(text) | SettingValue::Interface(text) => {
                 super::dump::Quoted(text).fmt(f)
             }
+            SettingValue::Secret(_) => f.write_str(super::dump::MASK),
             SettingValue::Command(script) => super::dump::CommandAndUser(script).fmt(f),
             SettingValue::User(user) => user.fmt(f),
         }

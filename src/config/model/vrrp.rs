@@ -8,7 +8,9 @@ use super::route::{Id, Network, Route};
 use super::rule::Rule;
 use super::tracking::Tracking;
 use super::{Model, Origin, ScriptId, Setting};
-use crate::vrrp::settings::{GroupSettings, InstanceSettings, Pacing, RouterSettings};
+use crate::vrrp::settings::{
+    GroupSettings, InstanceSettings, Pacing, RouterSettings, VirtualAddress,
+};
 
 /// What `global_defs` and `garp_group` say of all instances together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,7 @@ impl Model {
             unserved_virtual_servers: Vec::new(),
             vrrp_instances: Vec::new(),
             vrrp_sync_groups: Vec::new(),
+            static_addresses: Vec::new(),
             static_routes: Vec::new(),
             static_rules: Vec::new(),
             interfaces: Vec::new(),
@@ -79,8 +82,19 @@ pub struct VrrpInstance {
     /// Whether its transitions are mailed: its own word, or else that of `global_defs`.
     pub smtp_alert: bool,
     pub origin: Origin,
+    /// Where the source of its adverts is said.
+    pub source_origin: Option<Origin>,
     /// What nothing acts on yet.
     pub later: Vec<Setting>,
+}
+
+/// A line of `static_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaticAddress {
+    pub address: VirtualAddress,
+    /// `track_group`: whose instances are in FAULT when another program removes it.
+    pub group: Option<String>,
+    pub origin: Origin,
 }
 
 /// An interface that is made for an instance, on top of its own.

@@ -229,6 +229,8 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// What a name or a text may be is not known any closer; it is not empty.
     Text,
+    /// As [`Text`](Self::Text), and nothing shows it.
+    Secret,
     /// The path of a file, absolute.
     Path,
     /// A name of which nothing is known but that it has neither blanks nor control

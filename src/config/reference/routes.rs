@@ -7,9 +7,21 @@ pub const ADDRESSES: Grammar = Grammar {
     place: Place::Block,
     syntax: &[
         "ADDRESS[/LENGTH] [brd ADDRESS|+|-] [dev INTERFACE] [scope SCOPE] [label LABEL]",
-        "ADDRESS peer ADDRESS[/LENGTH] ...",
+        "ADDRESS peer ADDRESS ...",
         "... [home] [-nodad] [mngtmpaddr] [noprefixroute] [autojoin] [use_vmac] [no_track]",
         "... [preferred_lft SECONDS|forever]",
+    ],
+    example: "192.0.2.10/24 brd + dev eth0 scope global label eth0:1",
+};
+
+/// `static_ipaddress`.
+pub const STATIC_ADDRESSES: Grammar = Grammar {
+    place: Place::Block,
+    syntax: &[
+        "ADDRESS[/LENGTH] [brd ADDRESS|+|-] [dev INTERFACE] [scope SCOPE] [label LABEL]",
+        "ADDRESS peer ADDRESS ...",
+        "... [home] [-nodad] [mngtmpaddr] [noprefixroute] [autojoin] [no_track]",
+        "... [preferred_lft SECONDS|forever] [track_group GROUP]",
     ],
     example: "192.0.2.10/24 brd + dev eth0 scope global label eth0:1",
 };

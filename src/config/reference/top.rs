@@ -1,6 +1,6 @@
 //! What stands in no block, and the blocks there that are of no other family.
 
-use super::routes::{STATIC_ROUTES, STATIC_RULES};
+use super::routes::{STATIC_ADDRESSES, STATIC_ROUTES, STATIC_RULES};
 use super::{Block, Kind, TOP_LEVEL, Takes, Word, all_later, flag, one, optional};
 
 /// The longest time between frames, in microseconds: 32 bits of them.
@@ -102,6 +102,9 @@ const PLACE: &[Word] = &[
     .default("5")
     .means("how long the processes of ipvsd may take to end before they are killed")
     .later("they have the time that ipvsd gives them without it"),
+    Word::own("static_ipaddress", &STATIC_ADDRESSES)
+        .means("addresses that are there whoever is master")
+        .later("these are not added"),
     Word::own("static_routes", &STATIC_ROUTES)
         .means("routes that are there whoever is master")
         .later("these are not added"),
@@ -141,7 +144,7 @@ pub const SSL: Block = Block {
     words: &[&all_later([
         Word::values("certificate", &[one("FILE", Kind::Path)]).means("the certificate, in PEM"),
         Word::values("key", &[one("FILE", Kind::Path)]).means("its key, in PEM"),
-        Word::values("password", &[one("PASSWORD", Kind::Text)]).means("the password of the key"),
+        Word::values("password", &[one("PASSWORD", Kind::Secret)]).means("the password of the key"),
         Word::values("ca", &[one("FILE", Kind::Path)]).means("the authority's certificate, in PEM"),
     ])],
 };

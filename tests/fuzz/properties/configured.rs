@@ -175,5 +175,6 @@ fn virtual_address(family: Family, last: u8) -> VirtualAddress {
         broadcast: None,
         scope: 0,
         label: None,
+        options: Default::default(),
     }
 }

@@ -135,6 +135,7 @@ fn base(family: Family) -> InstanceSettings {
                 broadcast: None,
                 scope: 0,
                 label: None,
+                options: Default::default(),
             })
             .to_vec(),
         initial_state: State::Master,

@@ -157,6 +157,7 @@ impl Dialect {
             broadcast: None,
             scope: 0,
             label: None,
+            options: Default::default(),
         }
     }
 }

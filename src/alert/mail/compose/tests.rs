@@ -77,6 +77,7 @@ fn model() -> Model {
             virtual_interface: None,
             smtp_alert: true,
             origin: Origin::default(),
+            source_origin: None,
             later: Vec::new(),
         }],
         vrrp_sync_groups: vec![VrrpSyncGroup {

@@ -100,15 +100,25 @@ impl Lower<'_, '_> {
     fn no_routing_word(&mut self, word: Word, what: &str, words: &[&'static str]) -> Option<()> {
         let span = word.span();
         let text = self.text(word);
+        // What iproute2 would take for short.
+        let long = words
+            .iter()
+            .copied()
+            .filter(|known| known.starts_with(text));
+        let long = long
+            .filter(|_| text.len() >= 3)
+            .min_by_key(|known| known.len());
         let similar = words
             .iter()
             .map(|known| (strsim::damerau_levenshtein(known, text), *known))
             .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
-            .min();
+            .min()
+            .map(|(_, known)| known);
+        let similar = long.or(similar);
         let message = format!("`{}` is no word of {what}", shown(text));
         let diagnostic = self.report(Code::InvalidValue, message);
         match similar {
-            Some((_, known)) => diagnostic
+            Some(known) => diagnostic
                 .at(span, format!("did you mean `{known}`?"))
                 .replace_with(known),
             None => diagnostic.at(span, "nothing is known by this name"),

@@ -125,13 +125,11 @@ impl Lower<'_, '_> {
     pub(super) fn route(&mut self, line: StatementId, owner: Owner) -> Option<Route> {
         let mut words = Words(self.ast.words(line));
         let mut draft = Draft::default();
-        let mut is_right = true;
         while let Some(word) = words.next() {
-            is_right &= self
-                .route_word(&mut draft, word, &mut words, owner)
-                .is_some();
+            // What stands behind a wrong word may belong to it.
+            self.route_word(&mut draft, word, &mut words, owner)?;
         }
-        is_right.then(|| self.finished(draft, line))?
+        self.finished(draft, line)
     }
 
     fn route_word(

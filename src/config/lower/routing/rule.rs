@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::hop::name;
 use super::{Owner, Words};
-use crate::config::diagnostic::{Code, shown};
+use crate::config::diagnostic::Code;
 use crate::config::lower::Lower;
 use crate::config::model::route::{Id, Network, Realms, Track};
 use crate::config::model::rule::{Rule, RuleAction};
@@ -107,13 +107,11 @@ impl Lower<'_, '_> {
     pub(super) fn rule(&mut self, line: StatementId, owner: Owner) -> Option<Rule> {
         let mut words = Words(self.ast.words(line));
         let mut draft = Draft::default();
-        let mut is_right = true;
         while let Some(word) = words.next() {
-            is_right &= self
-                .rule_word(&mut draft, word, &mut words, owner)
-                .is_some();
+            // What stands behind a wrong word may belong to it.
+            self.rule_word(&mut draft, word, &mut words, owner)?;
         }
-        is_right.then(|| self.finished_rule(draft, line))?
+        self.finished_rule(draft, line)
     }
 
     fn rule_word(
@@ -352,12 +350,14 @@ impl Lower<'_, '_> {
             )
             .at(span, "this has no effect");
         }
+        // Every address is what no selector means, too.
+        let narrow = |(network, _): (Network, Word)| Some(network).filter(|it| it.length > 0);
         let prefix_length = draft.suppress_prefix_length.filter(|_| looks_up);
         Some(Rule {
             family,
             is_inverted: draft.is_inverted,
-            from: draft.from.map(|(from, _)| from),
-            to: draft.to.map(|(to, _)| to),
+            from: draft.from.and_then(narrow),
+            to: draft.to.and_then(narrow),
             tos: draft.tos,
             mark: draft.mark,
             incoming: draft.incoming,
@@ -407,8 +407,7 @@ impl Lower<'_, '_> {
         if self.diagnostics.fold(Code::Doubtful, subject, span) {
             return;
         }
-        let word = shown(self.ast.keyword(line));
-        let message = format!("the rule `{word} ...` has no preference");
+        let message = "a rule without a preference";
         self.diagnostics
             .report_first(Code::Doubtful, subject, message)
             .at(span, "one below 16384 is made up for it, as by keepalived")

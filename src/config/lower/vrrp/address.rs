@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::instance::InstanceWords;
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords;
+use crate::config::keywords::{self, TOP_LEVEL};
 use crate::config::lower::Lower;
+use crate::config::lower::routing::Owner;
+use crate::config::model::{SettingValue, StaticAddress};
 use crate::config::source::Span;
 use crate::config::syntax::{StatementId, Word};
 use crate::family::Family;
-use crate::vrrp::settings::VirtualAddress;
+use crate::vrrp::settings::{AddressOptions, VirtualAddress};
 
 /// The block of addresses.
 const VIRTUAL_IPADDRESS: &str = "vrrp_instance/virtual_ipaddress";
@@ -22,6 +24,9 @@ const MOST_ADDRESSES: usize = 255;
 /// and 8 octets) and the trailer of `auth_hmac` (28). keepalived takes as many, and
 /// all directors of an instance have to count alike.
 const MOST_IPV6: usize = (1_500 - 40 - 8 - 28) / 16;
+
+/// The interface of static addresses where nothing names one (keepalived.conf(5)).
+const DEFAULT_INTERFACE: &str = "eth0";
 
 /// All addresses of an instance.
 #[derive(Debug, Default)]
@@ -52,7 +57,7 @@ impl<'s> Lower<'_, 's> {
     ) -> Addresses {
         let mut family = None;
         let advertised = self.lines(VIRTUAL_IPADDRESS, &words.addresses, |lower, line| {
-            lower.virtual_address(line, Some(&mut family), device)
+            lower.virtual_address(line, Some(&mut family), device, Owner::Instance)
         });
         let most = match family {
             Some(Family::V6) => MOST_IPV6,
@@ -62,7 +67,7 @@ impl<'s> Lower<'_, 's> {
             self.too_many(*line, most);
         }
         let others = self.lines(EXCLUDED, &words.excluded, |lower, line| {
-            lower.virtual_address(line, None, device)
+            lower.virtual_address(line, None, device, Owner::Instance)
         });
         let mut addresses = Addresses {
             family,
@@ -118,16 +123,23 @@ impl<'s> Lower<'_, 's> {
         &mut self,
         line: StatementId,
         family: Option<&mut Option<Family>>,
-        device: Option<&'s str>,
+        device: Option<&str>,
+        owner: Owner,
     ) -> Option<VirtualAddress> {
         let (word, rest) = self.ast.words(line).split_first()?;
         let place = self.address_and_prefix(*word);
-        let options = self.options(rest);
+        let options = self.options(rest, owner);
         let (address, prefix) = place?;
         if let Some(family) = family {
             self.same_family(*word, address, family)?;
         }
         let options = options?;
+        self.peer_of(&options, (address, *word), owner)?;
+        let peer = options.peer.map(|(peer, _)| peer);
+        let (prefix, broadcast) = match peer {
+            Some(_) => (Family::of(address).address_bits(), None),
+            None => (prefix, options.broadcast),
+        };
         // None where the instance's interface is wrong, which has been told.
         let interface = options.interface.or(device)?;
         let label = match options.label {
@@ -145,10 +157,42 @@ impl<'s> Lower<'_, 's> {
             address,
             prefix,
             interface: interface.to_owned(),
-            broadcast: self.broadcast(options.broadcast, address, prefix),
+            broadcast: self.broadcast(broadcast, address, prefix),
             scope: options.scope.unwrap_or(0),
             label,
+            options: AddressOptions {
+                peer,
+                ..options.further
+            },
         })
+    }
+
+    /// `static_ipaddress { }`.
+    pub(in crate::config::lower) fn static_addresses(&mut self, block: StatementId) {
+        self.told_not_served(TOP_LEVEL, block);
+        let of_global = self.model.global.later.iter();
+        let default = of_global.rev().find(|it| it.word == "default_interface");
+        let default = default.and_then(|setting| match setting.values.first() {
+            Some(SettingValue::Text(name)) => Some(name.clone()),
+            _ => None,
+        });
+        let default = default.unwrap_or_else(|| DEFAULT_INTERFACE.to_owned());
+        let lines = self.lines("static_ipaddress", &[block], |lower, line| {
+            lower.virtual_address(line, None, Some(&default), Owner::Static)
+        });
+        for (line, address) in lines {
+            let Some(address) = address else { continue };
+            self.not_elsewhere(None, &address, line);
+            let words = self.ast.words(line).iter();
+            let group = words.skip_while(|word| self.text(**word) != "track_group");
+            let group = group.copied().nth(1).map(|word| self.text(word).to_owned());
+            let origin = self.origin(line);
+            self.model.static_addresses.push(StaticAddress {
+                address,
+                group,
+                origin,
+            });
+        }
     }
 
     /// `ADDRESS[/PREFIX]`; without a prefix it is the whole address.
@@ -170,7 +214,8 @@ impl<'s> Lower<'_, 's> {
             return None;
         };
         if !can_be_assigned(address) {
-            self.invalid(word, "an address that a host can have");
+            self.invalid(word, "an address that a host can have")
+                .help("an address of a group, of no host or of every host belongs to none");
             return None;
         }
         let bits = if address.is_ipv4() { 32 } else { 128 };
@@ -240,6 +285,13 @@ impl<'s> Lower<'_, 's> {
         let (first, second) = (first.span(), word.span());
         let (address, interface) = (address.address, &address.interface);
         let message = format!("{address} is there twice on {interface}");
+        if other.is_empty() != name.is_empty() {
+            self.report(Code::Doubtful, message)
+                .at(second, "once static, and once an instance's")
+                .related(first, "first here")
+                .help("the instance takes it from the host when it stops being master");
+            return;
+        }
         let diagnostic = self.report(Code::Duplicate, message);
         diagnostic
             .at(second, "the same again")

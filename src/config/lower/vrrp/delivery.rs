@@ -47,6 +47,8 @@ pub(super) struct DeliveryDefaults {
 pub(super) struct Delivered {
     pub(super) delivery: Delivery,
     pub(super) source: Option<IpAddr>,
+    /// Where it is said.
+    pub(super) source_by: Option<StatementId>,
     pub(super) checksum: ChecksumForm,
 }
 
@@ -227,9 +229,12 @@ impl Lower<'_, '_> {
                 }
             }
         };
+        let checksum = self.checksum(words, context, is_unicast);
+        let source = self.one_source(words, is_unicast);
         Delivered {
-            checksum: self.checksum(words, context, is_unicast),
-            source: self.one_source(words, is_unicast),
+            checksum,
+            source: said(source),
+            source_by: source.map(|said| said.by),
             delivery,
         }
     }
@@ -314,7 +319,7 @@ impl Lower<'_, '_> {
     }
 
     /// Of two sources, the one that is named for what is done.
-    fn one_source(&mut self, words: &DeliveryWords, is_unicast: bool) -> Option<IpAddr> {
+    fn one_source(&mut self, words: &DeliveryWords, is_unicast: bool) -> Option<Said<IpAddr>> {
         let (first, second) = match is_unicast {
             true => (words.unicast_source, words.multicast_source),
             false => (words.multicast_source, words.unicast_source),
@@ -327,7 +332,7 @@ impl Lower<'_, '_> {
                 .at(second, "this has no effect")
                 .related(first, "this one counts");
         }
-        said(first.or(second))
+        first.or(second)
     }
 
     fn checksum(

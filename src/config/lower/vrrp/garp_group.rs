@@ -86,8 +86,9 @@ impl<'s> Lower<'_, 's> {
     /// `interfaces { NAME ... }`.
     fn interfaces(&mut self, words: &mut GroupWords, block: StatementId) {
         let ast = self.ast;
-        if !self.has_block(block) {
+        if !ast.has_block(block) {
             words.wrong = true;
+            self.interfaces_without_block(block);
             return;
         }
         self.extra_words(block, ast.words(block).get(1..).unwrap_or(&[]));
@@ -99,6 +100,27 @@ impl<'s> Lower<'_, 's> {
                 words.interfaces.extend(ast.words(line));
             }
         }
+    }
+
+    /// `interfaces NAME ...`, which is nearly right.
+    fn interfaces_without_block(&mut self, id: StatementId) {
+        let names = self.ast.words(id).get(1..).unwrap_or(&[]);
+        let names: Vec<_> = names.iter().map(|word| shown(self.text(*word))).collect();
+        let span = self.span(id);
+        let diagnostic = self.report(Code::MissingBlock, "`interfaces` has no block");
+        diagnostic.at(span, "its names stand in a block");
+        match names.as_slice() {
+            [] => diagnostic.help("write `interfaces { NAME NAME }`, or `interface NAME` for one"),
+            [one] => diagnostic
+                .help("for one interface, the word is `interface`")
+                .replace_with(format!("interface {one}")),
+            [one, ..] => {
+                let all = names.join(" ");
+                diagnostic.help(format!(
+                    "write `interfaces {{ {all} }}`, or `interface {one}` and so on, a line each"
+                ))
+            }
+        };
     }
 
     /// What the words of a group come to.

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::LONGEST_INTERFACE;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::lower::Lower;
+use crate::config::lower::routing::Owner;
 use crate::config::syntax::Word;
+use crate::vrrp::settings::AddressOptions;
 
 /// Names of scopes: `rtm_scope` of linux/rtnetlink.h.
 const SCOPES: [(&str, u8); 5] = [
@@ -16,55 +18,45 @@ const SCOPES: [(&str, u8); 5] = [
     ("nowhere", 255),
 ];
 
-/// Options that are known and not served yet, how many values they have, and what it
-/// means that they are skipped.
-const NOT_SERVED: [(&str, usize, &str); 9] = [
-    ("home", 0, "the address is no home address"),
+/// What it means that nothing acts on an option yet.
+const NOT_SERVED: [(&str, &str); 8] = [
+    ("home", "the address is no home address"),
     (
         "-nodad",
-        0,
         "duplicates of the address are not looked for, in any case",
     ),
-    ("mngtmpaddr", 0, "no temporary addresses are made from it"),
+    ("mngtmpaddr", "no temporary addresses are made from it"),
     (
         "noprefixroute",
-        0,
         "the kernel adds the route to the address's network",
     ),
     (
         "autojoin",
-        0,
         "the kernel joins no multicast group for the address",
     ),
     (
         "no_track",
-        0,
         "the address is put back when another program removes it",
     ),
     (
         "preferred_lft",
-        1,
         "an IPv6 address with a prefix of /128 is not preferred as a source, and any other is",
     ),
     (
         "use_vmac",
-        0,
         "the address answers with the interface's own MAC",
-    ),
-    (
-        "track_group",
-        1,
-        "it is for static addresses, and means nothing here",
     ),
 ];
 
 /// What the options of an address say.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Options<'s> {
     pub(super) broadcast: Option<Broadcast>,
     pub(super) interface: Option<&'s str>,
     pub(super) scope: Option<u8>,
     pub(super) label: Option<(&'s str, Word)>,
+    pub(super) peer: Option<(IpAddr, Word)>,
+    pub(super) further: AddressOptions,
 }
 
 #[derive(Clone, Copy)]
@@ -76,14 +68,22 @@ pub(super) enum Broadcast {
     Zeroes(Word),
 }
 
+impl Broadcast {
+    fn word(self) -> Word {
+        match self {
+            Broadcast::Address(_, word) | Broadcast::Ones(word) | Broadcast::Zeroes(word) => word,
+        }
+    }
+}
+
 impl<'s> Lower<'_, 's> {
     /// All options of an address. None where one is wrong.
-    pub(super) fn options(&mut self, words: &[Word]) -> Option<Options<'s>> {
+    pub(super) fn options(&mut self, words: &[Word], owner: Owner) -> Option<Options<'s>> {
         let mut options = Options::default();
         let mut is_right = true;
         let mut rest = words.iter().copied();
         while let Some(option) = rest.next() {
-            let known = self.option(&mut options, option, &mut rest);
+            let known = self.option(&mut options, option, &mut rest, owner);
             is_right &= known.is_some();
         }
         is_right.then_some(options)
@@ -95,9 +95,10 @@ impl<'s> Lower<'_, 's> {
         options: &mut Options<'s>,
         option: Word,
         rest: &mut impl Iterator<Item = Word>,
+        owner: Owner,
     ) -> Option<()> {
         let text = self.text(option);
-        let not_served = NOT_SERVED.iter().find(|(word, ..)| *word == text);
+        let further = &mut options.further;
         match text {
             "brd" | "broadcast" => {
                 let value = self.option_value(option, rest)?;
@@ -119,22 +120,37 @@ impl<'s> Lower<'_, 's> {
                 options.label = Some((self.text(value), value));
             }
             "peer" => {
-                self.option_value(option, rest)?;
-                let span = option.span();
-                self.report(
-                    Code::ValueNotServed,
-                    "virtual addresses with a peer are not served yet",
-                )
-                .at(span, "without it, this would be another address");
-                return None;
+                let value = self.option_value(option, rest)?;
+                options.peer = Some((self.assignable(value)?, option));
             }
-            _ => match not_served {
-                Some((word, values, consequence)) => {
-                    rest.take(*values).for_each(drop);
-                    self.option_not_served(word, consequence, option);
-                }
-                None => return self.no_option(option),
-            },
+            "track_group" => {
+                self.option_value(option, rest)?;
+                self.of_static(option, owner);
+            }
+            "use_vmac" if owner == Owner::Static => {
+                let span = option.span();
+                self.report(Code::NoEffect, "`use_vmac` is for virtual addresses")
+                    .at(span, "this has no effect, as with keepalived");
+            }
+            "preferred_lft" => {
+                let value = self.option_value(option, rest)?;
+                further.preferred = Some(match self.text(value) {
+                    "forever" => AddressOptions::FOR_EVER,
+                    _ => self.lifetime(value)?,
+                });
+            }
+            "home" => further.is_home = true,
+            "-nodad" => further.is_optimistic = true,
+            "mngtmpaddr" => further.makes_temporary = true,
+            "noprefixroute" => further.no_prefix_route = true,
+            "autojoin" => further.joins = true,
+            "use_vmac" => further.has_vmac = true,
+            "no_track" => further.is_untracked = true,
+            _ => return self.no_option(option),
+        }
+        let not_served = NOT_SERVED.iter().find(|(word, _)| *word == text);
+        if let Some((word, consequence)) = not_served.filter(|_| owner == Owner::Instance) {
+            self.option_not_served(word, consequence, option);
         }
         Some(())
     }
@@ -159,6 +175,70 @@ impl<'s> Lower<'_, 's> {
         None
     }
 
+    /// A group that follows an address, which only static ones have.
+    fn of_static(&mut self, option: Word, owner: Owner) {
+        if owner == Owner::Instance {
+            let span = option.span();
+            self.report(Code::NoEffect, "`track_group` is for static addresses")
+                .at(span, "this has no effect, as with keepalived")
+                .help("remove it: a virtual address belongs to its instance already");
+        }
+    }
+
+    /// A number of seconds, below what is for ever.
+    fn lifetime(&mut self, word: Word) -> Option<u32> {
+        let text = self.text(word);
+        if !text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            self.invalid(word, "a number of seconds")
+                .help("or `forever`");
+            return None;
+        }
+        self.number(word, 0..=u32::MAX)
+    }
+
+    /// The other end of a link, which takes the place of a prefix and a broadcast address.
+    pub(super) fn peer_of(
+        &mut self,
+        options: &Options<'_>,
+        address: (IpAddr, Word),
+        owner: Owner,
+    ) -> Option<()> {
+        let Some((peer, option)) = options.peer else {
+            return Some(());
+        };
+        let span = option.span();
+        let (address, word) = address;
+        if peer.is_ipv4() != address.is_ipv4() {
+            let message = format!("{peer} cannot be the other end of {address}");
+            self.report(Code::FamilyMismatch, message)
+                .at(span, "both are of one family");
+            return None;
+        }
+        if self.text(word).contains('/') {
+            let span = word.span();
+            self.report(Code::NoEffect, "an address with a peer has no prefix")
+                .at(span, "its prefix has no effect, as with keepalived")
+                .replace_with(address.to_string());
+        }
+        if let Some(broadcast) = options.broadcast {
+            let span = broadcast.word().span();
+            self.report(
+                Code::NoEffect,
+                "an address with a peer has no broadcast address",
+            )
+            .at(span, "this has no effect, as with keepalived");
+        }
+        if owner == Owner::Static {
+            return Some(());
+        }
+        self.report(
+            Code::ValueNotServed,
+            "virtual addresses with a peer are not served yet",
+        )
+        .at(span, "without it, this would be another address");
+        None
+    }
+
     fn option_not_served(&mut self, word: &'static str, consequence: &str, option: Word) {
         let span = option.span();
         if self.diagnostics.fold(Code::NotServed, word, span) {
@@ -180,9 +260,14 @@ impl<'s> Lower<'_, 's> {
         let diagnostic = self.invalid(option, "an option of a virtual address");
         match is_address {
             true => diagnostic.help("every address stands on a line of its own"),
-            false => {
-                diagnostic.help("they are `brd`, `dev`, `scope` and `label`, each with a value")
-            }
+            false => diagnostic.help(
+                "they are `brd`, `dev`, `scope`, `label`, `peer` and `preferred_lft`, each with \
+                 a value",
+            )
+            .help(
+                "and `home`, `-nodad`, `mngtmpaddr`, `noprefixroute`, `autojoin`, `use_vmac` and \
+                 `no_track`",
+            ),
         };
         None
     }

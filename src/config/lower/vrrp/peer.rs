@@ -109,9 +109,27 @@ impl Lower<'_, '_> {
 
     /// An address that a host can have.
     pub(in crate::config::lower) fn assignable(&mut self, word: Word) -> Option<IpAddr> {
+        let text = self.text(word);
+        if let Some((address, prefix)) = text.split_once('/')
+            && let Ok(address) = address.parse::<IpAddr>()
+            && prefix
+                .parse::<u8>()
+                .is_ok_and(|it| it < Family::of(address).address_bits())
+        {
+            self.invalid(word, "an IPv4 or IPv6 address")
+                .help(format!("without the length of a prefix: `{address}`"))
+                .replace_with(address.to_string());
+            return None;
+        }
         let address = self.address(word)?;
         if !can_be_assigned(address) {
-            self.invalid(word, "an address that a host can have");
+            let what = match address {
+                _ if address.is_multicast() => "it is the address of a group, which all listen to",
+                _ if address.is_unspecified() => "it stands for no host in particular",
+                _ => "it stands for every host on a link",
+            };
+            self.invalid(word, "an address that a host can have")
+                .help(what);
             return None;
         }
         Some(address)

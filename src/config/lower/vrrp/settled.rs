@@ -53,6 +53,13 @@ impl<'s> Lower<'_, 's> {
             version,
             advert_interval: self.interval(words.advert_interval, version),
         };
+        if let (Some(strict), Some(accept)) = (context.strict, words.accept)
+            && accept.value
+            && version == Version::V2
+        {
+            let instead = "version 2 knows no such mode, as keepalived has it";
+            self.not_strict(accept.by, strict, instead);
+        }
         self.enough_addresses(block, &words, &addresses, &context);
         let state = self.state_to_begin_with(&words, &context);
         let (preempt, preempt_delay) = self.preemption(&words, state, &context);
@@ -91,6 +98,7 @@ impl<'s> Lower<'_, 's> {
             virtual_interface,
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(block),
+            source_origin: delivered.source_by.map(|by| self.origin(by)),
             later: Vec::new(),
         })
     }

@@ -106,16 +106,19 @@ impl<'s> Lower<'_, 's> {
 
     /// A weight; what keepalived cuts by one is cut here, too.
     fn tracking_weight(&mut self, watch: Watch, word: Word) -> Option<i16> {
-        let weight = self.integer(word, -MOST_OF_VALUES, MOST_OF_VALUES)?;
-        let has_values = matches!(watch, Watch::File | Watch::Process);
-        if weight.abs() > MOST && !has_values {
+        if matches!(watch, Watch::File | Watch::Process) {
+            let weight = self.integer(word, -MOST_OF_VALUES, MOST_OF_VALUES)?;
+            return Some(weight as i16);
+        }
+        let is_cut = |weight: &i64| weight.abs() == MOST_OF_VALUES;
+        if let Some(weight) = self.text(word).parse().ok().filter(is_cut) {
             let span = word.span();
             let used = weight.clamp(-MOST, MOST);
             self.report(Code::ValueAdjusted, "a weight is -253 to 253")
                 .at(span, format!("{used} is used, as by keepalived"));
             return Some(used as i16);
         }
-        Some(weight as i16)
+        Some(self.integer(word, -MOST, MOST)? as i16)
     }
 
     /// What the lines of a block come to. `own` is the interface of the instance.

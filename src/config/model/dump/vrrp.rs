@@ -2,24 +2,19 @@
 
 use std::fmt::{self, Display};
 
-use super::{CommandLine, Quoted, Seconds, Switch, Text};
+use super::{CommandLine, MASK, NOT_SHOWN, Quoted, Seconds, Switch, Text};
 use crate::config::model::tracking::{Tracked, Tracking};
 use crate::config::model::{
-    IpvlanMode, Mac, Model, Notify, Script, ScriptId, VirtualInterface, VrrpGlobal, VrrpInstance,
-    VrrpSyncGroup,
+    IpvlanMode, Mac, Model, Notify, Script, ScriptId, StaticAddress, VirtualInterface, VrrpGlobal,
+    VrrpInstance, VrrpSyncGroup,
 };
 use crate::config::said::Sayer;
 use crate::family::Family;
 use crate::vrrp::settings::{
-    Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac, HmacMode,
-    InstanceSettings, Pacing, Peer, VirtualAddress,
+    AddressOptions, Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac,
+    HmacMode, InstanceSettings, Pacing, Peer, VirtualAddress,
 };
 use crate::vrrp::types::Version;
-
-/// What stands in the place of a password.
-const MASK: &str = "********";
-/// What stands behind it, because the text means something else by it.
-const NOT_SHOWN: &str = "  # not shown; put it in before this is used";
 
 impl Text<'_> {
     /// What `global_defs` says of VRRP, but for what each instance has in its own words.
@@ -360,8 +355,12 @@ impl Display for Line<'_> {
             broadcast,
             scope,
             label,
+            options,
         } = self.0;
-        write!(f, "{address}/{prefix}")?;
+        match options.peer {
+            Some(peer) => write!(f, "{address} peer {peer}")?,
+            None => write!(f, "{address}/{prefix}")?,
+        }
         if let Some(broadcast) = broadcast {
             write!(f, " brd {broadcast}")?;
         }
@@ -369,8 +368,34 @@ impl Display for Line<'_> {
         if *scope != 0 {
             write!(f, " scope {scope}")?;
         }
-        match label {
-            Some(label) => write!(f, " label {}", Quoted(label)),
+        if let Some(label) = label {
+            write!(f, " label {}", Quoted(label))?;
+        }
+        let flags = [
+            (" home", options.is_home),
+            (" -nodad", options.is_optimistic),
+            (" mngtmpaddr", options.makes_temporary),
+            (" noprefixroute", options.no_prefix_route),
+            (" autojoin", options.joins),
+            (" use_vmac", options.has_vmac),
+            (" no_track", options.is_untracked),
+        ];
+        let set = flags.into_iter().filter(|(_, is_set)| *is_set);
+        set.into_iter()
+            .try_for_each(|(word, _)| f.write_str(word))?;
+        match options.preferred {
+            Some(AddressOptions::FOR_EVER) => f.write_str(" preferred_lft forever"),
+            Some(seconds) => write!(f, " preferred_lft {seconds}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for StaticAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Line(&self.address))?;
+        match &self.group {
+            Some(group) => write!(f, " track_group {}", Quoted(group)),
             None => Ok(()),
         }
     }

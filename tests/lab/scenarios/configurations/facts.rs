@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Between a real server's name and what tells its checks apart.
+const CHECK: &str = ", check ";
+
 /// Things by their names, each with what is said of it, by the configuration's words.
 #[derive(Debug, Default)]
 pub struct Facts(pub BTreeMap<String, BTreeMap<String, String>>);
@@ -29,8 +32,28 @@ impl Facts {
     }
 }
 
+/// Checks are called by what they are and their number among those, because the order of
+/// different ones means nothing.
+pub fn checks_by_method(facts: Facts) -> Facts {
+    let mut named = Facts::default();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (thing, words) in facts.0 {
+        let name = match (thing.split_once(CHECK), words.get("method")) {
+            (Some((real_server, _)), Some(method)) => {
+                let kind = format!("{real_server}{CHECK}{method}");
+                let count = counts.entry(kind.clone()).or_default();
+                *count += 1;
+                format!("{kind} {count}")
+            }
+            _ => thing,
+        };
+        named.0.insert(name, words);
+    }
+    named
+}
+
 fn check(real_server: &str, number: usize) -> String {
-    format!("{real_server}, check {number}")
+    format!("{real_server}{CHECK}{number}")
 }
 
 /// Without what means nothing: quotes around it, zeroes at the end of a fraction.

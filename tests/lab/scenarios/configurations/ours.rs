@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::facts::{Facts, address, plain, server, switch, virtual_server};
+use super::facts::{Facts, address, checks_by_method, plain, server, switch, virtual_server};
 
 /// A statement and the block behind it.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ pub fn facts(dump: &str) -> Facts {
             _ => {}
         }
     }
-    facts
+    checks_by_method(facts)
 }
 
 /// The lines up to the brace that ends the block.
@@ -164,10 +164,15 @@ fn script(value: &str) -> String {
             break;
         }
     }
-    if let Some(program) = words.first_mut()
-        && let Ok(real) = Path::new(program.as_str()).canonicalize()
-    {
-        *program = real.to_string_lossy().into_owned();
+    if let Some(program) = words.first_mut() {
+        let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let candidates = folders
+            .iter()
+            .map(|folder| Path::new(folder).join(&*program));
+        let mut real = candidates.filter_map(|candidate| candidate.canonicalize().ok());
+        if let Some(real) = real.next() {
+            *program = real.to_string_lossy().into_owned();
+        }
     }
     let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     words.join(" ")
@@ -243,7 +248,11 @@ fn real_server(facts: &mut Facts, service: &str, protocol: &str, of: &Statement)
     for statement in &of.block {
         let keyword = statement.keyword();
         if keyword.ends_with("_CHECK") || keyword.ends_with("_GET") {
-            check(facts, &thing, statement);
+            // One for each host.
+            let hosts = statement.block.iter().filter(|it| it.keyword() == "host");
+            for _ in 0..hosts.count().max(1) {
+                check(facts, &thing, statement);
+            }
         } else {
             word(facts, &thing, statement);
         }

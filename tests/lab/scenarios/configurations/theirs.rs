@@ -1,6 +1,6 @@
 //! keepalived's dump, as `-d` writes it to the log.
 
-use super::facts::{Facts, address, server, switch, virtual_server};
+use super::facts::{Facts, address, checks_by_method, server, switch, virtual_server};
 
 /// `LABEL = VALUE` of an instance, and the word that says it.
 const INSTANCE: &[(&str, &str)] = &[
@@ -91,7 +91,7 @@ pub fn facts(logs: &[String]) -> Facts {
             reader.line(stripped(line));
         }
     }
-    reader.facts
+    checks_by_method(reader.facts)
 }
 
 #[derive(Default)]
@@ -117,7 +117,8 @@ impl Reader {
         let text = line.trim();
         if let Some(section) = text.strip_prefix("------< ") {
             let section = section.trim_end_matches(" >------");
-            if section != "Virtual server" && section != "Real server" {
+            let is_within = ["Virtual server", "Real server", "Virtual server group"];
+            if !is_within.contains(&section) {
                 self.section = section.to_owned();
             }
             self.list = None;
