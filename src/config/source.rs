@@ -1,6 +1,6 @@
 //! The files a configuration is read from, and places in them.
 //!
-//! This and [`files`] are the parts of [`config`](crate::config) that touch the file
+//! This and `files` are the parts of [`config`](crate::config) that touch the file
 //! system. A file may hold bytes that are not UTF-8 as long as they stand in comments: each
 //! is replaced by one ASCII byte, so that offsets stay true to the file, and its
 //! place is remembered until the comments are known.

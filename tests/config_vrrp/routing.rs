@@ -516,7 +516,7 @@ fn what_is_watched() {
 
 #[test]
 fn virtual_interfaces() {
-    let of = |words: &str| instance(words).virtual_interface.expect("one");
+    let of = |words: &str| *instance(words).virtual_interface.expect("one");
     match of("use_vmac name group 02:00:5e:00:00 netlink_notify_msg group default") {
         VirtualInterface::Vmac {
             name, mac, notify, ..

@@ -78,7 +78,7 @@ pub struct VrrpInstance {
     pub rules: Vec<Rule>,
     pub tracking: Tracking,
     /// `use_vmac` or `use_ipvlan`.
-    pub virtual_interface: Option<VirtualInterface>,
+    pub virtual_interface: Option<Box<VirtualInterface>>,
     /// Whether its transitions are mailed: its own word, or else that of `global_defs`.
     pub smtp_alert: bool,
     pub origin: Origin,

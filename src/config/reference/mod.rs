@@ -1,10 +1,10 @@
 //! Every word of a configuration: where it stands, what it takes, what it means, and
 //! whether it is served.
 //!
-//! One source for many readers: [`lower`](super::lower) validates by it the words that
+//! One source for many readers: `lower` validates by it the words that
 //! the model has no field for yet, `docs/configuration.md` and the manual page are made
 //! from it, and tests make right and wrong values from it. Words that are served are
-//! here as well, for the last two; what they mean is in [`lower`](super::lower).
+//! here as well, for the last two; what they mean is in `lower`.
 
 mod checks;
 mod global;

@@ -95,7 +95,7 @@ impl<'s> Lower<'_, 's> {
             routes: words.routes,
             rules: words.rules,
             tracking,
-            virtual_interface,
+            virtual_interface: virtual_interface.map(Box::new),
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.vrrp()),
             origin: self.origin(block),
             source_origin: delivered.source_by.map(|by| self.origin(by)),
