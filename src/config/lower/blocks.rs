@@ -27,6 +27,12 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// Whether a block has no closing brace: what it seems to lack may stand behind the
+    /// place where that is missing.
+    pub(super) fn lacks_its_end(&self, id: StatementId) -> bool {
+        self.ast.has_block(id) && self.ast.close_brace(id).is_none()
+    }
+
     /// Blocks without an end, where only the end of the file shows it.
     pub(super) fn unexplained_blocks(&mut self) {
         let ast = self.ast;

@@ -183,6 +183,9 @@ impl<'s> Lower<'_, 's> {
     }
 
     pub(super) fn default_protocol(&mut self, id: StatementId) -> Protocol {
+        if self.lacks_its_end(id) {
+            return Protocol::Udp;
+        }
         let span = self.span(id);
         let subject = "protocol";
         if !self.diagnostics.fold(Code::DefaultAssumed, subject, span) {
@@ -236,6 +239,9 @@ impl<'s> Lower<'_, 's> {
     }
 
     fn no_real_servers(&mut self, id: StatementId) {
+        if self.lacks_its_end(id) {
+            return;
+        }
         let span = self.span(id);
         self.report(Code::NoRealServers, "a virtual server without real servers")
             .at(span, "nothing could answer here")
