@@ -63,7 +63,7 @@ fn bad_ones() -> Vec<Bad> {
             what: "a folder in its place",
             file: File::Folder,
             place: "",
-            told: "Is a directory",
+            told: "is a directory",
         },
         text(
             "an empty file",
