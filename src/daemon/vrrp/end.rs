@@ -24,6 +24,11 @@ impl VrrpProcess {
         }
         let mut has_core = matches!(how, End::Asked);
         let until = clock::now() + END_LIMIT;
+        // What another program has put there a moment ago is not to go along with what is
+        // removed.
+        if let Err(error) = self.kernel.read_all(&self.worker) {
+            tracing::warn!("netlink fails: {error}");
+        }
         self.router.handle(Input::Stop, clock::now());
         self.act(clock::now());
         self.tell(core);
