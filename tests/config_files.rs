@@ -114,6 +114,15 @@ fn lines_of_10_megabytes() {
         "global_defs {{\nrouter_id \"{}\n}}",
         "a".repeat(length)
     ));
+    // Where similar words would be looked for.
+    enormous(format!(
+        "virtual_server 10.0.0.1 80 {{\nlvs_sched {}\n}}",
+        "a".repeat(length)
+    ));
+    enormous(format!(
+        "static_routes {{\n10.0.0.0/8 {}\n}}",
+        "a".repeat(length)
+    ));
     enormous(format!("# {}\nbogus", "{".repeat(length)));
     enormous("{".repeat(tokens));
     enormous("{}".repeat(tokens / 2));

@@ -5,6 +5,7 @@ mod blocks;
 mod check_values;
 mod checks;
 mod globals;
+mod guess;
 mod kinds;
 mod later;
 mod mail;

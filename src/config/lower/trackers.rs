@@ -2,15 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::Lower;
+use super::{Lower, guess};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::source::Span;
 use crate::config::syntax::{StatementId, Word};
-
-/// The longest name, in bytes, for which similar ones are looked for.
-const LONGEST_GUESS: usize = 64;
-/// Among how many names a similar one is looked for.
-const MOST_GUESSES: usize = 1_000;
 
 /// What kind of thing is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -248,12 +243,12 @@ impl<'s> Lower<'_, 's> {
         // Whoever has very many wrong names is not shown them all.
         let similar = match self.diagnostics.is_full(Code::NoEffect) {
             true => None,
-            false => similar(name, known),
+            false => guess::closest(name, known.take(guess::MOST)),
         };
         let message = format!("there is no `{} {}`", kind.word(), shown(name));
         let diagnostic = self.report(Code::NoEffect, message);
         match similar {
-            Some(known) => diagnostic
+            Some((_, known)) => diagnostic
                 .at(word.span(), format!("did you mean `{}`?", shown(known)))
                 .replace_with(known),
             None => diagnostic.at(word.span(), "this watches nothing, as with keepalived"),
@@ -341,30 +336,15 @@ impl<'s> Lower<'_, 's> {
         }
         let similar = match self.diagnostics.is_full(Code::NoEffect) {
             true => None,
-            false => similar(name, self.instances()),
+            false => guess::closest(name, self.instances().take(guess::MOST)),
         };
         let message = format!("there is no `vrrp_instance {}`", shown(name));
         let diagnostic = self.report(Code::NoEffect, message);
         match similar {
-            Some(known) => diagnostic
+            Some((_, known)) => diagnostic
                 .at(word.span(), format!("did you mean `{}`?", shown(known)))
                 .replace_with(known),
             None => diagnostic.at(word.span(), "this has no effect"),
         };
     }
-}
-
-/// The name that was probably meant.
-fn similar<'s>(name: &str, known: impl Iterator<Item = &'s str>) -> Option<&'s str> {
-    if name.len() > LONGEST_GUESS {
-        return None;
-    }
-    let known = known
-        .take(MOST_GUESSES)
-        .filter(|known| known.len() <= LONGEST_GUESS);
-    known
-        .map(|known| (strsim::damerau_levenshtein(known, name), known))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, known)| known)
 }

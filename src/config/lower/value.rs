@@ -5,7 +5,7 @@ use std::num::IntErrorKind;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Lower;
+use super::{Lower, guess};
 use crate::config::diagnostic::{Code, Diagnostic, shown};
 use crate::config::keywords;
 use crate::config::syntax::{StatementId, Word};
@@ -289,7 +289,9 @@ impl<'a> Lower<'a, '_> {
         }
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let similar = names.iter().copied().find(|name| {
-            strsim::damerau_levenshtein(name, &text.to_lowercase()) == 1 && name.len() > 2
+            guess::is_worth_it(text)
+                && strsim::damerau_levenshtein(name, &text.to_lowercase()) == 1
+                && name.len() > 2
         });
         let diagnostic = self.invalid(word, what);
         if let Some(name) = similar {

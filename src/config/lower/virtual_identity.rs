@@ -3,15 +3,11 @@
 use super::server::{Around, Server};
 use super::timing::said;
 use super::virtual_server::VirtualServerWords;
-use super::{Lower, Said};
+use super::{Lower, Said, guess};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::model::GroupEntry;
 use crate::config::syntax::{StatementId, Word};
 use crate::lvs::{Family, ForwardingMethod, Protocol, ServiceKey};
-
-/// The longest name that is compared with those of groups, and the most groups.
-const LONGEST_GUESS: usize = 64;
-const MOST_GUESSES: usize = 1000;
 
 /// What stands behind `virtual_server`.
 pub(super) enum Subject<'s> {
@@ -84,14 +80,9 @@ impl<'s> Lower<'_, 's> {
             group.used = true;
             return Some(Subject::Group(name, group.entries.clone()?));
         }
-        let is_worth_it = name.len() <= LONGEST_GUESS && self.groups.len() <= MOST_GUESSES;
+        let is_worth_it = self.groups.len() <= guess::MOST;
         let candidates = is_worth_it.then(|| self.groups.keys().copied());
-        let similar = candidates.into_iter().flatten();
-        let similar = similar
-            .filter(|known| known.len() <= LONGEST_GUESS)
-            .map(|known| (strsim::damerau_levenshtein(known, name), known))
-            .filter(|(distance, _)| *distance <= 2)
-            .min();
+        let similar = guess::closest(name, candidates.into_iter().flatten());
         let span = word.span();
         let message = format!("there is no `virtual_server_group {}`", shown(name));
         let diagnostic = self.report(Code::InvalidValue, message);

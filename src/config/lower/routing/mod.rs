@@ -9,7 +9,7 @@ mod rule;
 mod settled;
 mod values;
 
-use super::Lower;
+use super::{Lower, guess};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords;
 use crate::config::model::route::Route;
@@ -111,6 +111,7 @@ impl Lower<'_, '_> {
             .min_by_key(|known| known.len());
         let similar = words
             .iter()
+            .filter(|_| guess::is_worth_it(text))
             .map(|known| (strsim::damerau_levenshtein(known, text), *known))
             .filter(|(distance, known)| *distance <= 2 && *distance < known.len())
             .min()

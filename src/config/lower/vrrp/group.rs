@@ -5,16 +5,10 @@ use super::tracking::TrackingWords;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, TOP_LEVEL, VRRP_INSTANCE, VRRP_SYNC_GROUP};
 use crate::config::lower::timing::said;
-use crate::config::lower::{Lower, Said};
+use crate::config::lower::{Lower, Said, guess};
 use crate::config::model::VrrpSyncGroup;
 use crate::config::syntax::{StatementId, Word};
 use crate::vrrp::settings::GroupSettings;
-
-/// The longest name, in bytes, for which similar ones are looked for.
-const LONGEST_GUESS: usize = 64;
-
-/// Among how many instances a similar one is looked for.
-const MOST_GUESSES: usize = 1_000;
 
 /// The block of members.
 const GROUP: &str = "vrrp_sync_group/group";
@@ -151,16 +145,10 @@ impl<'s> Lower<'_, 's> {
     }
 
     fn no_instance(&mut self, word: Word, name: &str) {
-        let is_worth_it = name.len() <= LONGEST_GUESS
-            && self.named.instances.len() <= MOST_GUESSES
+        let is_worth_it = self.named.instances.len() <= guess::MOST
             && !self.diagnostics.is_full(Code::InvalidValue);
         let candidates = is_worth_it.then(|| self.named.instances.keys().copied());
-        let similar = candidates.into_iter().flatten();
-        let similar = similar
-            .filter(|known| known.len() <= LONGEST_GUESS)
-            .map(|known| (strsim::damerau_levenshtein(known, name), known))
-            .filter(|(distance, _)| *distance <= 2)
-            .min();
+        let similar = guess::closest(name, candidates.into_iter().flatten());
         let span = word.span();
         let message = format!("there is no `vrrp_instance {}`", shown(name));
         let diagnostic = self.report(Code::InvalidValue, message);
