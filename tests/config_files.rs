@@ -67,6 +67,17 @@ fn the_command_prints_and_returns_a_status() {
     assert_eq!(entry["code"], "unknown-word");
     assert_eq!((&entry["line"], &entry["column"]), (&1.into(), &1.into()));
 
+    // A hint changes nothing but what is told.
+    let hinted = good.replacen("protocol TCP", "protocol TCP\nprotocol TCP", 1);
+    let (outcome, told) = check(&hinted, Format::Text(Style::Plain));
+    assert_eq!((outcome, outcome.exit_code()), (CheckOutcome::Fine, 0));
+    assert!(told.starts_with("hint[redundant]: "), "{told}");
+    assert!(told.contains(": fine, 1 hint: 1 virtual server"), "{told}");
+    let (_, told) = check(&hinted, Format::Json);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["warnings"], &told["hints"]), (&0.into(), &1.into()));
+    assert_eq!(told["diagnostics"][0]["severity"], "hint");
+
     let (_, told) = check(good, Format::Json);
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(

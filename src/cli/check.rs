@@ -16,7 +16,7 @@ use crate::daemon::sources::{self, AbsentSource};
 /// What a check comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// The configuration can be run; there may be warnings.
+    /// The configuration can be run; there may be warnings and hints.
     Fine,
     /// There are errors.
     Refused,
@@ -218,16 +218,17 @@ impl Counts {
     }
 }
 
-/// "2 errors, 1 warning", or "fine: 3 virtual servers, 12 real servers, 12 checks", and
+/// "2 errors, 1 warning, 1 hint", or "fine: 3 virtual servers, 12 real servers, 12 checks", and
 /// of VRRP what there is.
 pub fn summary(diagnostics: &Diagnostics, model: Option<&Model>) -> String {
-    let (errors, warnings) = (diagnostics.errors(), diagnostics.warnings());
-    let warned = match warnings {
+    let told = |number, what| match number {
         0 => String::new(),
-        _ => format!(", {}", count(warnings, "warning")),
+        _ => format!(", {}", count(number, what)),
     };
+    let warned = told(diagnostics.warnings(), "warning");
+    let warned = warned + &told(diagnostics.hints(), "hint");
     let Some(model) = model else {
-        return format!("{}{warned}", count(errors, "error"));
+        return format!("{}{warned}", count(diagnostics.errors(), "error"));
     };
     let counts = Counts::of(model);
     let mut text = format!(

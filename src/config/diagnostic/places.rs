@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Diagnostic, Label, Severity};
+use super::{Diagnostic, Label, Tally};
 use crate::config::source::{Sources, Span};
 
 /// By how many includes a place is explained.
@@ -49,7 +49,7 @@ fn includes(place: Option<Span>, sources: &Sources) -> impl Iterator<Item = Labe
 }
 
 /// What was found several times in one place, because a line was repeated, is told once.
-pub(super) fn tell_once(list: &mut Vec<Diagnostic>, errors: &mut usize, warnings: &mut usize) {
+pub(super) fn tell_once(list: &mut Vec<Diagnostic>, tally: &mut Tally) {
     let mut told = HashSet::new();
     list.retain(|diagnostic| {
         let Some(label) = &diagnostic.primary else {
@@ -59,11 +59,7 @@ pub(super) fn tell_once(list: &mut Vec<Diagnostic>, errors: &mut usize, warnings
             return true;
         }
         let is_new = told.insert((diagnostic.code, diagnostic.message.clone(), label.span));
-        let count = match diagnostic.severity() {
-            Severity::Error => &mut *errors,
-            Severity::Warning => &mut *warnings,
-        };
-        *count -= usize::from(!is_new);
+        *tally.of(diagnostic.severity()) -= usize::from(!is_new);
         is_new
     });
 }

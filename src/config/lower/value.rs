@@ -77,6 +77,12 @@ impl<'a> Lower<'a, '_> {
                 .at(span, "this has no effect, as with keepalived")
                 .help("to switch it off, remove the line");
             }
+            [only] if switch(&self.text(*only).to_ascii_lowercase()) == Some(true) => {
+                let span = only.span();
+                let word = self.ast.keyword(id);
+                self.report(Code::Redundant, format!("`{word}` takes no value"))
+                    .at(span, "it is on without this");
+            }
             _ => self.extra_words(id, words),
         }
         Some(true)

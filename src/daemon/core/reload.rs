@@ -92,6 +92,7 @@ pub fn log_diagnostics(diagnostics: &Diagnostics) {
         match diagnostic.severity {
             config::Severity::Error => tracing::error!("{}", diagnostic.text),
             config::Severity::Warning => tracing::warn!("{}", diagnostic.text),
+            config::Severity::Hint => tracing::info!("{}", diagnostic.text),
         }
     }
 }

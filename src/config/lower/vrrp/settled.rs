@@ -116,7 +116,7 @@ impl<'s> Lower<'_, 's> {
         {
             let span = self.span(by.by);
             self.report(
-                Code::NoEffect,
+                Code::Redundant,
                 "`no_virtual_ipaddress` in an instance that has some",
             )
             .at(span, "this has no effect");
@@ -171,7 +171,7 @@ impl<'s> Lower<'_, 's> {
         }
         let strict = context.strict.map(|strict| self.span(strict));
         let diagnostic = self.report(
-            Code::Doubtful,
+            Code::Advice,
             "the first virtual address over IPv6 should be a link-local one",
         );
         diagnostic

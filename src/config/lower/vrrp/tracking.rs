@@ -144,7 +144,7 @@ impl<'s> Lower<'_, 's> {
             }
             if *watch == Watch::Interface && own == Some(&*tracked.name) {
                 let message = format!("`{name}` is the instance's own interface");
-                self.report(Code::NoEffect, message)
+                self.report(Code::Redundant, message)
                     .at(span, "this has no effect: it is watched in any case")
                     .help("remove it; `dont_track_primary` is what leaves it unwatched");
                 continue;
