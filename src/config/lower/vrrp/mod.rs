@@ -72,6 +72,12 @@ impl<'s> Lower<'_, 's> {
     /// those to say who know the host.
     pub(super) fn interface_name(&mut self, word: Word) -> Option<&'s str> {
         let name = self.text(word);
+        if let Some(undefined) = name.strip_prefix('$') {
+            let span = word.span();
+            let message = format!("`{}` is not defined", shown(undefined));
+            self.report(Code::Doubtful, message)
+                .at(span, "this is the name of the interface as it stands here");
+        }
         let is_name = |name: &str| {
             !matches!(name, "" | "." | "..")
                 && !name
