@@ -51,6 +51,20 @@ impl Lower<'_, '_> {
         })
     }
 
+    /// Whether a command is an empty one, as templates have it for somebody to fill in.
+    pub(super) fn empty_command(&mut self, id: StatementId) -> bool {
+        let is_empty = match self.ast.words(id) {
+            [_, only] => self.text(*only).is_empty() && only.quote != Quote::Open,
+            _ => false,
+        };
+        if is_empty {
+            let span = self.span(id);
+            self.report(Code::NoEffect, "an empty command")
+                .at(span, "nothing is run");
+        }
+        is_empty
+    }
+
     fn command_line(&mut self, id: StatementId) -> Option<CommandLine> {
         let words = self.values(id);
         let (Some(first), Some(last)) = (words.first(), words.last()) else {

@@ -251,7 +251,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     fn no_real_servers(&mut self, id: StatementId) {
-        if self.lacks_its_end(id) {
+        if self.lacks_its_end(id) || self.misspells(id, "real_server") {
             return;
         }
         let span = self.span(id);

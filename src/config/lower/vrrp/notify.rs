@@ -38,13 +38,7 @@ impl Lower<'_, '_> {
     }
 
     fn one_script(&mut self, slot: &mut Option<Said<Script>>, id: StatementId) {
-        if let [_, only] = self.ast.words(id)
-            && self.text(*only).is_empty()
-        {
-            // It stands in templates, for somebody to fill in.
-            let span = self.span(id);
-            self.report(Code::NoEffect, "an empty command")
-                .at(span, "nothing is run");
+        if self.empty_command(id) {
             return;
         }
         let script = self.command_and_user(id);

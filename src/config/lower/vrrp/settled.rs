@@ -129,6 +129,7 @@ impl<'s> Lower<'_, 's> {
         }
         let blocks = words.addresses.iter();
         if addresses.is_mentioned
+            || self.misspells(block, "virtual_ipaddress")
             || !self.is_whole()
             || !blocks.into_iter().all(|id| self.ast.has_block(*id))
         {
