@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ipvsd::cli::check::{CheckOutcome, Format, run};
 use ipvsd::config::diagnostic::Style;
-use ipvsd::config::{self, Code, Loaded, Sources};
+use ipvsd::config::{self, Code, Loaded, Reading, Sources};
 
 /// The codes of what is wrong, and no model.
 fn refused(loaded: &Loaded) -> Vec<Code> {
@@ -24,6 +24,37 @@ fn a_file_that_is_not_there() {
         told.contains("/nonexistent/ipvsd.conf: there is no such file"),
         "{told}"
     );
+}
+
+#[test]
+fn with_all_files_asked_for_one_that_is_missing_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let strictly = Reading {
+        all_files: true,
+        ..Reading::default()
+    };
+    let server = "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\n}\n";
+    for (include, code) in [
+        ("include absent.conf", Some(Code::NotIncluded)),
+        ("include *.absent", None),
+        ("include {ipvsd,absent}.d", Some(Code::NotIncluded)),
+        ("include .", Some(Code::NotIncluded)),
+    ] {
+        fs::write(&path, format!("{include}\n{server}")).expect("to write");
+        let loaded = config::load(&path);
+        assert!(loaded.model.is_some(), "{include}");
+        let told = loaded.diagnostics.list().iter();
+        let told: Vec<_> = told.map(|diagnostic| diagnostic.code).collect();
+        assert!(told.iter().all(|told| Some(*told) == code), "{include}");
+        let loaded = config::load_as(&path, &strictly);
+        assert_eq!(refused(&loaded), [Code::Unreadable], "{include}");
+        // The file itself has the last word, as with keepalived.
+        let lenient = "-readable -match -wildcard_match -brace_match";
+        let lenient = format!("global_defs {{\ninclude_check {lenient}\n}}\n");
+        fs::write(&path, format!("{lenient}{include}\n{server}")).expect("to write");
+        assert!(config::load_as(&path, &strictly).model.is_some());
+    }
 }
 
 #[test]

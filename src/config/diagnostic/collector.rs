@@ -104,6 +104,7 @@ impl Collector {
         for span in self.hidden {
             sources.hide(span);
         }
+        places::leave_out_unserved(&mut self.list, &mut self.tally);
         for diagnostic in &mut self.list {
             places::settle(diagnostic, &sources);
         }

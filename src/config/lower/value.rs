@@ -346,7 +346,10 @@ impl<'a> Lower<'a, '_> {
 
     /// A value that is not what belongs here.
     pub(super) fn invalid(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
-        let text = shown(self.text(word));
+        let text = match self.text(word) {
+            "" => "\"\"".to_owned(),
+            text => shown(text),
+        };
         let span = word.span();
         let no_break = self.text(word).contains('\u{a0}');
         let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not {wanted}"));
