@@ -24,6 +24,18 @@ pub struct Memory {
     pub groups: BTreeMap<String, GroupMemory>,
 }
 
+impl Memory {
+    /// The same, with no more room than it needs: a map that has grown one by one, as
+    /// what comes from another process has, is half empty.
+    pub fn compact(self) -> Self {
+        Memory {
+            begins: self.begins,
+            instances: self.instances.into_iter().collect(),
+            groups: self.groups.into_iter().collect(),
+        }
+    }
+}
+
 /// What is known of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceMemory {
