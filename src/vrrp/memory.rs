@@ -82,6 +82,9 @@ pub struct InstanceReport {
     pub state: State,
     pub since: Moment,
     pub why: Why,
+    /// Until then it does not become master for not hearing one (`vrrp_startup_delay`,
+    /// `vrrp_delay_after_boot`).
+    pub begins: Moment,
     /// The one in its adverts.
     pub priority: Priority,
     /// The master that is heard; none while it is master itself.
