@@ -144,7 +144,9 @@ impl Lower<'_, '_> {
         if word.contains('\u{a0}') {
             diagnostic.help(super::value::NO_BREAK_SPACE);
         }
-        if word.starts_with("//") || word.starts_with("/*") {
+        if word.contains('=') {
+            diagnostic.help("a value follows its word after a blank: `WORD VALUE`");
+        } else if word.starts_with("//") || word.starts_with("/*") {
             diagnostic.help("a comment begins with `#` or `!`");
         } else if block == "vrrp_sync_group" && similar.is_none() {
             diagnostic.help("its instances stand in a block of their own: `group { … }`");

@@ -359,6 +359,10 @@ impl<'a> Lower<'a, '_> {
         diagnostic.at(span, format!("expected {wanted}"));
         if no_break {
             diagnostic.help(NO_BREAK_SPACE);
+        } else if text == "=" {
+            diagnostic.help("a value follows its word without a sign: `WORD VALUE`");
+        } else if text.len() > 1 && text.ends_with([',', ';']) {
+            diagnostic.help("values and statements have no sign at their end");
         }
         diagnostic
     }
@@ -498,11 +502,8 @@ fn address_help(text: &str) -> Option<(String, Option<String>)> {
         let help = "an address has no zone here: the kernel's table does not know interfaces";
         return Some((help.to_owned(), None));
     }
-    if text
-        .chars()
-        .any(|character| character.is_ascii_alphabetic())
-        && !text.contains(':')
-    {
+    let is_of_names = |character: char| character.is_alphanumeric() || "._-".contains(character);
+    if text.chars().all(is_of_names) && text.chars().any(char::is_alphabetic) {
         let help =
             "names are not looked up: the table has to be right before any name server answers";
         return Some((help.to_owned(), None));
