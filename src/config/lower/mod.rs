@@ -18,6 +18,7 @@ mod script;
 mod server;
 mod server_group;
 mod servers_across;
+mod time;
 mod timing;
 mod timing_doubts;
 mod trackers;
