@@ -161,6 +161,15 @@ impl<'a> Lower<'a, '_> {
 
     /// A port other than 0.
     pub(super) fn port(&mut self, word: Word) -> Option<u16> {
+        let text = self.text(word);
+        let is_name = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+        if is_name && digits_of(text).is_none() {
+            self.not_a_number(word, "a port from 1 to 65535")
+                .help("names of services are not looked up");
+            return None;
+        }
         let port = self.number(word, 1..=u32::from(u16::MAX))?;
         u16::try_from(port).ok()
     }
@@ -195,7 +204,7 @@ impl<'a> Lower<'a, '_> {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let similar = names.iter().copied().find(|name| {
             guess::is_worth_it(text)
-                && strsim::damerau_levenshtein(name, &text.to_lowercase()) == 1
+                && strsim::damerau_levenshtein(&name.to_lowercase(), &text.to_lowercase()) == 1
                 && name.len() > 2
         });
         let diagnostic = self.invalid(word, what);

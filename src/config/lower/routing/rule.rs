@@ -1,5 +1,6 @@
 //! One rule.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::{Owner, Words};
@@ -75,6 +76,18 @@ const IP_PROTOCOLS: [(&str, u8); 15] = [
     ("udplite", 136),
 ];
 
+/// What becomes of packets: one of these is in a line.
+const ACTIONS: [&str; 8] = [
+    "table",
+    "lookup",
+    "l3mdev",
+    "goto",
+    "nop",
+    "blackhole",
+    "prohibit",
+    "unreachable",
+];
+
 /// What a line says.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -106,7 +119,12 @@ impl Lower<'_, '_> {
     pub(super) fn rule(&mut self, line: StatementId, owner: Owner) -> Option<Rule> {
         let mut words = Words(self.ast.words(line));
         let mut draft = Draft::default();
+        let mut said = HashMap::new();
         while let Some(word) = words.next() {
+            // Of two actions more is told.
+            if !ACTIONS.contains(&self.text(word)) {
+                self.option_again(&mut said, word);
+            }
             // What stands behind a wrong word may belong to it.
             self.rule_word(&mut draft, word, &mut words, owner)?;
         }

@@ -160,12 +160,6 @@ impl<'s> Lower<'_, 's> {
         self.named.members.get(instance).map(|(group, _)| *group)
     }
 
-    /// Whether a block says something, be it right or wrong.
-    pub(super) fn mentions(&self, block: StatementId, word: &str) -> bool {
-        let mut statements = self.ast.block(block);
-        statements.any(|id| self.ast.keyword(id) == word)
-    }
-
     /// Whether blocks begin and end where they seem to, so that what is missing in one
     /// is not merely elsewhere.
     pub(super) fn is_whole(&self) -> bool {
