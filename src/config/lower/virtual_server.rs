@@ -183,7 +183,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     pub(super) fn default_protocol(&mut self, id: StatementId) -> Protocol {
-        if self.lacks_its_end(id) {
+        if self.lacks_its_end(id) || self.mentions(id, "protocol") {
             return Protocol::Udp;
         }
         let span = self.span(id);
@@ -251,7 +251,8 @@ impl<'s> Lower<'_, 's> {
     }
 
     fn no_real_servers(&mut self, id: StatementId) {
-        if self.lacks_its_end(id) || self.misspells(id, "real_server") {
+        let mut words = ["real_server", "sorry_server"].into_iter();
+        if self.lacks_its_end(id) || words.any(|word| self.mentions(id, word)) {
             return;
         }
         let span = self.span(id);
