@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use self::addresses::Operations;
+use self::core::Reloading;
 use self::gathering::Gathering;
 use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
@@ -117,6 +118,8 @@ struct VrrpProcess {
     shortest: Option<Duration>,
     /// The generation that is not in force yet.
     unready: Option<u64>,
+    /// What is to take the place of the present configuration.
+    reloading: Option<Box<Reloading>>,
     /// There are frames to be sent at once.
     announcing: bool,
     /// A lot has been done, and may have left memory behind.
@@ -219,6 +222,7 @@ impl VrrpProcess {
             adverts_told: Moment::default(),
             shortest,
             unready: None,
+            reloading: None,
             announcing: false,
             has_litter: false,
             lateness: Lateness::new(shortest, late_from),
@@ -331,6 +335,7 @@ impl VrrpProcess {
         if std::mem::take(&mut self.has_news) || self.is_kernel_awaited(now) {
             self.take_in_kernel(now)
                 .map_err(|error| format!("netlink fails: {error}"))?;
+            self.reload_when_heard(now);
         }
         let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
         if is_due {
