@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ipvsd::cli::check::{CheckOutcome, Format, run};
 use ipvsd::config::diagnostic::Style;
-use ipvsd::config::{self, Code, Loaded, Sources};
+use ipvsd::config::{self, Code, Loaded, Reading, Sources};
 
 /// The codes of what is wrong, and no model.
 fn refused(loaded: &Loaded) -> Vec<Code> {
@@ -24,6 +24,37 @@ fn a_file_that_is_not_there() {
         told.contains("/nonexistent/ipvsd.conf: there is no such file"),
         "{told}"
     );
+}
+
+#[test]
+fn with_all_files_asked_for_one_that_is_missing_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let strictly = Reading {
+        all_files: true,
+        ..Reading::default()
+    };
+    let server = "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\n}\n";
+    for (include, code) in [
+        ("include absent.conf", Some(Code::NotIncluded)),
+        ("include *.absent", None),
+        ("include {ipvsd,absent}.d", Some(Code::NotIncluded)),
+        ("include .", Some(Code::NotIncluded)),
+    ] {
+        fs::write(&path, format!("{include}\n{server}")).expect("to write");
+        let loaded = config::load(&path);
+        assert!(loaded.model.is_some(), "{include}");
+        let told = loaded.diagnostics.list().iter();
+        let told: Vec<_> = told.map(|diagnostic| diagnostic.code).collect();
+        assert!(told.iter().all(|told| Some(*told) == code), "{include}");
+        let loaded = config::load_as(&path, &strictly);
+        assert_eq!(refused(&loaded), [Code::Unreadable], "{include}");
+        // The file itself has the last word, as with keepalived.
+        let lenient = "-readable -match -wildcard_match -brace_match";
+        let lenient = format!("global_defs {{\ninclude_check {lenient}\n}}\n");
+        fs::write(&path, format!("{lenient}{include}\n{server}")).expect("to write");
+        assert!(config::load_as(&path, &strictly).model.is_some());
+    }
 }
 
 #[test]
@@ -66,6 +97,17 @@ fn the_command_prints_and_returns_a_status() {
     let entry = &told["diagnostics"][0];
     assert_eq!(entry["code"], "unknown-word");
     assert_eq!((&entry["line"], &entry["column"]), (&1.into(), &1.into()));
+
+    // A hint changes nothing but what is told.
+    let hinted = good.replacen("protocol TCP", "protocol TCP\nprotocol TCP", 1);
+    let (outcome, told) = check(&hinted, Format::Text(Style::Plain));
+    assert_eq!((outcome, outcome.exit_code()), (CheckOutcome::Fine, 0));
+    assert!(told.starts_with("hint[redundant]: "), "{told}");
+    assert!(told.contains(": fine, 1 hint: 1 virtual server"), "{told}");
+    let (_, told) = check(&hinted, Format::Json);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["warnings"], &told["hints"]), (&0.into(), &1.into()));
+    assert_eq!(told["diagnostics"][0]["severity"], "hint");
 
     let (_, told) = check(good, Format::Json);
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");

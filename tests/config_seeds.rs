@@ -57,7 +57,7 @@ const SEEDS: &[Seed] = &[
             "no-effect 23",
             "not-served 30",
             "no-effect 31",
-            "doubtful 46",
+            "advice 46",
             "extra-brace 53",
         ],
         mend: &[],
@@ -118,7 +118,7 @@ const SEEDS: &[Seed] = &[
     },
     Seed {
         name: "redis_group.mended.conf",
-        told: &["doubtful 1"],
+        told: &["advice 1"],
         mend: &[],
     },
     // Words of an instance without the instance.

@@ -23,7 +23,7 @@ mod said;
 pub mod source;
 mod syntax;
 
-pub use config_id::ConfigId;
+pub use config_id::{ConfigId, Reading};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Surroundings;
 pub use said::{Said, Sayer};
@@ -58,11 +58,11 @@ impl Loaded {
 /// Reads a file and all that it means. A file that cannot be read is a diagnostic
 /// as everything else that may be wrong.
 pub fn load(path: &Path) -> Loaded {
-    load_as(path, &ConfigId::new(None))
+    load_as(path, &Reading::default())
 }
 
-/// The same, as the director that has this id.
-pub fn load_as(path: &Path, config_id: &ConfigId) -> Loaded {
+/// The same, read as the command line says.
+pub fn load_as(path: &Path, reading: &Reading) -> Loaded {
     let sources = match Sources::read(path) {
         Ok(sources) => sources,
         Err(error) => {
@@ -74,7 +74,8 @@ pub fn load_as(path: &Path, config_id: &ConfigId) -> Loaded {
     };
     let surroundings = Surroundings {
         files: &Disk,
-        config_id: config_id.as_str(),
+        config_id: reading.config_id.as_str(),
+        all_files: reading.all_files,
         environment: &|name| std::env::var(name).ok(),
         seed: RandomState::new().hash_one(path),
     };
@@ -86,6 +87,7 @@ pub fn parse(sources: Sources) -> Loaded {
     let surroundings = Surroundings {
         files: &NoFiles,
         config_id: "",
+        all_files: false,
         environment: &|_| None,
         seed: 0,
     };

@@ -196,12 +196,14 @@ impl<'s> Lower<'_, 's> {
         });
         let dynamic = said(dynamic).unwrap_or(false);
         let spec = CheckSpec::Misc(MiscCheck { script, dynamic });
-        let mut check = self.check(spec, timing, checked, MISC_DEFAULTS, block);
-        check.timing.timeout = match said(timeout) {
-            Some(0) | None => check.timing.delay_loop,
-            Some(seconds) => Duration::from_secs(seconds.into()),
-        };
-        Some(check)
+        // 0 says nothing.
+        timing.connect_timeout = timeout
+            .filter(|said| said.value > 0)
+            .map(|Said { value, by }| Said {
+                value: Duration::from_secs(value.into()),
+                by,
+            });
+        Some(self.check(spec, timing, checked, MISC_DEFAULTS, block))
     }
 
     /// Looks at the line of a check: it has no words but the first, and a block.
@@ -219,13 +221,24 @@ impl<'s> Lower<'_, 's> {
         defaults: TimingDefaults,
         block: StatementId,
     ) -> Check {
-        let timing = timing.or(checked.timing);
-        self.timing_doubts(&timing);
+        let mut words = timing.or(checked.timing);
+        if let CheckSpec::Misc(_) = spec {
+            // No connection is made.
+            words.connect_timeout = timing.connect_timeout;
+        }
+        let mut resolved = words.resolve(defaults);
+        let mut least = resolved;
+        if let (CheckSpec::Misc(_), None) = (&spec, words.connect_timeout) {
+            resolved.timeout = resolved.delay_loop;
+            // What most scripts need.
+            least.timeout = Duration::ZERO;
+        }
+        self.timing_doubts(&words, &least);
         self.origin_of_check(Some(checked.server), block);
         Check {
             spec,
-            timing: timing.resolve(defaults),
-            alpha: said(timing.alpha).unwrap_or(false),
+            timing: resolved,
+            alpha: said(words.alpha).unwrap_or(false),
             origin: self.origin(block),
             later: Vec::new(),
         }

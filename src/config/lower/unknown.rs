@@ -20,7 +20,8 @@ impl Lower<'_, '_> {
             self.referenced(block, known, id);
         } else if keywords::blocks(word).is_empty() {
             self.unknown(block, id);
-        } else if let Some(synonym) = synonym(block, word) {
+        } else if let Some(synonym) = synonym(block, word).or_else(|| of_all_instances(block, word))
+        {
             let span = self.keyword_span(id);
             let message = format!("`{word}` does not belong {}", within(block));
             self.report(Code::WrongBlock, message)
@@ -143,6 +144,20 @@ impl Lower<'_, '_> {
         if word.contains('\u{a0}') {
             diagnostic.help(super::value::NO_BREAK_SPACE);
         }
+        if word.starts_with("//") || word.starts_with("/*") {
+            diagnostic.help("a comment begins with `#` or `!`");
+        } else if block == "vrrp_sync_group" && similar.is_none() {
+            diagnostic.help("its instances stand in a block of their own: `group { … }`");
+        }
+    }
+}
+
+/// What a word about one instance is called where it is about all of them, and the
+/// other way round.
+fn of_all_instances(block: &str, word: &str) -> Option<&'static str> {
+    match word.strip_prefix("vrrp_") {
+        Some(of_one) => keywords::known(block, of_one),
+        None => keywords::known(block, &format!("vrrp_{word}")),
     }
 }
 

@@ -77,6 +77,12 @@ impl<'a> Lower<'a, '_> {
                 .at(span, "this has no effect, as with keepalived")
                 .help("to switch it off, remove the line");
             }
+            [only] if switch(&self.text(*only).to_ascii_lowercase()) == Some(true) => {
+                let span = only.span();
+                let word = self.ast.keyword(id);
+                self.report(Code::Redundant, format!("`{word}` takes no value"))
+                    .at(span, "it is on without this");
+            }
             _ => self.extra_words(id, words),
         }
         Some(true)
@@ -340,7 +346,10 @@ impl<'a> Lower<'a, '_> {
 
     /// A value that is not what belongs here.
     pub(super) fn invalid(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
-        let text = shown(self.text(word));
+        let text = match self.text(word) {
+            "" => "\"\"".to_owned(),
+            text => shown(text),
+        };
         let span = word.span();
         let no_break = self.text(word).contains('\u{a0}');
         let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not {wanted}"));

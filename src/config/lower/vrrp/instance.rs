@@ -202,9 +202,13 @@ impl<'s> Lower<'_, 's> {
 
     /// `nopreempt`, and `preempt`, which takes it back. The later one counts.
     fn preempt(&mut self, words: &mut InstanceWords<'_>, id: StatementId) {
-        let extra = self.values(id);
-        self.extra_words(id, extra);
         let value = self.ast.keyword(id) == "preempt";
+        if value {
+            let extra = self.values(id);
+            self.extra_words(id, extra);
+        } else {
+            self.flag(id);
+        }
         match words.preempt {
             Some(earlier) if earlier.value != value => {
                 let (first, second) = (self.span(earlier.by), self.span(id));

@@ -344,7 +344,7 @@ impl<'s> Lower<'_, 's> {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
         if !fits {
             let message = format!("a label that does not fit `{interface}`");
-            self.report(Code::Doubtful, message)
+            self.report(Code::Advice, message)
                 .at(span, "taken as it is")
                 .help(format!(
                     "programs like ifconfig expect `{interface}:` and a few letters or digits"
