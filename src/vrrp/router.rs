@@ -363,6 +363,15 @@ impl Router {
         Some(self.groups.get(group)?.members.get(member)?.guard.numbers())
     }
 
+    /// The same of all that are not master.
+    pub fn heard_numbers(
+        &self,
+    ) -> impl Iterator<Item = (InstanceId, &InstanceSettings, &AdvertNumbers)> {
+        let members = self.groups.iter().flat_map(Group::all);
+        let others = members.filter(|member| member.state != State::Master);
+        others.map(|member| (member.id, &member.settings, member.guard.numbers()))
+    }
+
     /// What the next process would have to know.
     pub fn memory(&self) -> Memory {
         let members = self.groups.iter().flat_map(Group::all);

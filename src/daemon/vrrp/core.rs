@@ -98,6 +98,7 @@ impl VrrpProcess {
         let staff = staff(&self.worker, &self.vigil);
         self.listeners.want(&settings.instances, staff);
         self.wall_clock.want(&settings.instances);
+        self.heard.want(&settings.instances);
         if let Some(clock) = self.wall_clock.look() {
             self.router.handle(Input::WallClock(clock), now);
         }
@@ -151,7 +152,7 @@ impl VrrpProcess {
     }
 
     /// What core is to know.
-    pub(super) fn tell(&mut self, core: &mut Core) {
+    pub(super) fn tell(&mut self, core: &mut Core, now: Moment) {
         if !self.told.is_empty() {
             self.has_litter |= self.told.len() >= MANY_TOLD;
             core.send(&FromVrrp::Changed {
@@ -177,6 +178,10 @@ impl VrrpProcess {
             });
             core.send(&FromVrrp::Ready { generation });
             self.has_litter = true;
+        }
+        let numbers = self.heard.take_due(&self.router, now);
+        if !numbers.is_empty() {
+            core.send(&FromVrrp::Heard(numbers));
         }
         let now = |wake| Some(clock::now()).filter(|now| wake <= *now);
         if let Some(now) = self.adverts_wake().and_then(now) {

@@ -14,6 +14,7 @@ mod addresses;
 mod core;
 mod end;
 mod gathering;
+mod heard;
 mod interfaces;
 mod kernel;
 mod lateness;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use self::addresses::Operations;
 use self::core::Reloading;
 use self::gathering::Gathering;
+use self::heard::HeardNumbers;
 use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
 use self::listeners::{Listeners, Much, Staff};
@@ -114,6 +116,7 @@ struct VrrpProcess {
     new_adverts: BTreeMap<InstanceId, Moment>,
     /// When it last has.
     adverts_told: Moment,
+    heard: HeardNumbers,
     /// The shortest advert interval that is configured.
     shortest: Option<Duration>,
     /// The generation that is not in force yet.
@@ -195,6 +198,8 @@ impl VrrpProcess {
         listeners.want(&settings.instances, staff(&worker, &vigil));
         let mut wall_clock = WallClockWatch::default();
         wall_clock.want(&settings.instances);
+        let mut heard = HeardNumbers::default();
+        heard.want(&settings.instances);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
@@ -220,6 +225,7 @@ impl VrrpProcess {
             adverts: HashMap::new(),
             new_adverts: BTreeMap::new(),
             adverts_told: Moment::default(),
+            heard,
             shortest,
             unready: None,
             reloading: None,
@@ -239,7 +245,7 @@ impl VrrpProcess {
         let mut now = clock::now();
         loop {
             self.turn(now)?;
-            self.tell(core);
+            self.tell(core, now);
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             if self.has_litter && !busy && self.operations.is_empty() {
                 self.has_litter = false;
@@ -355,6 +361,7 @@ impl VrrpProcess {
         });
         if any {
             self.gathering.on_read(now);
+            self.heard.on_read(now);
         }
         if is_due {
             self.router.on_time(now);
