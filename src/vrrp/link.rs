@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::channel::Channel;
 use super::event::Why;
 use super::input::InterfaceFacts;
 use super::settings::{Delivery, InstanceSettings, VirtualAddress};
@@ -13,6 +14,8 @@ use crate::family::Family;
 #[derive(Debug, Default)]
 pub struct Interfaces {
     known: BTreeMap<String, Option<Interface>>,
+    /// By what nothing can be heard on them.
+    deaf: BTreeMap<String, Vec<Channel>>,
     /// The own addresses of all of them, by index: every packet is looked up here.
     own: BTreeSet<(u32, IpAddr)>,
     /// Every virtual address of every instance: none of them identifies this router.
@@ -65,6 +68,7 @@ impl Interfaces {
     /// Forgets all interfaces but these: nobody says any more what becomes of them.
     pub fn keep_only(&mut self, names: &HashSet<&str>) {
         self.known.retain(|name, _| names.contains(name.as_str()));
+        self.deaf.retain(|name, _| names.contains(name.as_str()));
         self.find_all_own();
     }
 
@@ -81,6 +85,22 @@ impl Interfaces {
         for index in before.into_iter().chain(after) {
             self.find_own(index);
         }
+    }
+
+    /// By these channels nothing can be heard there. Gives whether that is new.
+    pub fn set_deaf(&mut self, name: &str, channels: &[Channel]) -> bool {
+        let before = if channels.is_empty() {
+            self.deaf.remove(name)
+        } else {
+            self.deaf.insert(name.to_owned(), channels.to_vec())
+        };
+        before.unwrap_or_default() != channels
+    }
+
+    /// Whether the instance can hear nobody, whatever comes in.
+    pub fn is_deaf(&self, settings: &InstanceSettings) -> bool {
+        let deaf = self.deaf.get(&settings.interface);
+        deaf.is_some_and(|deaf| deaf.contains(&Channel::of(settings)))
     }
 
     pub fn facts(&self, name: &str) -> Option<&InterfaceFacts> {

@@ -104,6 +104,15 @@ impl Router {
                 self.tell_wall_clock();
             }
             Input::Interface { name, facts } => self.on_interface(name, facts, now),
+            Input::Deaf {
+                interface,
+                channels,
+            } => {
+                let is_new = self.interfaces.set_deaf(interface, channels);
+                if is_new && self.look_on(interface, false, now) {
+                    self.find_places(now);
+                }
+            }
             Input::AddressesDone { instance, failed } => {
                 let place = self.places.of_instance(instance);
                 if place.is_none() {
@@ -230,21 +239,29 @@ impl Router {
         let before = Outlet::of(self.interfaces.facts(name));
         self.interfaces.set(name, facts);
         let after = Outlet::of(self.interfaces.facts(name));
+        // Nobody behind it has heard of what became master meanwhile.
+        let is_new = after.is_some_and(|after| after.is_up) && before != after;
+        let has_joined = self.look_on(name, is_new, now);
+        if has_joined || before.map(|outlet| outlet.index) != after.map(|outlet| outlet.index) {
+            self.find_places(now);
+        }
+    }
+
+    /// Lets all that have to do with an interface see what it is now. Gives whether any
+    /// have joined their groups.
+    fn look_on(&mut self, name: &str, is_new: bool, now: Moment) -> bool {
         let mut has_joined = false;
         for group in self.places.of_interface(name) {
             let it = &mut self.groups[group];
             let members = it.members.len();
             it.look(&self.interfaces, now, &mut self.actions);
             has_joined |= it.members.len() != members;
-            // Nobody behind it has heard of what became master meanwhile.
-            if after.is_some_and(|after| after.is_up) && before != after {
+            if is_new {
                 it.announce_on(name, now);
             }
             self.touch(group, now);
         }
-        if has_joined || before.map(|outlet| outlet.index) != after.map(|outlet| outlet.index) {
-            self.find_places(now);
-        }
+        has_joined
     }
 
     /// Lets every instance know what the wall clock is.
@@ -344,6 +361,15 @@ impl Router {
     pub fn numbers(&self, instance: InstanceId) -> Option<&AdvertNumbers> {
         let (group, member) = self.places.of_instance(instance)?;
         Some(self.groups.get(group)?.members.get(member)?.guard.numbers())
+    }
+
+    /// The same of all that are not master.
+    pub fn heard_numbers(
+        &self,
+    ) -> impl Iterator<Item = (InstanceId, &InstanceSettings, &AdvertNumbers)> {
+        let members = self.groups.iter().flat_map(Group::all);
+        let others = members.filter(|member| member.state != State::Master);
+        others.map(|member| (member.id, &member.settings, member.guard.numbers()))
     }
 
     /// What the next process would have to know.

@@ -168,6 +168,13 @@ impl Core {
                     }
                 }
             }
+            FromVrrp::Heard(heard) => {
+                for (name, numbers) in heard {
+                    if let Some(instance) = self.vrrp_memory.instances.get_mut(&name) {
+                        instance.numbers = numbers;
+                    }
+                }
+            }
             FromVrrp::Status {
                 request,
                 report,

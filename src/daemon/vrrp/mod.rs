@@ -14,6 +14,7 @@ mod addresses;
 mod core;
 mod end;
 mod gathering;
+mod heard;
 mod interfaces;
 mod kernel;
 mod lateness;
@@ -29,7 +30,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use self::addresses::Operations;
+use self::core::Reloading;
 use self::gathering::Gathering;
+use self::heard::HeardNumbers;
 use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
 use self::listeners::{Listeners, Much, Staff};
@@ -113,10 +116,13 @@ struct VrrpProcess {
     new_adverts: BTreeMap<InstanceId, Moment>,
     /// When it last has.
     adverts_told: Moment,
+    heard: HeardNumbers,
     /// The shortest advert interval that is configured.
     shortest: Option<Duration>,
     /// The generation that is not in force yet.
     unready: Option<u64>,
+    /// What is to take the place of the present configuration.
+    reloading: Option<Box<Reloading>>,
     /// There are frames to be sent at once.
     announcing: bool,
     /// A lot has been done, and may have left memory behind.
@@ -192,6 +198,8 @@ impl VrrpProcess {
         listeners.want(&settings.instances, staff(&worker, &vigil));
         let mut wall_clock = WallClockWatch::default();
         wall_clock.want(&settings.instances);
+        let mut heard = HeardNumbers::default();
+        heard.want(&settings.instances);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
@@ -217,8 +225,10 @@ impl VrrpProcess {
             adverts: HashMap::new(),
             new_adverts: BTreeMap::new(),
             adverts_told: Moment::default(),
+            heard,
             shortest,
             unready: None,
+            reloading: None,
             announcing: false,
             has_litter: false,
             lateness: Lateness::new(shortest, late_from),
@@ -235,7 +245,7 @@ impl VrrpProcess {
         let mut now = clock::now();
         loop {
             self.turn(now)?;
-            self.tell(core);
+            self.tell(core, now);
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             if self.has_litter && !busy && self.operations.is_empty() {
                 self.has_litter = false;
@@ -331,6 +341,7 @@ impl VrrpProcess {
         if std::mem::take(&mut self.has_news) || self.is_kernel_awaited(now) {
             self.take_in_kernel(now)
                 .map_err(|error| format!("netlink fails: {error}"))?;
+            self.reload_when_heard(now);
         }
         let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
         if is_due {
@@ -350,6 +361,7 @@ impl VrrpProcess {
         });
         if any {
             self.gathering.on_read(now);
+            self.heard.on_read(now);
         }
         if is_due {
             self.router.on_time(now);
