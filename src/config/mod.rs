@@ -20,6 +20,7 @@ mod lower;
 pub mod model;
 pub mod reference;
 mod said;
+mod secrets;
 pub mod source;
 mod syntax;
 
@@ -32,7 +33,7 @@ pub use source::{Disk, Files, NoFiles, Sources};
 use diagnostic::Collector;
 use lower::Lowered;
 use model::Model;
-use source::KeyContents;
+use source::{KeyContents, Span};
 use syntax::Layout;
 
 /// What reading a configuration comes to.
@@ -120,6 +121,7 @@ fn understand(
     let mut expansion = Collector::default();
     if !language::expand(&mut sources, surroundings, &mut expansion) {
         // What is missing because of it would be told as well.
+        hide_secrets(&sources, &mut expansion);
         return Loaded {
             model: None,
             incomplete: None,
@@ -139,6 +141,7 @@ fn understand(
     let model = &mut lowered.model;
     key_file::fill(model, &mut diagnostics, &lowered.key_files, read_key);
     model.files = sources.names();
+    hide_secrets(&sources, &mut diagnostics);
     let diagnostics = diagnostics.finish(sources);
     let (model, incomplete) = match diagnostics.errors() {
         0 => (Some(lowered.model), None),
@@ -148,6 +151,22 @@ fn understand(
         model,
         incomplete,
         diagnostics,
+    }
+}
+
+/// Hides the secrets of all files, if anything of them is shown.
+fn hide_secrets(sources: &Sources, diagnostics: &mut Collector) {
+    if diagnostics.is_empty() {
+        return;
+    }
+    for (id, source) in sources.iter() {
+        for secret in secrets::secrets(source.text()) {
+            diagnostics.hide(Span {
+                source: id,
+                start: secret.start as u32,
+                end: secret.end as u32,
+            });
+        }
     }
 }
 

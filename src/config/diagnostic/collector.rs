@@ -94,6 +94,10 @@ impl Collector {
         self.hidden.extend(other.hidden);
     }
 
+    pub(in crate::config) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Nobody is to see what stands there.
     pub(in crate::config) fn hide(&mut self, span: Span) {
         self.hidden.push(span);

@@ -244,7 +244,7 @@ impl Expander<'_> {
                 }
                 _ => {}
             }
-            match self.substitute(text) {
+            match self.substitute_line(text) {
                 Substituted::Line(line, true) if is_special(line.as_str()) => {
                     text = line.trimmed();
                 }
@@ -278,7 +278,17 @@ impl Expander<'_> {
 
     /// Words that change how what follows is read.
     fn notice(&mut self, content: &str) {
-        let mut words = content.split(is_blank).filter(|word| !word.is_empty());
+        if !(content.contains("random_seed") || content.contains("include_check")) {
+            return;
+        }
+        // A block may begin, or end, on the same line.
+        for statement in content.split(['{', '}']) {
+            let words = statement.split(is_blank);
+            self.notice_statement(words.filter(|word| !word.is_empty()));
+        }
+    }
+
+    fn notice_statement<'t>(&mut self, mut words: impl Iterator<Item = &'t str>) {
         match words.next() {
             Some("random_seed") => {
                 if let Some(seed) = words.next().and_then(|seed| seed.parse::<u32>().ok()) {

@@ -33,6 +33,15 @@ impl Expander<'_> {
                 continue;
             };
             if !self.stands_for_something(reference.name) {
+                let next = content[at + reference.length..].chars().next();
+                let is_alone = reference.braced || next.is_none_or(is_blank);
+                // A command within quotes may be a shell's.
+                if is_alone && content[..at].matches('"').count().is_multiple_of(2) {
+                    let range = at..at + reference.length;
+                    let span = self.span(id, start + range.start..start + range.end);
+                    let text = Text::written(&content[range], span, FrameId::NONE);
+                    self.undefined(reference.name, &text);
+                }
                 continue;
             }
             let next = content[at + reference.length..].chars().next();
@@ -48,6 +57,18 @@ impl Expander<'_> {
             }
         }
         found
+    }
+
+    fn undefined(&mut self, name: &str, text: &Text) {
+        if self.diagnostics.is_full(Code::Doubtful) {
+            return;
+        }
+        let message = format!("`{name}` is not defined here");
+        let end = text.len();
+        self.tell(Code::Doubtful, message, text, 0..end, "this stays as it is")
+            .help(format!(
+                "a line before this one defines it: `${name}=VALUE`"
+            ));
     }
 
     fn unreplaced(&mut self, name: &str, text: Text) {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::super::diagnostic::{Code, shown};
 use super::super::source::{Frame, FrameId};
 use super::define::Definition;
+use super::lines::is_special;
 use super::reference::reference;
 use super::text::{Text, is_blank};
 use super::{Expander, MAX_DEPTH, budget};
@@ -44,6 +45,16 @@ impl Expander<'_> {
     /// Replaces what stands for something else, until nothing does. Where a definition
     /// has several lines, what is in them is left: it may change between them.
     pub(super) fn substitute(&mut self, text: Text) -> Substituted {
+        self.substitute_as(text, false)
+    }
+
+    /// The same for a whole line. Where a definition makes a sequence or the like of it,
+    /// what follows is left: what it names is known only when that is worked off.
+    pub(super) fn substitute_line(&mut self, text: Text) -> Substituted {
+        self.substitute_as(text, true)
+    }
+
+    fn substitute_as(&mut self, text: Text, is_line: bool) -> Substituted {
         if !text.as_str().contains('$') {
             return Substituted::Line(text, false);
         }
@@ -126,6 +137,11 @@ impl Expander<'_> {
             pending.push(top);
             match &*definition.lines {
                 [] => {}
+                [only] if is_line && is_special(only.as_str()) && is_empty(&out) => {
+                    let lines = std::slice::from_ref(only);
+                    let mut line = spread(out, lines, inner, pending);
+                    return Substituted::Line(line.pop().unwrap_or_default(), true);
+                }
                 [only] => pending.push(Pending {
                     text: only.clone(),
                     at: 0,
@@ -209,6 +225,11 @@ impl Expander<'_> {
             Substituted::Nothing => None,
         }
     }
+}
+
+/// Whether nothing but blanks has been written so far.
+fn is_empty(out: &Text) -> bool {
+    out.as_str().chars().all(is_blank)
 }
 
 /// The lines of a definition, with what stands before it in front of the first, and what

@@ -247,6 +247,14 @@ impl Lower<'_, '_> {
     }
 }
 
+/// Whether there is a name and a host, or a name alone, which the mail server knows.
+fn is_of_one_host(address: &str) -> bool {
+    match address.split_once('@') {
+        Some((name, host)) => !name.is_empty() && !host.is_empty() && !host.contains('@'),
+        None => true,
+    }
+}
+
 /// Whether there is an address of one word: alone, or behind a name in angle brackets.
 /// Without a host it is one that the mail server knows.
 fn is_mailbox(text: &str) -> bool {
@@ -258,6 +266,7 @@ fn is_mailbox(text: &str) -> bool {
     // `//` is what begins a comment elsewhere.
     !address.is_empty()
         && !address.starts_with("//")
+        && is_of_one_host(address)
         && address.chars().all(is_clean)
         && !text.chars().any(char::is_control)
 }

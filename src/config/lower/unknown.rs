@@ -183,7 +183,9 @@ impl<'s> Lower<'_, 's> {
         if word.contains('\u{a0}') {
             diagnostic.help(super::value::NO_BREAK_SPACE);
         }
-        if word.contains('=') {
+        if word.starts_with(['~', '@']) || word.starts_with("include") {
+            diagnostic.help("includes, sequences and conditions begin a line of their own");
+        } else if word.contains('=') {
             diagnostic.help("a value follows its word after a blank: `WORD VALUE`");
         } else if word.starts_with("//") || word.starts_with("/*") {
             diagnostic.help("a comment begins with `#` or `!`");

@@ -113,6 +113,12 @@ impl Lower<'_, '_> {
             self.missing_value(id, "a password");
             return None;
         }
+        if text.bytes().all(|byte| byte == b'*') {
+            let span = word.span();
+            self.report(Code::Doubtful, "a password of nothing but `*`")
+                .at(span, "this is what a dump has in its place")
+                .help("write the password here, the same on all directors");
+        }
         if text.len() > PASSWORD_BYTES {
             let span = word.span();
             self.report(

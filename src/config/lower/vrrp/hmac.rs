@@ -127,6 +127,13 @@ impl Lower<'_, '_> {
 
     fn written_key(&mut self, number: u8, word: Word) -> Option<WrittenKey> {
         let text = self.text(word);
+        if !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
+            let span = word.span();
+            let message = format!("the key {number} is nothing but `*`");
+            self.report(Code::Doubtful, message)
+                .at(span, "this is what a dump has in its place")
+                .help("write the key here, the same on all directors: this one everybody knows");
+        }
         let Some(path) = text.strip_prefix(FILE) else {
             return match key(text.as_bytes()) {
                 Ok(key) => {

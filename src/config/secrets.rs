@@ -1,0 +1,133 @@
+//! Passwords and keys as they are written, in lines that may be shown. What is said of
+//! them goes by words and blocks; this goes by text, and so finds them as well where a
+//! line is not what it should be, or is never read: several statements on one, a
+//! definition, a word that is misspelt.
+
+use std::ops::Range;
+
+/// The words behind which all of a line is secret.
+const BEFORE: [&str; 4] = ["auth_pass", "password", "authentication", "auth_hmac"];
+/// A key of `auth_hmac` stands behind this one and a number. A path does in `SSL`.
+const KEY: &str = "key";
+/// What a number of a key has at most, in digits.
+const LONGEST_NUMBER: usize = 3;
+/// By how many letters a word may be misspelt.
+const MISSPELT: usize = 2;
+
+/// Where text has what nobody is to see.
+pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let has_keys = text.contains("auth_hmac");
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        // Few lines are worth a closer look.
+        let is_concerned = line.contains("pas") || line.contains("auth");
+        if is_concerned || has_keys && line.contains(KEY) {
+            in_line(line, start, &mut found);
+        }
+        start += line.len();
+    }
+    found
+}
+
+fn in_line(line: &str, start: usize, found: &mut Vec<Range<usize>>) {
+    let mut words = words(line).peekable();
+    while let Some(word) = words.next() {
+        let text = &line[word.clone()];
+        if text == KEY {
+            let number = |word: &Range<usize>| is_number(&line[word.clone()]);
+            words.next_if(number);
+            found.extend(
+                words
+                    .next_if(|word| !names_a_file(&line[word.clone()]))
+                    .map(|word| start + word.start..start + word.end),
+            );
+        } else if is_before_secrets(text) {
+            // A block that begins here has words of its own.
+            let is_block = matches!(text, "authentication" | "auth_hmac");
+            while let Some(word) = words.next_if(|word| !(is_block && begins_block(line, word))) {
+                found.push(start + word.start..start + word.end);
+            }
+        }
+    }
+}
+
+fn is_before_secrets(word: &str) -> bool {
+    BEFORE.contains(&word)
+        || word.contains("pas")
+            && word.len() <= 2 * BEFORE[0].len()
+            && ["auth_pass", "password"]
+                .iter()
+                .any(|known| strsim::damerau_levenshtein(known, word) <= MISSPELT)
+}
+
+fn is_number(word: &str) -> bool {
+    word.len() <= LONGEST_NUMBER && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn names_a_file(word: &str) -> bool {
+    word.starts_with("file:") || word.starts_with('/')
+}
+
+/// Whether a brace stands before a word, with nothing but blanks between them.
+fn begins_block(line: &str, word: &Range<usize>) -> bool {
+    line[..word.start].trim_end().ends_with('{')
+}
+
+/// The words of a line, between blanks and braces.
+fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
+    let separates = |character: char| character.is_whitespace() || "{}".contains(character);
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let begin = at + line[at..].find(|character| !separates(character))?;
+        let length = line[begin..].find(separates);
+        at = length.map_or(line.len(), |length| begin + length);
+        Some(begin..at)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(text: &str) -> String {
+        let mut masked = text.to_owned();
+        for range in secrets(text) {
+            masked.replace_range(range.clone(), &"*".repeat(range.len()));
+        }
+        masked
+    }
+
+    #[test]
+    fn whatever_stands_behind_such_a_word_is_secret() {
+        for (text, wanted) in [
+            ("auth_pass S3", "auth_pass **"),
+            (
+                "authentication { auth_type PASS auth_pass S3 }",
+                "authentication { auth_type PASS auth_pass ** }",
+            ),
+            ("authentication PASS S3", "authentication **** **"),
+            (
+                "$AUTH=auth_type PASS auth_pass S3",
+                "$AUTH=auth_type PASS auth_pass **",
+            ),
+            ("SSL { pasword S3 }", "SSL { pasword ** }"),
+            (
+                "priority 100 auth_pass \"S 3\" x",
+                "priority 100 auth_pass ** ** *",
+            ),
+            (
+                "auth_hmac { mode enforce key 1 S3 key 2 file:/etc/k }",
+                "auth_hmac { mode enforce key 1 ** key 2 file:/etc/k }",
+            ),
+            ("auth_hmac {\nkey S3\n}", "auth_hmac {\nkey **\n}"),
+            ("SSL { key /etc/key.pem }", "SSL { key /etc/key.pem }"),
+            (
+                "script \"/bin/check --pass x\"",
+                "script \"/bin/check --pass x\"",
+            ),
+        ] {
+            assert_eq!(masked(text), wanted);
+        }
+    }
+}
