@@ -399,6 +399,7 @@ impl Instance {
             state: self.state,
             since,
             why,
+            begins: self.begins,
             priority: self.settings.priority,
             master: self.master,
             learned_interval: self.learned,

@@ -125,7 +125,7 @@ impl Router {
                         member.tell(change, &mut self.actions);
                     }
                     member.tend_addresses(&self.interfaces, now, &mut self.actions);
-                    self.touch(group);
+                    self.touch(group, now);
                 }
             }
             Input::Stop => {
@@ -174,7 +174,7 @@ impl Router {
         let place = (group, at);
         let group = &mut self.groups[group];
         let member = &mut group.members[at];
-        let is_own = self.interfaces.is_own(&member.settings, datagram.source)
+        let is_own = self.interfaces.is_own(interface, datagram.source)
             || member.sends_from(datagram.source);
         member.has_heard |= !is_own;
         let had_masters = member.state == State::Master;
@@ -204,25 +204,25 @@ impl Router {
         }
         // Only masters do something about each other.
         if had_masters {
-            self.touch(place.0);
+            self.touch(place.0, now);
         } else {
-            self.touch_one(place);
+            self.touch_one(place, now);
         }
     }
 
     /// Notes when the members of a group want to be woken, and what they want announced,
     /// after anything that may have changed them.
-    fn touch(&mut self, group: usize) {
+    fn touch(&mut self, group: usize, now: Moment) {
         self.take_in_rounds(group);
         let wakes = self.groups[group].members.iter().map(Instance::wake);
-        self.agenda.set_group(group, wakes);
+        self.agenda.set_group(group, wakes, now);
     }
 
     /// The same of one member that nothing has changed the others with.
-    fn touch_one(&mut self, place: Place) {
+    fn touch_one(&mut self, place: Place, now: Moment) {
         let (group, at) = place;
         let wake = self.groups[group].members[at].wake();
-        self.agenda.set(place, wake);
+        self.agenda.set(place, wake, now);
     }
 
     /// What has become of an interface.
@@ -240,10 +240,10 @@ impl Router {
             if after.is_some_and(|after| after.is_up) && before != after {
                 it.announce_on(name, now);
             }
-            self.touch(group);
+            self.touch(group, now);
         }
         if has_joined || before.map(|outlet| outlet.index) != after.map(|outlet| outlet.index) {
-            self.find_places();
+            self.find_places(now);
         }
     }
 
@@ -290,7 +290,7 @@ impl Router {
         for group in self.agenda.due(now) {
             let it = &mut self.groups[group];
             it.on_time(&self.interfaces, now, &mut self.actions);
-            self.touch(group);
+            self.touch(group, now);
         }
         for (name, foreign) in &mut self.foreign {
             for change in foreign.due(now) {
@@ -333,6 +333,13 @@ impl Router {
         Some(&self.groups.get(group)?.members.get(member)?.settings)
     }
 
+    /// Whether an instance is master, as far as it is still there.
+    pub fn is_master(&self, instance: InstanceId) -> bool {
+        let place = self.places.of_instance(instance);
+        let member = place.and_then(|(group, at)| self.groups.get(group)?.members.get(at));
+        member.is_some_and(|member| member.state == State::Master)
+    }
+
     /// The numbers of an instance's adverts, which the next process would have to know.
     pub fn numbers(&self, instance: InstanceId) -> Option<&AdvertNumbers> {
         let (group, member) = self.places.of_instance(instance)?;
@@ -370,11 +377,13 @@ impl Router {
     }
 
     /// Notes where everything is, after anything that may have changed it.
-    fn find_places(&mut self) {
+    fn find_places(&mut self, now: Moment) {
         self.places = Places::of(&self.groups, &self.interfaces);
-        self.agenda = Agenda::default();
+        let members = self.groups.iter().flat_map(Group::all);
+        let intervals = members.map(|member| member.settings.advert_interval.as_duration());
+        self.agenda = Agenda::new(intervals.min().unwrap_or_default());
         for group in 0..self.groups.len() {
-            self.touch(group);
+            self.touch(group, now);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::diagnostic::{Code, Diagnostic, shown};
-use super::super::source::FrameId;
+use super::super::source::{FrameId, Span};
 use super::Expander;
 use super::text::{Text, comment, is_blank, name_length};
 
@@ -16,6 +16,8 @@ pub(super) fn is_sequence(text: &str) -> bool {
 struct Repeated {
     /// `~SEQ(…)` as it stands there.
     head: Text,
+    /// Where that is.
+    place: Span,
     /// What stands behind it.
     rest: Text,
     /// How many times it has been repeated.
@@ -54,6 +56,7 @@ impl Expander<'_> {
         };
         let mut repeated = Repeated {
             head: text.part(0..close + 1),
+            place: text.place(0..close + 1),
             rest: text.part(close + 1..text.len()).trimmed(),
             rounds: 0,
         };
@@ -183,14 +186,13 @@ impl Expander<'_> {
         if repeated.rounds == 2 {
             self.block_left_open(repeated);
         }
-        let place = repeated.head.place(0..repeated.head.len());
         for (name, value) in values {
-            let text = Text::standing_for(value, place, FrameId::NONE);
-            let lines = match value.is_empty() {
-                true => Vec::new(),
-                false => vec![Rc::new(text)],
+            let text = Text::standing_for(value, repeated.place, FrameId::NONE);
+            let lines: Box<[_]> = match value.is_empty() {
+                true => Box::default(),
+                false => Box::new([Rc::new(text)]),
             };
-            self.set((*name).to_owned(), lines, Some((*value).to_owned()));
+            self.set((*name).to_owned(), lines, Some((*value).into()));
         }
         let errors = self.diagnostics.errors();
         self.line(repeated.rest.clone(), Vec::new());
@@ -264,8 +266,8 @@ fn number(text: &str) -> Option<i64> {
     if !digits.starts_with(|first: char| first.is_ascii_hexdigit()) {
         return None;
     }
-    let number = i64::from_str_radix(digits, radix).ok()?;
-    Some(if negative { -number } else { number })
+    let number = i128::from_str_radix(digits, radix).ok()?;
+    i64::try_from(if negative { -number } else { number }).ok()
 }
 
 /// The entries of a list, each with its values: `a, b` or `{a, b}, {c, d}`.
@@ -318,5 +320,7 @@ mod tests {
         assert_eq!(number("010"), Some(10));
         assert_eq!(number("99999999999999999999"), None);
         assert_eq!(number("--5"), None);
+        assert_eq!(number("-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(number("9223372036854775808"), None);
     }
 }

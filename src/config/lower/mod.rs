@@ -201,8 +201,9 @@ impl<'s> Lower<'_, 's> {
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());
-            self.report(Code::Empty, message)
-                .help("blanks and comments do not say anything to be run");
+            self.report(Code::Empty, message).help(
+                "blanks, comments and files that are not there say nothing that could be run",
+            );
         }
     }
 

@@ -52,10 +52,13 @@ impl<'a> Lower<'a, '_> {
             _ => format!("{} words too many after `{word}`", extra.len()),
         };
         let another = !keywords::blocks(self.text(*first)).is_empty();
+        let comment = self.text(*first).starts_with("//");
         let diagnostic = self.report(Code::NoEffect, message);
         diagnostic.at(span, "this has no effect");
         if another {
             diagnostic.help("every statement begins on a line of its own");
+        } else if comment {
+            diagnostic.help("a comment begins with `#` or `!`");
         }
     }
 

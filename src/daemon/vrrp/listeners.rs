@@ -23,6 +23,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Packets that are read from a socket while nothing is due.
 const AT_ONCE: usize = 4 * Inbox::CAPACITY;
 
+/// How much is to be read from each socket that has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Much {
+    /// One packet. That is the quickest where there is no other.
+    One,
+    /// What it takes until there is time for something else.
+    Some,
+    /// Everything that is known to have come before.
+    All,
+}
+
 /// How often to look for losses, and how often to tell of them.
 const LOSS_PAUSE: Duration = Duration::from_secs(1);
 const LOSS_TOLD_PAUSE: Duration = Duration::from_secs(60);
@@ -279,25 +290,33 @@ impl Listeners {
         }
     }
 
-    /// Hands out what has come in: some of it, or with `all` everything that is known to
-    /// have come before this was called. Gives whether that was anything.
-    pub fn read(&mut self, all: bool, mut take: impl FnMut(u32, Received<'_>)) -> bool {
+    /// Hands out what has come in: so much of it. Gives whether that was anything.
+    pub fn read(&mut self, much: Much, mut take: impl FnMut(u32, Received<'_>)) -> bool {
         let Listeners {
             open, ready, inbox, ..
         } = self;
-        let most = if all { MOST_WAITING } else { AT_ONCE };
         let mut any = false;
         ready.retain(|number| {
             let Some(Some(open)) = open.get_mut(*number) else {
                 return false;
             };
-            let mut read = 0;
+            let mut left = match much {
+                Much::One => 1,
+                Much::Some => AT_ONCE,
+                Much::All => MOST_WAITING,
+            };
             open.is_ready = loop {
-                match open.receiver.read(inbox) {
+                let may_have_more = match much {
+                    // The vigil says so again if there is more.
+                    Much::One => open.receiver.read_one(inbox).map(|()| false),
+                    Much::Some | Much::All => open.receiver.read_many(inbox),
+                };
+                match may_have_more {
                     Ok(may_have_more) => {
                         let index = open.index;
                         let packets = inbox.packets();
-                        read += packets.len();
+                        any |= packets.len() > 0;
+                        left = left.saturating_sub(packets.len());
                         packets.for_each(|packet| take(index, packet));
                         if !may_have_more {
                             break false;
@@ -309,11 +328,10 @@ impl Listeners {
                         break false;
                     }
                 }
-                if read >= most {
+                if left == 0 {
                     break true;
                 }
             };
-            any |= read > 0;
             open.is_ready
         });
         any

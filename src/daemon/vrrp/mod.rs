@@ -32,7 +32,7 @@ use self::addresses::Operations;
 use self::gathering::Gathering;
 use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
-use self::listeners::{Listeners, Staff};
+use self::listeners::{Listeners, Much, Staff};
 use self::outbox::{Outbox, is_release};
 use self::wall_clock::WallClockWatch;
 use self::worker::{Report, Worker};
@@ -86,6 +86,8 @@ struct VrrpProcess {
     listeners: Listeners,
     outbox: Outbox,
     gathering: Gathering,
+    /// Adverts have been let come in that are not read yet.
+    has_gathered: bool,
     operations: Operations,
     /// What wakes the loop: [`ALARM`], [`OTHERS`], and the numbers of the listeners.
     vigil: Vigil,
@@ -199,6 +201,7 @@ impl VrrpProcess {
             listeners,
             outbox: Outbox::new(sender, packets),
             gathering: Gathering::new(shortest),
+            has_gathered: false,
             operations: Operations::default(),
             vigil,
             alarm,
@@ -229,31 +232,35 @@ impl VrrpProcess {
     }
 
     async fn run(mut self, core: &mut Core) -> Result<ExitCode, String> {
+        let mut now = clock::now();
         loop {
-            self.turn()?;
+            self.turn(now)?;
             self.tell(core);
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             if self.has_litter && !busy && self.operations.is_empty() {
                 self.has_litter = false;
                 memory::give_back();
             }
+            let wake = self.wake();
             self.alarm
-                .set(self.wake())
+                .set(wake)
                 .map_err(|error| format!("the timer fails: {error}"))?;
             self.look(if busy || self.is_stirred {
                 Some(Duration::ZERO)
             } else {
                 None
             })?;
+            // What came in before it is taken in before the time is told.
+            now = clock::now();
             // Adverts and time are this loop's own business.
             if !self.is_stirred {
-                if !busy {
-                    self.gather();
+                if !busy && self.gather(wake, now) {
+                    now = clock::now();
                 }
                 continue;
             }
             self.has_news = true;
-            let is_gathering = self.is_gathering(clock::now());
+            let is_gathering = self.is_gathering(now);
             let VrrpProcess {
                 worker,
                 kernel,
@@ -280,6 +287,7 @@ impl VrrpProcess {
                 // The runtime has looked at what has come in, and has nothing more.
                 () = tokio::task::yield_now() => *is_stirred = false,
             }
+            now = clock::now();
         }
     }
 
@@ -299,18 +307,19 @@ impl VrrpProcess {
     }
 
     /// Lets more adverts come in before those that have are read, where that harms
-    /// nobody.
-    fn gather(&self) {
-        if self.listeners.has_more() && self.operations.is_empty() {
-            let pause = self.gathering.pause(self.wake(), clock::now());
-            pause.into_iter().for_each(std::thread::sleep);
+    /// nobody. `due` is when something is. Gives whether it took time.
+    fn gather(&mut self, due: Option<Moment>, now: Moment) -> bool {
+        if !self.listeners.has_more() || !self.operations.is_empty() {
+            return false;
         }
+        let pause = self.gathering.pause(due, now);
+        pause.into_iter().for_each(std::thread::sleep);
+        self.has_gathered = pause.is_some();
+        self.has_gathered
     }
 
     /// Takes in what there is, does what is due, and sends what is to be sent.
-    fn turn(&mut self) -> Result<(), String> {
-        // Taken first: what came in before it is taken in before the time is told.
-        let now = clock::now();
+    fn turn(&mut self, now: Moment) -> Result<(), String> {
         let found = self.lateness.begin(now, || self.meter.usage());
         if let Some(told) = found.told {
             tracing::warn!("{told}");
@@ -328,8 +337,14 @@ impl VrrpProcess {
             // What has come in since the loop was woken comes before the time too.
             self.look(Some(Duration::ZERO))?;
         }
+        let much = match is_due {
+            true => Much::All,
+            false if std::mem::take(&mut self.has_gathered) => Much::Some,
+            false if self.gathering.is_close(now) => Much::Some,
+            false => Much::One,
+        };
         let router = &mut self.router;
-        let any = self.listeners.read(is_due, |interface, packet| {
+        let any = self.listeners.read(much, |interface, packet| {
             let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });
@@ -371,7 +386,10 @@ impl VrrpProcess {
                     instance,
                     addresses,
                 } => {
-                    self.outbox.forget(instance);
+                    // A master may only have lost one of its addresses.
+                    if !self.router.is_master(instance) {
+                        self.outbox.forget(instance);
+                    }
                     let (kernel, worker) = (&self.kernel, &self.worker);
                     self.operations.remove(instance, addresses, kernel, worker);
                 }

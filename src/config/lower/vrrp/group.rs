@@ -53,7 +53,9 @@ impl<'s> Lower<'_, 's> {
         let later = std::mem::replace(&mut self.later, around_it);
         let errors = self.diagnostics.errors();
         let members = self.members(id, &words.members);
-        if members.is_empty() && self.diagnostics.errors() == errors {
+        if members.is_empty() && self.mentions_unknown(id) {
+            // Where the instances are to stand has been told.
+        } else if members.is_empty() && self.diagnostics.errors() == errors {
             let span = self.span(id);
             self.report(Code::MissingValue, "a sync group without instances")
                 .at(span, "there is nobody to be kept together")

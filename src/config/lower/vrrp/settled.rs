@@ -68,7 +68,13 @@ impl<'s> Lower<'_, 's> {
         let authentication =
             self.settled_authentication(words.authentication, words.hmac.take(), &context);
         let announcements = self.announcements(&words.announce, context.strict);
-        let tracking = self.tracking(&words.tracking, said(interface), words.priority);
+        // Unless its own interface is left unwatched, naming it is idle.
+        let ast = self.ast;
+        let is_watched = !ast
+            .block(block)
+            .any(|id| ast.keyword(id) == "dont_track_primary");
+        let own = said(interface).filter(|_| is_watched);
+        let tracking = self.tracking(&words.tracking, own, words.priority);
         let (name, interface, vrid) = (name?, interface?, vrid?);
         self.weighted(name, &words.tracking);
         self.one_router(name, vrid, &delivered.delivery, interface.value);
@@ -123,8 +129,8 @@ impl<'s> Lower<'_, 's> {
         }
         let blocks = words.addresses.iter();
         if addresses.is_mentioned
+            || self.misspells(block, "virtual_ipaddress")
             || !self.is_whole()
-            || words.addresses.is_empty() && self.mentions(block, "virtual_ipaddress")
             || !blocks.into_iter().all(|id| self.ast.has_block(*id))
         {
             self.link_local_first(addresses, context);

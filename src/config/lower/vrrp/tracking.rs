@@ -121,7 +121,8 @@ impl<'s> Lower<'_, 's> {
         Some(self.integer(word, -MOST, MOST)? as i16)
     }
 
-    /// What the lines of a block come to. `own` is the interface of the instance.
+    /// What the lines of a block come to. `own` is the interface that is watched in any
+    /// case.
     pub(super) fn tracking(
         &mut self,
         words: &TrackingWords,

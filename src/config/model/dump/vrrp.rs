@@ -32,8 +32,13 @@ impl Text<'_> {
             self.say("vrrp_delay_after_boot", Seconds(*delay_after_boot));
         }
         self.flag("log_unknown_vrids", *log_unknown_vrids);
-        self.say("vrrp_garp_interval", Seconds(pacing.each.arp));
-        self.say("vrrp_gna_interval", Seconds(pacing.each.na));
+        // keepalived refuses these two as 0, which is what it has without them.
+        if !pacing.each.arp.is_zero() {
+            self.say("vrrp_garp_interval", Seconds(pacing.each.arp));
+        }
+        if !pacing.each.na.is_zero() {
+            self.say("vrrp_gna_interval", Seconds(pacing.each.na));
+        }
     }
 
     pub(super) fn garp_groups(&mut self, pacing: &Pacing) {
