@@ -3,7 +3,7 @@
 use super::misplaced::within;
 use std::collections::HashMap;
 
-use super::Lower;
+use super::{Lower, guess};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords;
 use crate::config::reference::{self, Fate};
@@ -127,6 +127,23 @@ impl<'s> Lower<'_, 's> {
         .help("remove it");
     }
 
+    /// Whether a block says something, be it right, wrong or misspelt: then that has been
+    /// told, and not that it is missing, too.
+    pub(super) fn mentions(&self, block: StatementId, word: &str) -> bool {
+        let ast = self.ast;
+        ast.block(block).any(|id| ast.keyword(id) == word) || self.misspells(block, word)
+    }
+
+    /// Whether a block has a word that was probably meant to be this one.
+    pub(super) fn misspells(&self, block: StatementId, word: &str) -> bool {
+        let ast = self.ast;
+        let path = self.path_of(block);
+        let unknown = ast.block(block).map(|id| ast.keyword(id));
+        let mut unknown = unknown.filter(|other| keywords::blocks(other).is_empty());
+        let is_meant = |other: &str| keywords::similar(&path, other) == Some(word);
+        unknown.by_ref().take(guess::MOST).any(is_meant)
+    }
+
     /// Tells of a word that is in a line twice, of which the last one counts. `said` has
     /// those before it.
     pub(super) fn option_again(&mut self, said: &mut HashMap<&'s str, Word>, option: Word) {
@@ -137,6 +154,14 @@ impl<'s> Lower<'_, 's> {
                 .at(option.span(), "this one counts, as with keepalived")
                 .related(earlier.span(), "this one does not");
         }
+    }
+
+    /// The names of a block and of those around it, the outermost first.
+    fn path_of(&self, block: StatementId) -> String {
+        let outer = std::iter::successors(Some(block), |id| self.ast.parent(*id));
+        let mut names: Vec<_> = outer.map(|id| self.ast.keyword(id)).collect();
+        names.reverse();
+        names.join("/")
     }
 
     fn unknown(&mut self, block: &'static str, id: StatementId) {
@@ -158,7 +183,9 @@ impl<'s> Lower<'_, 's> {
         if word.contains('\u{a0}') {
             diagnostic.help(super::value::NO_BREAK_SPACE);
         }
-        if word.starts_with("//") || word.starts_with("/*") {
+        if word.contains('=') {
+            diagnostic.help("a value follows its word after a blank: `WORD VALUE`");
+        } else if word.starts_with("//") || word.starts_with("/*") {
             diagnostic.help("a comment begins with `#` or `!`");
         } else if block == "vrrp_sync_group" && similar.is_none() {
             diagnostic.help("its instances stand in a block of their own: `group { … }`");

@@ -252,7 +252,7 @@ impl<'s> Lower<'_, 's> {
 
     fn no_real_servers(&mut self, id: StatementId) {
         let mut words = ["real_server", "sorry_server"].into_iter();
-        if self.lacks_its_end(id) || words.any(|word| self.misspells(id, word)) {
+        if self.lacks_its_end(id) || words.any(|word| self.mentions(id, word)) {
             return;
         }
         let span = self.span(id);
