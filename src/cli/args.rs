@@ -153,7 +153,8 @@ impl NotServed {
 pub enum Command {
     /// Run the director; this is also what happens without a command
     Run,
-    /// Check a configuration and print what is wrong with it
+    /// Check a configuration and print what is wrong with it: errors, with which it is not
+    /// run, warnings of what does not work as it says, and hints at what could be better
     Check {
         /// Default: the file that would be run
         file: Option<PathBuf>,

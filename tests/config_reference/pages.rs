@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ipvsd::config::reference::{BLOCKS, Block};
+use ipvsd::config::reference::{BLOCKS, Block, EVERYWHERE};
 
 /// How a page marks what is made.
 pub struct Marks {
@@ -88,7 +88,8 @@ pub fn top() -> PathBuf {
 
 /// The block of the table by the name that a mark has.
 pub fn block(name: &str) -> &'static Block {
-    let found = BLOCKS.iter().find(|block| block.path == name);
+    let mut blocks = BLOCKS.iter().chain([&EVERYWHERE]);
+    let found = blocks.find(|block| block.path == name);
     found.unwrap_or_else(|| panic!("there is no block `{name}`"))
 }
 
@@ -103,7 +104,7 @@ pub fn with_places(
     if std::env::var_os("UPDATE").is_none() {
         return page;
     }
-    for block in BLOCKS {
+    for block in BLOCKS.iter().chain([&EVERYWHERE]) {
         let mark = format!("{}{}{}\n", marks.begin, block.path, marks.rest);
         if page.contains(&mark) {
             continue;
@@ -117,7 +118,7 @@ pub fn with_places(
 
 /// Every block has its place on the page, and only one.
 pub fn assert_complete(page: &str, names: &[String]) {
-    for Block { path, .. } in BLOCKS {
+    for Block { path, .. } in BLOCKS.iter().chain([&EVERYWHERE]) {
         let count = names.iter().filter(|name| name == path).count();
         assert_eq!(count, 1, "{page}: places for the words of `{path}`");
     }

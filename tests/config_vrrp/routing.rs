@@ -54,6 +54,10 @@ const ROUTES: &[(&str, &str)] = &[
          expires 10 ttl-propagate disabled append dev eth0",
     ),
     (
+        "10.1.0.0/24 dev eth0 tos AF11",
+        "10.1.0.0/24 tos 0x28 dev eth0",
+    ),
+    (
         "10.1.0.0/24 via inet6 fd00::1 dev eth0",
         "10.1.0.0/24 via inet6 fd00::1 dev eth0",
     ),

@@ -296,7 +296,11 @@ impl Lower<'_, '_> {
             Count::Optional | Count::Any => false,
         });
         if let Some(missing) = missing {
-            self.missing_value(id, &described(missing.kind));
+            let wanted = match missing.name {
+                "NAME" if missing.kind == Kind::Text => "a name".to_owned(),
+                _ => described(missing.kind),
+            };
+            self.missing_value(id, &wanted);
             return None;
         }
         let needed = announced.iter().filter(|value| value.count == Count::Many);

@@ -53,6 +53,10 @@ pub const BLOCKS: &[Block] = &[
     checks::BFD_CHECK,
 ];
 
+/// What may stand in every block, and in none: not a word of it reaches the grammar,
+/// because other files are read before there are words.
+pub const EVERYWHERE: Block = top::EVERYWHERE;
+
 /// A block and the words that may stand in it.
 #[derive(Debug)]
 pub struct Block {

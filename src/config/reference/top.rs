@@ -1,7 +1,7 @@
 //! What stands in no block, and the blocks there that are of no other family.
 
 use super::routes::{STATIC_ADDRESSES, STATIC_ROUTES, STATIC_RULES};
-use super::{Block, Kind, TOP_LEVEL, Takes, Word, all_later, flag, one, optional};
+use super::{Block, Kind, TOP_LEVEL, Takes, Value, Word, all_later, flag, one, optional};
 
 /// The longest time between frames, in microseconds: 32 bits of them.
 const LONGEST_PACE: u64 = 4_294_967_295;
@@ -13,6 +13,28 @@ pub const TOP: Block = Block {
     about: "What stands in no block.",
     words: &[WORDS, PLACE, super::servers::TOP],
 };
+
+pub const EVERYWHERE: Block = Block {
+    path: "(every block)",
+    about: "What stands in every block, and in none: the words that read another file in the place of their line.",
+    words: &[INCLUDES],
+};
+
+const FILE: &[Value] = &[one("FILE", Kind::Text)];
+
+const INCLUDES: &[Word] = &[
+    Word::values("include", FILE)
+        .means("a file that is not there is a warning, and the rest is used without it; a wildcard that nothing matches is none"),
+    Word::values("includer", FILE).means("an error if a file cannot be read"),
+    Word::values("includem", FILE)
+        .means("an error if a file cannot be read, or a name without wildcards is no file"),
+    Word::values("includew", FILE)
+        .means("an error if a file cannot be read, or nothing matches the wildcards"),
+    Word::values("includeb", FILE).means(
+        "an error if a file cannot be read, or one of the names that braces make is no file",
+    ),
+    Word::values("includea", FILE).means("an error if any of these is the case"),
+];
 
 const WORDS: &[Word] = &[
     Word::block("global_defs", &[])

@@ -38,6 +38,32 @@ const PROTOCOLS: [(&str, u32); 21] = [
     ("eigrp", 192),
 ];
 
+/// Names of differentiated services (RFC 2474 section 4.2.2.2, RFC 2597 section 6, RFC 3246
+/// section 2.7): the upper six bits of a type of service.
+const CODE_POINTS: [(&str, u8); 21] = [
+    ("default", 0),
+    ("CS1", 8),
+    ("AF11", 10),
+    ("AF12", 12),
+    ("AF13", 14),
+    ("CS2", 16),
+    ("AF21", 18),
+    ("AF22", 20),
+    ("AF23", 22),
+    ("CS3", 24),
+    ("AF31", 26),
+    ("AF32", 28),
+    ("AF33", 30),
+    ("CS4", 32),
+    ("AF41", 34),
+    ("AF42", 36),
+    ("AF43", 38),
+    ("CS5", 40),
+    ("EF", 46),
+    ("CS6", 48),
+    ("CS7", 56),
+];
+
 /// The longest name that is taken for one, in bytes.
 const LONGEST_NAME: usize = 64;
 
@@ -124,6 +150,10 @@ impl Lower<'_, '_> {
     /// A type of service. The lowest two bits are those of ECN, of which the kernel wants
     /// nothing here.
     pub(super) fn tos(&mut self, word: Word) -> Option<u8> {
+        let text = self.text(word);
+        if let Some((_, code)) = CODE_POINTS.iter().find(|(name, _)| *name == text) {
+            return Some(code << 2);
+        }
         let tos = self.decimal_or_hex(word, 0..=255)? as u8;
         if tos & 3 != 0 {
             let span = word.span();

@@ -79,6 +79,14 @@ impl<'s> Lower<'_, 's> {
                 .at(span, "the sign at its end belongs to it")
                 .help("statements end with their line");
         }
+        if let Some((own, _)) = name.split_once('@').filter(|(own, _)| !own.is_empty()) {
+            let span = word.span();
+            let message = format!("`{}` is the name of the interface", shown(name));
+            self.report(Code::Doubtful, message)
+                .at(span, "what is behind the `@` belongs to it")
+                .help("ip(8) shows the interface below behind an `@`, which is no part of the name")
+                .replace_with(own);
+        }
         if name.parse::<IpAddr>().is_ok() {
             self.invalid(word, "the name of an interface")
                 .help("`ip address` shows which interface has an address");

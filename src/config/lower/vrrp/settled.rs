@@ -131,7 +131,6 @@ impl<'s> Lower<'_, 's> {
         if addresses.is_mentioned
             || self.misspells(block, "virtual_ipaddress")
             || !self.is_whole()
-            || words.addresses.is_empty() && self.mentions(block, "virtual_ipaddress")
             || !blocks.into_iter().all(|id| self.ast.has_block(*id))
         {
             self.link_local_first(addresses, context);
