@@ -156,6 +156,7 @@ pub const EXPECTED: &[Expected] = &[
     )
     .where_it_says(&[("strict_mode", "on")]),
     // What keepalived takes back because it has no effect, or because of the order.
+    without("hashed", &[("lvs_sched", "!sh")]),
     without("sh-port", &[("lvs_sched", "!sh")]),
     without("sh-fallback", &[("lvs_sched", "!sh")]),
     without("mh-port", &[("lvs_sched", "!mh")]),
