@@ -60,11 +60,6 @@ pub const EXPECTED: &[Expected] = &[
         "| an unknown word |",
     ),
     expected(
-        "samples/keepalived.conf.vrrp.lvs_syncd",
-        &["only ipvsd refuses: error[missing-value]: a sync group"],
-        "| a group without instances |",
-    ),
-    expected(
         "samples/keepalived.conf.vrrp",
         &["only ipvsd refuses: error[duplicate]: 192.168.200.18"],
         "| an address twice on an interface",
