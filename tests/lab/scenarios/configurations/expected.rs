@@ -60,11 +60,6 @@ pub const EXPECTED: &[Expected] = &[
         "| an unknown word |",
     ),
     expected(
-        "samples/keepalived.conf.vrrp.lvs_syncd",
-        &["only ipvsd refuses: error[missing-value]: a sync group"],
-        "| a group without instances |",
-    ),
-    expected(
         "samples/keepalived.conf.vrrp",
         &["only ipvsd refuses: error[duplicate]: 192.168.200.18"],
         "| an address twice on an interface",
@@ -156,6 +151,7 @@ pub const EXPECTED: &[Expected] = &[
     )
     .where_it_says(&[("strict_mode", "on")]),
     // What keepalived takes back because it has no effect, or because of the order.
+    without("hashed", &[("lvs_sched", "!sh")]),
     without("sh-port", &[("lvs_sched", "!sh")]),
     without("sh-fallback", &[("lvs_sched", "!sh")]),
     without("mh-port", &[("lvs_sched", "!mh")]),

@@ -31,8 +31,9 @@ pub fn conclude(facts: &mut Facts) {
     for words in facts.0.values_mut() {
         // Flags by their numbers are those that the scheduler has names for.
         let scheduler = words.get("lvs_sched").cloned().unwrap_or_default();
-        for (flag, name) in [("flag-1", "fallback"), ("flag-2", "port")] {
-            if ["sh", "mh"].contains(&scheduler.as_str()) && words.contains_key(flag) {
+        let has_names = ["sh", "mh"].contains(&scheduler.as_str());
+        for (flag, name) in [("flag-1", "fallback"), ("flag-2", "port"), ("flag-3", "")] {
+            if has_names && words.remove(flag).is_some() && !name.is_empty() {
                 words.insert(format!("{scheduler}-{name}"), "on".to_owned());
             }
         }

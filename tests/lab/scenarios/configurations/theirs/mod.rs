@@ -15,7 +15,7 @@ const NOTIFY: &[(&str, &str)] = &[
     ("Stop state transition script", "notify_stop"),
     ("Generic state transition script", "notify"),
     (
-        "Master rx lower priority script",
+        "Master rx lower pri state transition script",
         "notify_master_rx_lower_pri",
     ),
     ("Quorum up notify script", "quorum_up"),

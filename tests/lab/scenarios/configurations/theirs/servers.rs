@@ -81,6 +81,8 @@ impl Reader {
         }
         match (label, is_virtual) {
             ("lvs_sched", _) => self.say("lvs_sched", value),
+            ("Hashed", _) => self.say("hashed", switch(value == "enabled")),
+            ("flag-1" | "flag-2" | "flag-3", _) => self.say(label, switch(value == "enabled")),
             ("persistence timeout", _) => self.say("persistence_timeout", value),
             ("persistence granularity", _) => self.say("persistence_granularity", value),
             ("sh-port" | "sh-fallback" | "mh-port" | "mh-fallback", _) => {

@@ -103,6 +103,8 @@ impl Reader {
         match text {
             "VRRP interface tracking disabled" => return self.say("dont_track_primary", "on"),
             "Skip checking advert IP addresses" => return self.say("skip_check_adv_addr", "on"),
+            "Enforcing strict VRRP compliance" => return self.say("strict_mode", "on"),
+            "Use VMAC for VIPs on other interfaces" => return self.say("use_vmac_addr", "on"),
             _ => {}
         }
         if let Some((label, value)) = text.split_once(" : ").or(text.split_once(" = ")) {
