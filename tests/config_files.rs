@@ -308,7 +308,7 @@ fn a_source_that_is_absent_is_a_warning_of_this_machine() {
         ),
     );
     assert!(
-        told.starts_with(&format!("{first}{second}{file}: fine")),
+        told.contains(&format!("{first}{second}{file}: fine")),
         "{told}"
     );
     let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
@@ -353,6 +353,7 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
         ]
     );
     assert!(told.ends_with("1 VRRP instance, 0 sync groups\n"), "{told}");
+    assert!(told.contains(": fine, 2 about this machine: "), "{told}");
     let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
     let absent = &told["absent_interfaces"];
     assert_eq!(absent.as_array().map(Vec::len), Some(2));
@@ -363,6 +364,30 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
     assert_eq!(absent[1]["is_own"], false);
     assert_eq!(absent[1]["code"], "interface-absent");
     assert_eq!(told["vrrp_instances"], 1);
+}
+
+/// All that is wrong is told at once, of the file and of the machine.
+#[test]
+fn with_an_error_the_machine_is_looked_at_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let text = "vrrp_instance VI_1 {\n interface nosuch0\n virtual_router_id 300\n \
+                virtual_ipaddress {\n 10.0.0.80\n }\n}\n\
+                virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n \
+                MISC_CHECK {\n misc_path /nonexistent/check\n }\n }\n}\n";
+    fs::write(&path, text).expect("to write");
+    let mut out = Vec::new();
+    let outcome = run(&path, Format::Text(Style::Plain), &mut out).expect("to print");
+    assert_eq!(outcome, CheckOutcome::Refused);
+    let told = String::from_utf8(out).expect("text");
+    for part in [
+        "error[out-of-range]: `300`",
+        "warning[script-absent]: script `/nonexistent/check`",
+        "interface nosuch0 does not exist on this host",
+        ": 1 error, 2 about this machine\n",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }
 
 /// A reload must not keep core waiting for whoever may write into a pipe one day.

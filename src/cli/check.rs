@@ -65,7 +65,7 @@ pub fn run_as(
     let loaded = config::load_as(path, reading);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
-    let machine = loaded.model.as_ref().map(Machine::look);
+    let machine = loaded.understood().map(Machine::look);
     let machine = machine.unwrap_or_default();
     match format {
         Format::Text(style) => {
@@ -73,11 +73,9 @@ pub fn run_as(
             for line in machine.lines() {
                 writeln!(out, "{line}")?;
             }
-            writeln!(
-                out,
-                "{file}: {}",
-                summary(diagnostics, loaded.model.as_ref())
-            )?;
+            let model = loaded.model.as_ref();
+            let summary = summary_with(diagnostics, machine.lines().count(), model);
+            writeln!(out, "{file}: {summary}")?;
         }
         Format::Json | Format::JsonAndDump => {
             let dump = format == Format::JsonAndDump;
@@ -167,12 +165,20 @@ impl Counts {
 /// "2 errors, 1 warning, 1 hint", or "fine: 3 virtual servers, 12 real servers, 12 checks", and
 /// of VRRP what there is.
 pub fn summary(diagnostics: &Diagnostics, model: Option<&Model>) -> String {
+    summary_with(diagnostics, 0, model)
+}
+
+/// The same with how much is to be said about the machine.
+fn summary_with(diagnostics: &Diagnostics, machine: usize, model: Option<&Model>) -> String {
     let told = |number, what| match number {
         0 => String::new(),
         _ => format!(", {}", count(number, what)),
     };
     let warned = told(diagnostics.warnings(), "warning");
-    let warned = warned + &told(diagnostics.hints(), "hint");
+    let mut warned = warned + &told(diagnostics.hints(), "hint");
+    if machine > 0 {
+        warned.push_str(&format!(", {machine} about this machine"));
+    }
     let Some(model) = model else {
         return format!("{}{warned}", count(diagnostics.errors(), "error"));
     };

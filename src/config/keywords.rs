@@ -75,11 +75,6 @@ pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-/// Whether a word that means nothing anywhere was probably meant to be `known`.
-pub(super) fn is_misspelt(word: &str, known: &str) -> bool {
-    blocks(word).is_empty() && distance(word, known).is_some()
-}
-
 /// By how many letters a word differs from a known one, if it is so few that it may be
 /// meant.
 fn distance(word: &str, known: &str) -> Option<usize> {

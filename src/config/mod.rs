@@ -41,9 +41,17 @@ pub struct Loaded {
     /// None exactly when there is an error among the diagnostics.
     pub model: Option<Model>,
     pub diagnostics: Diagnostics,
+    /// What was understood in spite of errors.
+    incomplete: Option<Model>,
 }
 
 impl Loaded {
+    /// What was understood, with errors or without: enough to look at what it names, and
+    /// not to be run. None where braces are so wrong that nothing is certain.
+    pub fn understood(&self) -> Option<&Model> {
+        self.model.as_ref().or(self.incomplete.as_ref())
+    }
+
     /// The configuration as it was understood, but for passwords and keys, which are
     /// masked. What it does not say itself is marked so. None where there is an error.
     pub fn dump(&self) -> Option<String> {
@@ -68,6 +76,7 @@ pub fn load_as(path: &Path, reading: &Reading) -> Loaded {
         Err(error) => {
             return Loaded {
                 model: None,
+                incomplete: None,
                 diagnostics: diagnostic::unreadable(path, &error),
             };
         }
@@ -113,6 +122,7 @@ fn understand(
         // What is missing because of it would be told as well.
         return Loaded {
             model: None,
+            incomplete: None,
             diagnostics: expansion.finish(sources),
         };
     }
@@ -130,8 +140,13 @@ fn understand(
     key_file::fill(model, &mut diagnostics, &lowered.key_files, read_key);
     model.files = sources.names();
     let diagnostics = diagnostics.finish(sources);
+    let (model, incomplete) = match diagnostics.errors() {
+        0 => (Some(lowered.model), None),
+        _ => (None, Some(lowered.model).filter(|_| !lowered.misplaced)),
+    };
     Loaded {
-        model: (diagnostics.errors() == 0).then_some(lowered.model),
+        model,
+        incomplete,
         diagnostics,
     }
 }

@@ -5,25 +5,24 @@
 //! is replaced by one ASCII byte, so that offsets stay true to the file, and its
 //! place is remembered until the comments are known.
 
+mod contents;
 mod files;
 mod made;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-pub use files::{Disk, Files, NoFiles};
+pub(super) use contents::Contents;
+pub use files::{Disk, Files, Identity, NoFiles};
 pub(super) use files::{KeyContents, read_key};
 pub(super) use made::{Frame, FrameId, Made, Real, Stretch};
 
 /// The largest file that is read, in bytes. The largest configuration seen has
 /// some 30 MB; a file beyond this is a mistake (a log, a disk image).
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
-
-/// What stands in for a byte that is not UTF-8.
-const SUBSTITUTE: u8 = b'?';
 
 /// How many times files may be included, the first one counted.
 pub const MAX_INCLUSIONS: usize = 60_000;
@@ -81,59 +80,6 @@ pub struct Source {
     included: Option<Span>,
 }
 
-/// What stands in a file.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Contents {
-    text: String,
-    /// Offsets of bytes that are not UTF-8, ascending.
-    invalid: Vec<u32>,
-    /// Where the lines begin; found when it is first asked for.
-    line_starts: OnceLock<Vec<u32>>,
-}
-
-impl Contents {
-    /// Beyond 4 GB they are cut off; who reads a file refuses it before.
-    pub fn new(contents: Vec<u8>) -> Self {
-        let (text, invalid) = decode(contents);
-        Contents {
-            text,
-            invalid,
-            line_starts: OnceLock::new(),
-        }
-    }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Where bytes of the range are not UTF-8.
-    pub fn invalid_within(&self, range: Range<usize>) -> &[u32] {
-        let from = self
-            .invalid
-            .partition_point(|at| (*at as usize) < range.start);
-        let to = self
-            .invalid
-            .partition_point(|at| (*at as usize) < range.end);
-        self.invalid.get(from..to).unwrap_or(&[])
-    }
-
-    /// Index of the line that holds the byte at `offset`, and where it begins.
-    fn line(&self, offset: u32) -> (usize, u32) {
-        let starts = self.line_starts.get_or_init(|| {
-            let newlines = self
-                .text
-                .bytes()
-                .zip(1..)
-                .filter(|(byte, _)| *byte == b'\n');
-            std::iter::once(0)
-                .chain(newlines.map(|(_, next)| next))
-                .collect()
-        });
-        let line = starts.partition_point(|start| *start <= offset) - 1;
-        (line, starts[line])
-    }
-}
-
 impl Source {
     /// A file with these contents.
     pub fn new(name: impl Into<String>, contents: Vec<u8>) -> Self {
@@ -147,7 +93,7 @@ impl Source {
 
     /// The contents, with a `?` for every byte that is not UTF-8.
     pub fn text(&self) -> &str {
-        &self.contents.text
+        self.contents.text()
     }
 
     pub(super) fn contents(&self) -> Arc<Contents> {
@@ -161,7 +107,7 @@ impl Source {
 
     /// Where the file has bytes that are not UTF-8: offsets, ascending.
     pub fn invalid_bytes(&self) -> &[u32] {
-        &self.contents.invalid
+        self.contents.invalid()
     }
 }
 
@@ -183,6 +129,10 @@ pub struct Sources {
     /// The names of all files, in the order in which they are first read.
     names: Vec<String>,
     numbers: HashMap<String, u16>,
+    /// For each of the names, as what it was read.
+    copies: Vec<Vec<SourceId>>,
+    /// What is hidden already: the number of the name, and where.
+    hidden: HashSet<(u16, u32, u32)>,
     made: Made,
     /// What is to be read, in order.
     pieces: Vec<Piece>,
@@ -231,10 +181,12 @@ impl Sources {
             None => {
                 let number = self.names.len() as u16;
                 self.names.push(name.clone());
+                self.copies.push(Vec::new());
                 self.numbers.insert(name.clone(), number);
                 number
             }
         };
+        self.copies[usize::from(number)].push(id);
         self.files.push(Source {
             name,
             contents,
@@ -343,16 +295,16 @@ impl Sources {
             for place in self.made.written(span.start..span.end) {
                 self.hide(place);
             }
-        } else if let Some(file) = self.files.get_mut(usize::from(span.source.0)) {
-            let number = file.number;
-            let others = self.files.iter_mut().filter(|other| other.number == number);
-            for file in others {
-                let range = span.range();
-                // Copies the file where it is included several times. Secrets are few.
-                Arc::make_mut(&mut file.contents)
-                    .text
-                    .replace_range(range.clone(), &"*".repeat(range.len()));
-            }
+            return;
+        }
+        let number = self.number(span.source);
+        if !self.hidden.insert((number, span.start, span.end)) {
+            return;
+        }
+        let copies = self.copies.get(usize::from(number));
+        for SourceId(copy) in copies.into_iter().flatten() {
+            let contents = &mut self.files[usize::from(*copy)].contents;
+            Arc::make_mut(contents).hide(span.range());
         }
     }
 
@@ -387,27 +339,6 @@ impl Sources {
             column: 1 + before.chars().count() as u32,
         }
     }
-}
-
-fn decode(contents: Vec<u8>) -> (String, Vec<u32>) {
-    let mut bytes = match String::from_utf8(contents) {
-        Ok(text) => return (text, Vec::new()),
-        Err(error) => error.into_bytes(),
-    };
-    let mut invalid = Vec::new();
-    let mut start = 0;
-    while let Err(error) = std::str::from_utf8(&bytes[start..]) {
-        let at = start + error.valid_up_to();
-        // No length: the file ends within a character.
-        let end = error.error_len().map_or(bytes.len(), |length| at + length);
-        for (offset, byte) in (at..).zip(&mut bytes[at..end]) {
-            invalid.push(offset as u32);
-            *byte = SUBSTITUTE;
-        }
-        start = end;
-    }
-    let text = String::from_utf8(bytes).unwrap_or_default();
-    (text, invalid)
 }
 
 #[cfg(test)]

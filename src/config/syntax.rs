@@ -6,6 +6,7 @@
 mod build;
 mod bytes;
 mod indent;
+mod portion;
 
 use std::ops::Range;
 

@@ -13,6 +13,9 @@ pub const MAX_LINE: usize = 1 << 20;
 /// How often definitions are replaced, and lines of sequences repeated.
 pub const MAX_STEPS: usize = 4_000_000;
 
+/// How many names of files are tried, those counted that no file has.
+pub const MAX_TRIED: usize = 200_000;
+
 /// What has been used up.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
@@ -21,6 +24,8 @@ pub(super) struct Budget {
     /// Lines and steps when the line of the file was begun that is being worked off.
     lines_before: usize,
     steps_before: usize,
+    /// Names of files that were tried.
+    tried: usize,
     /// Bytes of files that are included.
     included: usize,
     exceeded: bool,
@@ -56,6 +61,12 @@ impl Budget {
     pub fn take_step(&mut self) -> bool {
         self.steps += 1;
         self.steps <= MAX_STEPS
+    }
+
+    /// One more file is looked for. False if that is too much.
+    pub fn take_name(&mut self) -> bool {
+        self.tried += 1;
+        self.tried <= MAX_TRIED
     }
 
     /// A file of so many bytes is included.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::diagnostic::{Code, shown};
 use super::super::source::FrameId;
-use super::substitute::PREDEFINED;
+use super::predefined::PREDEFINED;
 use super::text::{Text, comment, is_blank, name_length};
 use super::{Expander, Reader};
 
@@ -13,11 +13,11 @@ use super::{Expander, Reader};
 #[derive(Debug)]
 pub(super) struct Definition {
     /// Its lines; most have one, and an empty one has none.
-    pub lines: Vec<Rc<Text>>,
+    pub lines: Box<[Rc<Text>]>,
     /// The number of its name.
     pub name: u32,
     /// The value that it has in a round of a sequence.
-    pub value: Option<String>,
+    pub value: Option<Box<str>>,
     /// The number of what is said of the places that it brings; made when it is first
     /// used.
     pub label: OnceCell<u32>,
@@ -69,21 +69,28 @@ impl Expander<'_> {
             value = value.part(0..end).trimmed();
         }
         let lines = std::iter::once(value).chain(more);
-        let lines = lines.filter(|line| !line.is_empty()).map(Rc::new).collect();
+        let lines = lines.filter(|line| !line.is_empty());
+        let lines = lines.map(|line| Rc::new(line.shrink())).collect();
         self.set(name, lines, None);
     }
 
     /// From now on `name` stands for this.
-    pub(super) fn set(&mut self, name: String, lines: Vec<Rc<Text>>, value: Option<String>) {
-        let next = self.names.len() as u32;
-        let number = *self.names.entry(name.clone()).or_insert(next);
+    pub(super) fn set(&mut self, name: String, lines: Box<[Rc<Text>]>, value: Option<Box<str>>) {
+        let next = self.definitions.len() as u32;
+        let known = self.definitions.get_mut(&name);
+        let number = known.as_ref().map_or(next, |known| known.name);
         let definition = Definition {
             lines,
             name: number,
             value,
             label: OnceCell::new(),
         };
-        self.definitions.insert(name, Rc::new(definition));
+        match known {
+            Some(known) => *known = Rc::new(definition),
+            None => {
+                self.definitions.insert(name, Rc::new(definition));
+            }
+        }
     }
 
     /// The lines that a definition goes on with: `first`, its own line, ends with a

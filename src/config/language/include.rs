@@ -5,80 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::diagnostic::{Code, shown};
-use super::super::source::{Contents, MAX_FILE_BYTES, MAX_INCLUSIONS, SourceId, Span};
+use super::super::source::{Contents, Identity, MAX_FILE_BYTES, MAX_INCLUSIONS, SourceId, Span};
+use super::braces::{MAX_BYTES, MAX_NAMES, braces};
+use super::budget::MAX_TRIED;
+use super::checks::Checks;
 use super::text::{Text, is_blank};
 use super::{Expander, MAX_DEPTH};
-
-/// How many file names the braces of one may make.
-const MAX_NAMES: usize = 10_000;
-
-/// What makes an include that finds nothing an error: `include_check`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Checks {
-    /// A file cannot be read.
-    readable: bool,
-    /// A name without wildcards is no file.
-    matches: bool,
-    /// Nothing matches wildcards.
-    wildcard: bool,
-    /// One of the names that braces make is no file.
-    brace: bool,
-}
-
-impl Checks {
-    pub(super) const ALL: Checks = Checks {
-        readable: true,
-        matches: true,
-        wildcard: true,
-        brace: true,
-    };
-
-    /// What a word adds. None where it is no include.
-    fn with(self, word: &str) -> Option<Checks> {
-        match word {
-            "include" => Some(self),
-            "includer" => Some(self.set("readable", true)),
-            "includem" => Some(self.set("match", true)),
-            "includew" => Some(self.set("wildcard_match", true)),
-            "includeb" => Some(self.set("brace_match", true)),
-            "includea" => Some(Checks::ALL),
-            _ => None,
-        }
-    }
-
-    fn set(mut self, check: &str, on: bool) -> Checks {
-        match check {
-            "readable" => self.readable = on,
-            "match" => self.matches = on,
-            "wildcard_match" => self.wildcard = on,
-            "brace_match" => self.brace = on,
-            _ => return self,
-        }
-        // The others are of no use without it.
-        self.readable |= on;
-        self
-    }
-
-    /// What stands behind `include_check`. A word that is none is told elsewhere.
-    pub fn change<'t>(&mut self, words: impl Iterator<Item = &'t str>) {
-        let mut changed: Option<Checks> = None;
-        for word in words {
-            let (base, check, on) = match (word.strip_prefix('+'), word.strip_prefix('-')) {
-                (Some(check), _) => (*self, check, true),
-                (_, Some(check)) => (*self, check, false),
-                _ => (Checks::default(), word, true),
-            };
-            changed = Some(changed.unwrap_or(base).set(check, on));
-        }
-        *self = changed.unwrap_or(Checks::ALL);
-    }
-}
-
-/// Whether a line is an include.
-pub(super) fn is_include(text: &str) -> bool {
-    let length = text.find(is_blank).unwrap_or(text.len());
-    Checks::default().with(&text[..length]).is_some()
-}
 
 /// A file name as it is written.
 struct Wanted {
@@ -157,7 +89,10 @@ impl Expander<'_> {
     /// Includes what a name stands for.
     fn wanted(&mut self, wanted: &Wanted) {
         let Some(names) = braces(&wanted.name) else {
-            let message = format!("the braces of this name make more than {MAX_NAMES} names");
+            let message = format!(
+                "the braces of this name make more than {MAX_NAMES} names or {} KB",
+                MAX_BYTES >> 10
+            );
             self.tell(
                 Code::TooLarge,
                 message,
@@ -240,6 +175,17 @@ impl Expander<'_> {
             range,
             ..
         } = wanted;
+        if !self.budget.take_name() {
+            if !self.budget.is_exceeded() {
+                self.too_many(wanted);
+            }
+            return true;
+        }
+        // Before it is read: it may be large, and be asked for on every line.
+        let identity = self.surroundings.files.identity(path);
+        if self.is_cycle(&identity, wanted) {
+            return true;
+        }
         let contents = match self.surroundings.files.read(path) {
             Ok(contents) => contents,
             Err(error) if error.kind() == io::ErrorKind::NotFound && one_of_several => {
@@ -249,7 +195,7 @@ impl Expander<'_> {
                 return true;
             }
             Err(error) => {
-                let name = path.display();
+                let name = shown_path(path);
                 let (refused, message) = match error.kind() {
                     io::ErrorKind::NotFound => (
                         checks.readable || checks.matches,
@@ -278,11 +224,7 @@ impl Expander<'_> {
                 return false;
             }
         };
-        let identity = self.surroundings.files.identity(path);
         let place = self.place_of(text, range.clone());
-        if self.is_cycle(&identity, wanted) {
-            return true;
-        }
         self.budget.take_bytes(contents.len());
         let name = path.display().to_string();
         let contents = Arc::new(Contents::new(contents));
@@ -291,12 +233,7 @@ impl Expander<'_> {
             false => None,
         };
         let Some(id) = source else {
-            let message = format!(
-                "more than {MAX_INCLUSIONS} inclusions, or {} MB in all",
-                super::budget::MAX_BYTES >> 20
-            );
-            self.tell(Code::TooLarge, message, text, range.clone(), "one too many");
-            self.budget.exceed();
+            self.too_many(wanted);
             return true;
         };
         self.open.push(identity);
@@ -305,8 +242,19 @@ impl Expander<'_> {
         true
     }
 
+    /// Too much is included, which is told; nothing more is.
+    fn too_many(&mut self, wanted: &Wanted) {
+        let message = format!(
+            "more than {MAX_INCLUSIONS} inclusions, {MAX_TRIED} names of files, or {} MB in all",
+            super::budget::MAX_BYTES >> 20
+        );
+        let Wanted { text, range, .. } = wanted;
+        self.tell(Code::TooLarge, message, text, range.clone(), "one too many");
+        self.budget.exceed();
+    }
+
     /// Whether a file is being read already, or too many are; that is told.
-    fn is_cycle(&mut self, identity: &PathBuf, wanted: &Wanted) -> bool {
+    fn is_cycle(&mut self, identity: &Identity, wanted: &Wanted) -> bool {
         let cycle = self.open.contains(identity);
         if !cycle && self.open.len() < MAX_DEPTH {
             return false;
@@ -348,79 +296,11 @@ impl Expander<'_> {
     }
 }
 
-/// What the braces of a name stand for, as in a C shell: `a{b,c}` is `ab` and `ac`. None
-/// if that is too much.
-fn braces(name: &str) -> Option<Vec<String>> {
-    let mut finished = Vec::new();
-    let mut pending = vec![name.to_owned()];
-    while let Some(name) = pending.pop() {
-        if finished.len() + pending.len() >= MAX_NAMES {
-            return None;
-        }
-        match first_braces(&name) {
-            None => finished.push(name),
-            Some((before, alternatives, after)) => {
-                let made = alternatives.iter().rev();
-                pending.extend(made.map(|alternative| format!("{before}{alternative}{after}")));
-            }
-        }
-    }
-    Some(finished)
-}
-
-/// What stands before the first braces that are closed, the alternatives in them, and
-/// what stands behind.
-fn first_braces(name: &str) -> Option<(&str, Vec<&str>, &str)> {
-    let open = name.find('{')?;
-    let mut alternatives = Vec::new();
-    let (mut depth, mut from) = (0, open + 1);
-    for (at, byte) in name.bytes().enumerate().skip(open + 1) {
-        match byte {
-            b'{' => depth += 1,
-            b',' if depth == 0 => {
-                alternatives.push(&name[from..at]);
-                from = at + 1;
-            }
-            b'}' if depth == 0 => {
-                alternatives.push(&name[from..at]);
-                return Some((&name[..open], alternatives, &name[at + 1..]));
-            }
-            b'}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn braces_of_a_name() {
-        let made = |name| braces(name).unwrap_or_default();
-        assert_eq!(made("a.conf"), ["a.conf"]);
-        assert_eq!(
-            made("{foo/{,cat,dog},bar}"),
-            ["foo/", "foo/cat", "foo/dog", "bar"]
-        );
-        assert_eq!(made("a{b,c}{1,2}"), ["ab1", "ab2", "ac1", "ac2"]);
-        assert_eq!(made("a{b,c"), ["a{b,c"]);
-        assert_eq!(braces(&"{a,b}".repeat(40)), None);
-    }
-
-    #[test]
-    fn checks_are_added_and_removed() {
-        let changed = |before: Checks, words: &str| {
-            let mut checks = before;
-            checks.change(words.split_whitespace());
-            checks
-        };
-        let none = Checks::default();
-        assert_eq!(changed(none, ""), Checks::ALL);
-        let matches = changed(none, "match");
-        assert!(matches.matches && matches.readable && !matches.wildcard);
-        let fewer = changed(Checks::ALL, "+match -wildcard_match");
-        assert!(fewer.matches && !fewer.wildcard && fewer.brace);
+/// A path as it can stand in a message: whole, unless no file can have it.
+fn shown_path(path: &Path) -> String {
+    let whole = path.display().to_string();
+    match whole.len() <= libc::PATH_MAX as usize {
+        true => whole,
+        false => shown(&whole),
     }
 }

@@ -5,24 +5,29 @@
 //! Lines that need nothing are read where they lie; the others are made anew, and each
 //! byte of them knows where it comes from.
 
+mod braces;
 mod budget;
+mod checks;
 mod define;
 mod include;
+mod lines;
+mod marks;
+mod predefined;
+mod reference;
 mod sequence;
 mod substitute;
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::diagnostic::{Code, Collector, Diagnostic};
-use super::source::{Contents, Files, FrameId, Piece, SourceId, Sources, Span, Stretch};
+use super::source::{Files, FrameId, Identity, Piece, SourceId, Sources, Span, Stretch};
 use budget::Budget;
+use checks::Checks;
 use define::Definition;
-use include::Checks;
+use lines::{Reader, is_special, needs_attention};
 use substitute::Substituted;
 use text::{Text, comment, is_blank};
 
@@ -66,8 +71,7 @@ pub(super) fn expand(
         made: String::new(),
         made_stretches: Vec::new(),
         definitions: HashMap::new(),
-        names: HashMap::new(),
-        environment_told: Vec::new(),
+        environment_told: HashSet::new(),
         random: surroundings.seed,
         root: Root {
             source: first,
@@ -90,15 +94,6 @@ pub(super) fn expand(
     diagnostics.errors() == errors
 }
 
-/// Whether there may be more in a file than words. Most have nothing of the kind, and
-/// are not looked at line by line.
-fn needs_attention(text: &str) -> bool {
-    text.contains('$')
-        || text.contains('~')
-        || text.contains("include")
-        || text.contains('@') && text.lines().any(|line| line.trim_start().starts_with('@'))
-}
-
 /// The state of working off one configuration.
 struct Expander<'a> {
     sources: &'a mut Sources,
@@ -108,15 +103,13 @@ struct Expander<'a> {
     made: String,
     made_stretches: Vec<Stretch>,
     definitions: HashMap<String, Rc<Definition>>,
-    /// Numbers of names, for [`Frame::name`](super::source::Frame::name).
-    names: HashMap<String, u32>,
     /// Variables of the environment that are known to be missing.
-    environment_told: Vec<String>,
+    environment_told: HashSet<String>,
     /// The state of `${_RANDOM}`.
     random: u64,
     root: Root,
     /// The files that are being read, each included by the one before it.
-    open: Vec<PathBuf>,
+    open: Vec<Identity>,
     /// `include_check`, in the file that is being read.
     checks: Checks,
     depth: usize,
@@ -165,10 +158,13 @@ impl Expander<'_> {
             }
             self.raw(id, raw..range.start, raw_line);
             self.begin(id, range.clone(), content);
-            let span = self.span(id, range.start..range.start + content.len());
-            let text = Text::written(content, span, FrameId::NONE);
+            let trimmed = content.trim_start_matches(is_blank);
+            let start = range.start + content.len() - trimmed.len();
+            let trimmed = trimmed.trim_end_matches(is_blank);
+            let span = self.span(id, start..start + trimmed.len());
+            let text = Text::written(trimmed, span, FrameId::NONE);
             let more = self.continuation(&mut reader, whole);
-            self.line(text.trimmed(), more);
+            self.line(text, more);
             self.end_of_root();
             (raw, raw_line) = (reader.at, reader.line);
         }
@@ -206,7 +202,7 @@ impl Expander<'_> {
             Some(b'@') => return true,
             Some(b'~') if sequence::is_sequence(text) => return true,
             Some(b'$') if define::looks_like_definition(text) => return true,
-            Some(b'i') if include::is_include(text) => return true,
+            Some(b'i') if checks::is_include(text) => return true,
             _ => {}
         }
         self.has_references(content, id, start)
@@ -242,7 +238,7 @@ impl Expander<'_> {
                     self.sequence(&text);
                     break;
                 }
-                Some(b'i') if include::is_include(text.as_str()) => {
+                Some(b'i') if checks::is_include(text.as_str()) => {
                     self.include(&text);
                     break;
                 }
@@ -300,9 +296,9 @@ impl Expander<'_> {
             return;
         }
         let unmarked;
-        let text = match substitute::has_marks(text.as_str()) {
+        let text = match marks::has_marks(text.as_str()) {
             true => {
-                unmarked = substitute::without_marks(text);
+                unmarked = marks::without_marks(text);
                 &unmarked
             }
             false => text,
@@ -382,38 +378,5 @@ impl Expander<'_> {
             start: range.start as u32,
             end: range.end as u32,
         }
-    }
-}
-
-/// Whether a line may be something else than words by its beginning.
-fn is_special(line: &str) -> bool {
-    let text = line.trim_start_matches(is_blank);
-    match text.as_bytes().first() {
-        Some(b'@' | b'~') => true,
-        Some(b'i') => text.starts_with("include"),
-        Some(b'r') => text.starts_with("random_seed"),
-        _ => false,
-    }
-}
-
-/// Goes through the lines of a file.
-struct Reader {
-    id: SourceId,
-    contents: Arc<Contents>,
-    at: usize,
-    /// The number of the next line, from 1.
-    line: u32,
-}
-
-impl Reader {
-    /// The next line, without its end.
-    fn next(&mut self) -> Option<Range<usize>> {
-        let text = self.contents.text();
-        let rest = text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let length = rest.find('\n').unwrap_or(rest.len());
-        let range = self.at..self.at + length;
-        self.at = (range.end + 1).min(text.len());
-        self.line += 1;
-        Some(range)
     }
 }

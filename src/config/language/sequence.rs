@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::diagnostic::{Code, Diagnostic, shown};
-use super::super::source::FrameId;
+use super::super::source::{FrameId, Span};
 use super::Expander;
 use super::text::{Text, comment, is_blank, name_length};
 
@@ -16,6 +16,8 @@ pub(super) fn is_sequence(text: &str) -> bool {
 struct Repeated {
     /// `~SEQ(…)` as it stands there.
     head: Text,
+    /// Where that is.
+    place: Span,
     /// What stands behind it.
     rest: Text,
     /// How many times it has been repeated.
@@ -54,6 +56,7 @@ impl Expander<'_> {
         };
         let mut repeated = Repeated {
             head: text.part(0..close + 1),
+            place: text.place(0..close + 1),
             rest: text.part(close + 1..text.len()).trimmed(),
             rounds: 0,
         };
@@ -131,24 +134,24 @@ impl Expander<'_> {
     }
 
     fn list(&mut self, arguments: &Text, repeated: &mut Repeated) {
-        let Some(entries) = entries(arguments.as_str()) else {
-            let message = "the braces of this list do not match";
-            self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
-            return;
+        // Twice, so that a list of millions is never as a whole in memory.
+        let mut entries = Entries::of(arguments.as_str());
+        let Some(names) = entries.next() else {
+            return self.unmatched(repeated);
         };
-        let Some((names, entries)) = entries.split_first().filter(|(_, rest)| !rest.is_empty())
-        else {
+        if entries.rest.is_none() {
             self.wrong(
                 &repeated.head,
                 "a list without values",
                 "expected `~LST(NAME, VALUE, …)`",
             );
             return;
-        };
+        }
         if let Some(name) = names.iter().find(|name| !is_name(name)) {
             return self.wrong_name(name, repeated);
         }
-        if let Some(entry) = entries.iter().find(|entry| entry.len() != names.len()) {
+        let mut checked = entries;
+        if let Some(entry) = checked.find(|entry| entry.len() != names.len()) {
             let message = format!(
                 "`{{{}}}` has {} values, and there are {} names",
                 shown(&entry.join(", ")),
@@ -162,8 +165,11 @@ impl Expander<'_> {
             );
             return;
         }
+        if checked.broken {
+            return self.unmatched(repeated);
+        }
         for entry in entries {
-            let pairs: Vec<_> = names.iter().copied().zip(entry.iter().copied()).collect();
+            let pairs: Vec<_> = names.iter().copied().zip(entry).collect();
             if !self.round(&pairs, repeated) {
                 return;
             }
@@ -183,14 +189,13 @@ impl Expander<'_> {
         if repeated.rounds == 2 {
             self.block_left_open(repeated);
         }
-        let place = repeated.head.place(0..repeated.head.len());
         for (name, value) in values {
-            let text = Text::standing_for(value, place, FrameId::NONE);
-            let lines = match value.is_empty() {
-                true => Vec::new(),
-                false => vec![Rc::new(text)],
+            let text = Text::standing_for(value, repeated.place, FrameId::NONE);
+            let lines: Box<[_]> = match value.is_empty() {
+                true => Box::default(),
+                false => Box::new([Rc::new(text)]),
             };
-            self.set((*name).to_owned(), lines, Some((*value).to_owned()));
+            self.set((*name).to_owned(), lines, Some((*value).into()));
         }
         let errors = self.diagnostics.errors();
         self.line(repeated.rest.clone(), Vec::new());
@@ -213,6 +218,11 @@ impl Expander<'_> {
                 "write the whole block on this line, or give it as the value of a definition, \
                  which may have several lines, and name that here",
             );
+    }
+
+    fn unmatched(&mut self, repeated: &Repeated) {
+        let message = "the braces of this list do not match";
+        self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
     }
 
     fn wrong_name(&mut self, name: &str, repeated: &Repeated) {
@@ -264,15 +274,34 @@ fn number(text: &str) -> Option<i64> {
     if !digits.starts_with(|first: char| first.is_ascii_hexdigit()) {
         return None;
     }
-    let number = i64::from_str_radix(digits, radix).ok()?;
-    Some(if negative { -number } else { number })
+    let number = i128::from_str_radix(digits, radix).ok()?;
+    i64::try_from(if negative { -number } else { number }).ok()
 }
 
 /// The entries of a list, each with its values: `a, b` or `{a, b}, {c, d}`.
-fn entries(text: &str) -> Option<Vec<Vec<&str>>> {
-    let mut entries = Vec::new();
-    let mut rest = trim(text);
-    loop {
+#[derive(Clone, Copy, Debug)]
+struct Entries<'t> {
+    /// None behind the last one.
+    rest: Option<&'t str>,
+    /// Braces do not match; there are no more entries then.
+    broken: bool,
+}
+
+impl<'t> Entries<'t> {
+    fn of(text: &'t str) -> Self {
+        Entries {
+            rest: Some(trim(text)),
+            broken: false,
+        }
+    }
+}
+
+impl<'t> Iterator for Entries<'t> {
+    type Item = Vec<&'t str>;
+
+    fn next(&mut self) -> Option<Vec<&'t str>> {
+        let rest = self.rest.take()?;
+        self.broken = true;
         let (entry, after) = match rest.strip_prefix('{') {
             Some(inner) => {
                 let (inner, after) = inner.split_once('}')?;
@@ -283,12 +312,13 @@ fn entries(text: &str) -> Option<Vec<Vec<&str>>> {
                 (vec![trim(&rest[..length])], &rest[length..])
             }
         };
-        entries.push(entry);
         match after.strip_prefix(',') {
-            Some(next) => rest = trim(next),
-            None if after.is_empty() => return Some(entries),
+            Some(next) => self.rest = Some(trim(next)),
+            None if after.is_empty() => {}
             None => return None,
         }
+        self.broken = false;
+        Some(entry)
     }
 }
 
@@ -298,17 +328,19 @@ mod tests {
 
     #[test]
     fn lists() {
-        assert_eq!(
-            entries("A, 1 ,2"),
-            Some(vec![vec!["A"], vec!["1"], vec!["2"]])
-        );
-        let pairs = entries("{A,B}, {1, 2},{3,4}");
+        let all = |text| {
+            let mut entries = Entries::of(text);
+            let all: Vec<_> = entries.by_ref().collect();
+            (!entries.broken).then_some(all)
+        };
+        assert_eq!(all("A, 1 ,2"), Some(vec![vec!["A"], vec!["1"], vec!["2"]]));
+        let pairs = all("{A,B}, {1, 2},{3,4}");
         assert_eq!(
             pairs,
             Some(vec![vec!["A", "B"], vec!["1", "2"], vec!["3", "4"]])
         );
-        assert_eq!(entries("{A,B"), None);
-        assert_eq!(entries("{A} B"), None);
+        assert_eq!(all("{A,B"), None);
+        assert_eq!(all("{A} B"), None);
     }
 
     #[test]
@@ -318,5 +350,7 @@ mod tests {
         assert_eq!(number("010"), Some(10));
         assert_eq!(number("99999999999999999999"), None);
         assert_eq!(number("--5"), None);
+        assert_eq!(number("-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(number("9223372036854775808"), None);
     }
 }

@@ -109,14 +109,35 @@ impl Text {
         self.stretch(at).frame
     }
 
-    /// Where the byte at `at` is written, in the text that its frame is about.
+    /// Where a range is written, in the text that its frame is about.
     pub fn place(&self, range: Range<usize>) -> Span {
-        let mut part = Text::default();
-        part.push_part(self, range, None);
-        let mut stretches = part.stretches.iter();
-        let first = stretches.next().map(|stretch| stretch.place);
-        let first = first.unwrap_or_default();
-        stretches.fold(first, |place, stretch| place.to(stretch.place))
+        let mut whole: Option<Span> = None;
+        for index in self.index(range.start).. {
+            let Some(stretch) = self.stretches.get(index) else {
+                break;
+            };
+            let start = (stretch.start as usize).max(range.start);
+            let next = self.stretches.get(index + 1);
+            let end = next.map_or(self.text.len(), |next| next.start as usize);
+            let end = end.min(range.end);
+            if start >= end {
+                break;
+            }
+            let mut place = stretch.place;
+            if stretch.exact {
+                place.start += start as u32 - stretch.start;
+                place.end = place.start + (end - start) as u32;
+            }
+            whole = Some(whole.map_or(place, |whole| whole.to(place)));
+        }
+        whole.unwrap_or_default()
+    }
+
+    /// Gives back the room that it does not need.
+    pub fn shrink(mut self) -> Text {
+        self.text.shrink_to_fit();
+        self.stretches.shrink_to_fit();
+        self
     }
 
     fn stretch(&self, at: usize) -> Stretch {

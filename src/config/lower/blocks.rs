@@ -34,18 +34,6 @@ impl Lower<'_, '_> {
         self.ast.has_block(id) && self.ast.close_brace(id).is_none()
     }
 
-    /// Whether a block says something, be it right, wrong or misspelt.
-    pub(super) fn mentions(&self, block: StatementId, word: &str) -> bool {
-        let mut said = self.ast.block(block);
-        said.any(|id| self.ast.keyword(id) == word) || self.misspells(block, word)
-    }
-
-    /// Whether a block has a word that was probably meant to be this one.
-    pub(super) fn misspells(&self, block: StatementId, word: &str) -> bool {
-        let mut said = self.ast.block(block);
-        said.any(|id| keywords::is_misspelt(self.ast.keyword(id), word))
-    }
-
     /// Whether a block has a word that means nothing anywhere.
     pub(super) fn mentions_unknown(&self, block: StatementId) -> bool {
         let mut said = self.ast.block(block);

@@ -83,7 +83,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(HTTP_GET, id),
             }
         }
-        if urls.is_empty() {
+        if urls.is_empty() && !self.mentions(block, "url") {
             let span = self.span(block);
             self.report(Code::MissingValue, "`HTTP_GET` needs a `url`")
                 .at(span, "there is none in this block")
@@ -131,8 +131,7 @@ impl<'s> Lower<'_, 's> {
         }
         let later = std::mem::replace(&mut self.later, around_it);
         self.regex_words(block);
-        let said_path = ast.block(block).any(|id| ast.keyword(id) == "path");
-        if !said_path {
+        if !self.mentions(block, "path") {
             let span = self.span(block);
             self.report(Code::MissingValue, "`url` needs a `path`")
                 .at(span, "there is none in this block");
@@ -158,11 +157,10 @@ impl<'s> Lower<'_, 's> {
         let mut timing = TimingWords::default();
         let mut timeout: Option<Said<u32>> = None;
         let mut user: Option<Said<UserSpec>> = None;
-        let (mut argv, mut dynamic, mut said_path) = (None, None, false);
+        let (mut argv, mut dynamic) = (None, None);
         for id in ast.block(block) {
             match ast.keyword(id) {
                 "misc_path" => {
-                    said_path = true;
                     let value = self.command(id);
                     self.say(&mut argv, id, value);
                 }
@@ -184,7 +182,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(MISC_CHECK, id),
             }
         }
-        if !said_path {
+        if !self.mentions(block, "misc_path") {
             let span = self.span(block);
             self.report(Code::MissingValue, "`MISC_CHECK` needs a `misc_path`")
                 .at(span, "there is none in this block");

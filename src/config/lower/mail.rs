@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::value::{LONGEST_TIMEOUT, SHORTEST};
+use super::time::{LONGEST_TIMEOUT, SHORTEST};
 use super::{Lower, Said};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, GLOBAL_DEFS};

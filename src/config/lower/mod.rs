@@ -18,6 +18,7 @@ mod script;
 mod server;
 mod server_group;
 mod servers_across;
+mod time;
 mod timing;
 mod timing_doubts;
 mod trackers;
@@ -68,6 +69,7 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         services: HashMap::new(),
         claims: Claims::default(),
         groups: Groups::default(),
+        names_absent_group: false,
         across: Across::default(),
         first: HashMap::new(),
         alert_defaults: AlertDefaults::default(),
@@ -104,6 +106,8 @@ struct Lower<'a, 's> {
     claims: Claims,
     /// Groups of addresses by their names.
     groups: Groups<'s>,
+    /// A virtual server names a group that is not there.
+    names_absent_group: bool,
     /// What servers and checks say that is to be compared with other blocks.
     across: Across,
     /// Where global words were first said, which may be in several blocks.

@@ -282,8 +282,8 @@ impl<'s> Lower<'_, 's> {
 
     /// Groups that nothing is for.
     pub(super) fn unused_groups(&mut self) {
-        if self.misplaced || !self.ast.unclosed().is_empty() {
-            // What uses them may be in a wrong block.
+        if self.misplaced || !self.ast.unclosed().is_empty() || self.names_absent_group {
+            // What uses them may be in a wrong block, or have a misspelt name.
             return;
         }
         let mut unused: Vec<_> = self

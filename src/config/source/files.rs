@@ -1,8 +1,8 @@
 //! Where files come from.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
@@ -36,8 +36,8 @@ pub trait Files {
     fn matching(&self, folder: &Path, pattern: &str) -> Vec<PathBuf>;
 
     /// The same for all paths to the same file.
-    fn identity(&self, path: &Path) -> PathBuf {
-        path.to_owned()
+    fn identity(&self, path: &Path) -> Identity {
+        Identity::Path(path.to_owned())
     }
 
     /// A path from the root on.
@@ -46,14 +46,22 @@ pub trait Files {
     }
 }
 
+/// What tells a file from others, by whatever path it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The device and the number there of what the path leads to (stat(2)).
+    Inode(u64, u64),
+    /// Nothing but its path is known.
+    Path(PathBuf),
+}
+
 /// The files of this machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = open(path)?;
-        let metadata = file.metadata()?;
+        let (file, metadata) = open(path)?;
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
@@ -69,18 +77,29 @@ impl Files for Disk {
 
     fn matching(&self, folder: &Path, pattern: &str) -> Vec<PathBuf> {
         let folder = Pattern::escape(&folder.to_string_lossy());
-        let whole = Path::new(&folder).join(pattern);
+        let whole = Path::new(&folder).join(without_recursion(pattern));
         let found = glob::glob_with(&whole.to_string_lossy(), WILDCARDS);
         found.into_iter().flatten().flatten().collect()
     }
 
-    fn identity(&self, path: &Path) -> PathBuf {
-        path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    fn identity(&self, path: &Path) -> Identity {
+        match path.metadata() {
+            Ok(metadata) => Identity::Inode(metadata.dev(), metadata.ino()),
+            Err(_) => Identity::Path(path.to_owned()),
+        }
     }
 
     fn absolute(&self, path: &Path) -> PathBuf {
         std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
+}
+
+/// Two asterisks are one, as the C library has it. The library here would go through all
+/// folders below.
+fn without_recursion(pattern: &str) -> String {
+    let mut before = None;
+    let differs = |sign: &char| before.replace(*sign) != Some('*') || *sign != '*';
+    pattern.chars().filter(differs).collect()
 }
 
 /// There are none.
@@ -112,8 +131,8 @@ pub(in crate::config) struct KeyContents {
 /// What the system says, and [`io::ErrorKind::FileTooLarge`] where it is far too large to
 /// be a key.
 pub(in crate::config) fn read_key(path: &Path) -> io::Result<KeyContents> {
-    let file = open(path)?;
-    let is_open = file.metadata()?.permissions().mode() & 0o006 != 0;
+    let (file, metadata) = open(path)?;
+    let is_open = metadata.permissions().mode() & 0o006 != 0;
     let mut octets = Vec::new();
     file.take(KEY_FILE_BYTES + 1).read_to_end(&mut octets)?;
     if octets.len() as u64 > KEY_FILE_BYTES {
@@ -125,12 +144,39 @@ pub(in crate::config) fn read_key(path: &Path) -> io::Result<KeyContents> {
 /// Opens a file to be read. A named pipe without a writer would keep core waiting for
 /// one; so it is opened without waiting, and then read as any other (`<(…)` of a shell
 /// is a pipe, too): without a writer it is empty.
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let file = File::options()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        return Ok((file, metadata));
+    }
     let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
     fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
-    Ok(file)
+    Ok((file, metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_asterisks_are_one() {
+        assert_eq!(without_recursion("/**/a*b***"), "/*/a*b*");
+        assert_eq!(without_recursion("a.conf"), "a.conf");
+    }
+
+    #[test]
+    fn no_folder_below_is_gone_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("a/b");
+        std::fs::create_dir_all(&below).expect("folders");
+        for file in [folder.path().join("a/x.conf"), below.join("x.conf")] {
+            std::fs::write(file, "").expect("a file");
+        }
+        let found = Disk.matching(folder.path(), "**/x.conf");
+        assert_eq!(found, [folder.path().join("a/x.conf")]);
+    }
 }

@@ -6,6 +6,7 @@ use super::super::diagnostic::{Code, Collector};
 use super::super::source::{Piece, SourceId, Sources, Span};
 use super::bytes::BadBytes;
 use super::indent::{Indents, width};
+use super::portion::end_of_portion;
 use super::{Ast, Braces, Layout, Quote, Statement, StatementId, Unclosed, Word};
 
 mod grammar {
@@ -17,14 +18,14 @@ mod grammar {
 
 use grammar::{Lexer, Rule};
 
-/// How much is handed to the grammar at a time, in bytes. A token takes some 80
-/// bytes, so a whole file would take many times its own size.
-const PIECE: usize = 64 << 10;
-
 /// The largest numbers of statements and words, so that a file of nothing but braces
 /// does not take all memory.
 const MAX_STATEMENTS: usize = 4_000_000;
 const MAX_WORDS: usize = 12_000_000;
+
+/// How many closing braces may be missing for their places to be looked for. Where more
+/// are, the file is no configuration, and its indentation says nothing.
+const MAX_MISSING: usize = 1_000;
 
 /// Reads everything.
 pub(super) fn build<'s>(
@@ -110,7 +111,8 @@ impl<'a, 's> Builder<'a, 's> {
         }
     }
 
-    /// Reads all pieces, and returns how many blocks nothing closes.
+    /// Reads all pieces, and returns how many blocks nothing closes, where that is to be
+    /// done again with an eye on the indentation.
     fn build(mut self) -> usize {
         let sources = self.ast.sources;
         let mut bad = BadBytes::default();
@@ -140,7 +142,7 @@ impl<'a, 's> Builder<'a, 's> {
             start = text.len() - text.trim_start_matches('\u{feff}').len();
         }
         while start < text.len() {
-            let end = piece_end(text, start);
+            let end = end_of_portion(text, start);
             let tokens = Lexer::parse(Rule::tokens, &text[start..end]);
             debug_assert!(tokens.is_ok(), "the grammar takes every input");
             for token in tokens.into_iter().flatten() {
@@ -343,16 +345,17 @@ impl<'a, 's> Builder<'a, 's> {
         }
     }
 
-    /// Closes what is still open, and returns how many blocks that was.
+    /// Closes what is still open. Where that is better done with an eye on the
+    /// indentation, it does nothing, and returns how many blocks that is to be.
     fn end_of_file(mut self) -> usize {
         let missing = self.open.len();
-        if self.indents.is_none() && missing > 0 {
+        if self.indents.is_none() && (1..=MAX_MISSING).contains(&missing) {
             return missing;
         }
         while let Some(block) = self.open.last().copied() {
             self.close_without_brace(block, None);
         }
-        missing
+        0
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
@@ -368,42 +371,4 @@ impl<'a, 's> Builder<'a, 's> {
 /// goes by. A no-break space is none of them.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\x0b' | b'\x0c')
-}
-
-/// The end of the piece that begins at `start`: that of a line, unless a line is
-/// very long. Such a line is cut between two tokens or words.
-fn piece_end(text: &str, start: usize) -> usize {
-    let rest = &text.as_bytes()[start..];
-    if rest.len() <= PIECE {
-        return text.len();
-    }
-    if let Some(newline) = rest[..PIECE].iter().rposition(|byte| *byte == b'\n') {
-        return start + newline + 1;
-    }
-    let (mut quoted, mut reference) = (false, false);
-    for (offset, byte) in rest.iter().enumerate() {
-        match byte {
-            b'\n' => return start + offset + 1,
-            b'"' => quoted = !quoted,
-            b'#' | b'!' if !quoted => {
-                let newline = rest[offset..].iter().position(|byte| *byte == b'\n');
-                return newline.map_or(text.len(), |length| start + offset + length + 1);
-            }
-            b'{' => reference = offset > 0 && rest[offset - 1] == b'$',
-            b'}' => reference = false,
-            b'$' => {
-                reference = false;
-                if offset >= PIECE && !quoted && rest[offset - 1] == b'{' {
-                    return start + offset;
-                }
-                continue;
-            }
-            b' ' => {}
-            _ => continue,
-        }
-        if offset >= PIECE && !quoted && !reference {
-            return start + offset + 1;
-        }
-    }
-    text.len()
 }

@@ -1,5 +1,7 @@
 //! Bytes that are no text.
 
+use std::collections::BTreeMap;
+
 use super::super::diagnostic::{Code, Collector};
 use super::super::source::{Source, SourceId, Sources, Span};
 
@@ -10,7 +12,7 @@ pub(super) struct BadBytes<'s> {
     /// Offsets of the current piece that are not looked at yet, ascending.
     pending: &'s [u32],
     /// For each file that has some, the first one and how many there are.
-    found: Vec<Found>,
+    found: BTreeMap<SourceId, Found>,
 }
 
 struct Found {
@@ -56,18 +58,13 @@ impl<'s> BadBytes<'s> {
     }
 
     fn take(&mut self, byte: Span) {
-        let mut found = self.found.iter_mut();
-        match found.find(|found| found.first.source == byte.source) {
-            Some(found) => {
-                found.count += 1;
-                if byte.start < found.first.start {
-                    found.first = byte;
-                }
-            }
-            None => self.found.push(Found {
-                first: byte,
-                count: 1,
-            }),
+        let found = self.found.entry(byte.source).or_insert(Found {
+            first: byte,
+            count: 0,
+        });
+        found.count += 1;
+        if byte.start < found.first.start {
+            found.first = byte;
         }
     }
 
@@ -87,7 +84,7 @@ impl<'s> BadBytes<'s> {
         for byte in sources.stray() {
             self.take(*byte);
         }
-        for found in &self.found {
+        for found in self.found.values() {
             let message = match found.count {
                 1 => "a byte that is not UTF-8".to_owned(),
                 count => format!("{count} bytes that are not UTF-8"),

@@ -89,6 +89,11 @@ impl<'s> Lower<'_, 's> {
             "interface" => {
                 let word = self.value(id, "the name of an interface");
                 let value = word.and_then(|word| self.interface_name(word));
+                if let Some(word) = word.filter(|_| value == Some("lo")) {
+                    self.report(Code::Doubtful, "an instance on the loopback interface")
+                        .at(word.span(), "no other director hears its adverts: all are master")
+                        .help("name the one by which they reach each other; keepalived does not take `lo`");
+                }
                 self.say(&mut words.interface, id, value);
             }
             "virtual_router_id" => {

@@ -48,7 +48,7 @@ impl<'s> Lower<'_, 's> {
         let version = self.version(words.version, family);
         let context = Context {
             strict: self.strict(&words.behaviour),
-            priority: self.priority(&words),
+            priority: self.priority(block, &words),
             family,
             version,
             advert_interval: self.interval(words.advert_interval, version),
@@ -131,6 +131,7 @@ impl<'s> Lower<'_, 's> {
         if addresses.is_mentioned
             || self.misspells(block, "virtual_ipaddress")
             || !self.is_whole()
+            || words.addresses.is_empty() && self.mentions(block, "virtual_ipaddress")
             || !blocks.into_iter().all(|id| self.ast.has_block(*id))
         {
             self.link_local_first(addresses, context);
