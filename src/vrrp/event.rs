@@ -25,12 +25,14 @@ pub struct VrrpEvent {
 pub enum Subject {
     Instance(String),
     Group(String),
+    /// An interface: what has come in there belongs to no instance.
+    Interface(String),
 }
 
 impl Subject {
     pub fn name(&self) -> &str {
         match self {
-            Subject::Instance(name) | Subject::Group(name) => name,
+            Subject::Instance(name) | Subject::Group(name) | Subject::Interface(name) => name,
         }
     }
 }
@@ -244,6 +246,7 @@ impl fmt::Display for VrrpEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.subject {
             Subject::Instance(name) => write!(f, "({name}) {}", self.change),
+            Subject::Interface(name) => write!(f, "On {name}: {}", self.change),
             Subject::Group(name) => match &self.change {
                 Change::Entered { to, why, .. } => write!(
                     f,

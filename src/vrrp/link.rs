@@ -49,6 +49,11 @@ impl Interfaces {
     ) {
         let virtual_addresses = addresses.map(|address| address.address).collect();
         let former = std::mem::replace(&mut self.virtual_addresses, virtual_addresses);
+        // What has gone since is nobody's any more.
+        let known = self.known.values().flatten();
+        let there = known.flat_map(|interface| &interface.facts.addresses);
+        let there: HashSet<IpAddr> = there.map(|(address, _)| *address).collect();
+        self.former.retain(|address| there.contains(address));
         self.former.extend(former);
         for interface in self.known.values_mut().flatten() {
             interface.own = own(&interface.facts, &self.virtual_addresses);

@@ -290,11 +290,10 @@ impl Router {
         let Some(foreign) = self.foreign.get_mut(name) else {
             return;
         };
-        let detail = || format!("on {name}: {}", detail());
         if let Some(change) = foreign.note(kind, vrid, from, now, detail) {
-            let subject = spokesman(&self.groups, name);
+            let subject = Subject::Interface(name.to_owned());
             self.actions
-                .extend(subject.map(|subject| Action::Tell(VrrpEvent { subject, change })));
+                .push_back(Action::Tell(VrrpEvent { subject, change }));
         }
     }
 
@@ -311,9 +310,9 @@ impl Router {
         }
         for (name, foreign) in &mut self.foreign {
             for change in foreign.due(now) {
-                let subject = spokesman(&self.groups, name);
+                let subject = Subject::Interface(name.clone());
                 self.actions
-                    .extend(subject.map(|subject| Action::Tell(VrrpEvent { subject, change })));
+                    .push_back(Action::Tell(VrrpEvent { subject, change }));
             }
         }
     }
@@ -430,14 +429,4 @@ impl Outlet {
             hardware_address: facts.hardware_address,
         })
     }
-}
-
-/// Under whose name packets are told of that belong to no instance: that of the first
-/// one on the interface.
-fn spokesman(groups: &[Group], interface: &str) -> Option<Subject> {
-    groups
-        .iter()
-        .flat_map(Group::all)
-        .find(|member| member.settings.interface == interface)
-        .map(|member| Subject::Instance(member.settings.name.clone()))
 }

@@ -179,6 +179,8 @@ fn of_vrrp(event: &VrrpEvent, model: &Model) -> Option<Words> {
             let body = format!("All VRRP group instances are now in {to} state");
             is_mailed.then_some((subject, body))
         }
+        // It enters no state.
+        Subject::Interface(_) => None,
     }
 }
 

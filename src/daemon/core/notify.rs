@@ -235,6 +235,8 @@ fn jobs(
     let (what, priority) = match subject {
         Subject::Instance(_) => ("INSTANCE", priority.0),
         Subject::Group(_) => ("GROUP", 0),
+        // It has no scripts.
+        Subject::Interface(_) => ("INTERFACE", 0),
     };
     let everything = vec![
         what.to_owned(),
@@ -264,6 +266,8 @@ fn scripts_of<'a>(model: &'a Model, subject: &Subject) -> Option<&'a Notify> {
             let group = groups.find(|it| it.settings.name == *name)?;
             Some(&group.notify)
         }
+        // It enters no state.
+        Subject::Interface(_) => None,
     }
 }
 

@@ -7,11 +7,11 @@ use crate::moment::Moment;
 
 /// The most that an advert may wait for others, as a part of the shortest interval.
 /// Between backups whose priorities differ by 1 lies a 256th (RFC 9568 section 6.1,
-/// Skew_Time), which must go on to decide who takes over.
-const PART: u32 = 1024;
+/// Skew_Time), twice as much, which must go on to decide who takes over.
+const PART: u32 = 512;
 
 /// The most in all.
-const MOST: Duration = Duration::from_millis(1);
+const MOST: Duration = Duration::from_millis(2);
 
 /// Where it is less, waking up twice costs more than it saves.
 const LEAST: Duration = Duration::from_micros(50);
@@ -53,7 +53,8 @@ impl Gathering {
     /// a moment ago and nothing is due soon. `due` is when something is.
     pub fn pause(&self, due: Option<Moment>, now: Moment) -> Option<Duration> {
         let pause = self.pause?;
-        let is_dense = now.saturating_since(self.read) < pause / 2;
+        // So several come meanwhile.
+        let is_dense = now.saturating_since(self.read) < pause * 3 / 4;
         // Sleeping may take a little longer than it should.
         let is_idle = due.is_none_or(|due| due > now + 2 * pause);
         (is_dense && is_idle).then_some(pause)
@@ -78,10 +79,11 @@ mod tests {
     fn it_waits_for_a_part_of_the_interval_where_adverts_are_dense() {
         let second = of(1_000);
         let pause = second.pause(None, at(10)).unwrap();
-        assert!(pause <= Duration::from_secs(1) / 1024);
-        assert!(pause >= Duration::from_secs(1) / 1100);
-        // As where a thousand masters send one a second each.
-        assert_eq!(second.pause(None, at(1_000)), None);
+        assert!(pause <= Duration::from_secs(1) / 512);
+        assert!(pause >= Duration::from_secs(1) / 550);
+        // As where a thousand masters send one a second each, and two hundred.
+        assert_eq!(second.pause(None, at(1_000)), Some(pause));
+        assert_eq!(second.pause(None, at(5_000)), None);
         assert_eq!(of(40_000).pause(None, at(10)), Some(MOST));
     }
 
@@ -104,7 +106,7 @@ mod tests {
     fn nothing_that_is_due_waits() {
         let second = of(1_000);
         assert_eq!(second.pause(Some(at(0)), at(10)), None);
-        assert_eq!(second.pause(Some(at(1_500)), at(10)), None);
-        assert!(second.pause(Some(at(2_500)), at(10)).is_some());
+        assert_eq!(second.pause(Some(at(3_000)), at(10)), None);
+        assert!(second.pause(Some(at(5_000)), at(10)).is_some());
     }
 }

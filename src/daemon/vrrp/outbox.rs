@@ -172,6 +172,8 @@ impl Outbox {
         if last.is_some_and(|last| now - *last < COMPLAINT_PAUSE) {
             return;
         }
+        self.complaints
+            .retain(|_, last| now - *last < COMPLAINT_PAUSE);
         self.complaints.insert(interface, now);
         tracing::warn!("{what} could not be sent by interface {interface}: {error}");
     }

@@ -47,7 +47,7 @@ pub fn explain(
         DropKind::Checksum => "its checksum is wrong: it was damaged on the way".to_owned(),
         DropKind::ChecksumForm => checksum_form(datagram, settings),
         DropKind::AuthenticationType => format!(
-            "it has {}, and this instance {}: {second_cluster}, or {} differs between the routers",
+            "it has {}, and this instance has {}: {second_cluster}, or {} differs between the routers",
             authentication_of(datagram, settings, view().as_ref()),
             match settings.authentication {
                 Authentication::None => "no authentication",
@@ -179,17 +179,20 @@ fn checksum_form(datagram: &Datagram<'_>, settings: &InstanceSettings) -> String
         ChecksumForm::GroupInUnicast => "the multicast group's address",
     };
     let remedy = match (theirs, settings.checksum) {
-        (ChecksumForm::MessageOnly, _) => "set `v3_checksum_as_v2` here",
-        (ChecksumForm::GroupInUnicast, _) => "set `old_unicast_checksum` here",
-        (ChecksumForm::PseudoHeader, ChecksumForm::GroupInUnicast) => {
-            "take `old_unicast_checksum` out here"
+        (ChecksumForm::MessageOnly, _) => {
+            "set `v3_checksum_as_v2` here, or take it out of the other router's file"
         }
-        (ChecksumForm::PseudoHeader, _) => "take `v3_checksum_as_v2` out here",
+        (ChecksumForm::GroupInUnicast, _) => {
+            "set `old_unicast_checksum` here, or take it out of the other router's file"
+        }
+        (ChecksumForm::PseudoHeader, ChecksumForm::GroupInUnicast) => {
+            "take `old_unicast_checksum` out here, or set it on the other router"
+        }
+        (ChecksumForm::PseudoHeader, _) => {
+            "take `v3_checksum_as_v2` out here, or set it on the other router"
+        }
     };
-    format!(
-        "its checksum covers {covers}, and this instance's does not: {remedy}, or the contrary \
-         on the other router"
-    )
+    format!("its checksum covers {covers}, and this instance's does not: {remedy}")
 }
 
 fn authentication_of(

@@ -135,6 +135,8 @@ impl Router {
         let interfaces = interfaces.chain(all.map(|address| &address.interface));
         let interfaces = interfaces.map(String::as_str).collect();
         self.interfaces.keep_only(&interfaces);
+        self.foreign
+            .retain(|name, _| interfaces.contains(name.as_str()));
     }
 }
 
