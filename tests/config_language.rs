@@ -433,6 +433,41 @@ fn a_line_of_ten_megabytes() {
     }
 }
 
+/// A list, and what begins and does not end, are gone through once.
+#[test]
+fn what_is_long_is_not_gone_through_again_and_again() {
+    let list = format!("~LST(A{}) router_id ${{A}}", ",v".repeat(500_000));
+    let variables = "${_ENV ".repeat(300_000);
+    for text in [list, variables] {
+        assert!(read_as("", text, &Tree::default()).model.is_none());
+    }
+}
+
+/// Each line may try 10,000 names, and there may be many such lines.
+#[test]
+fn names_of_files_without_an_end() {
+    let many = format!("include {}\n", "{a,b}".repeat(13));
+    let loaded = read_as("", many.repeat(100), &Tree::default());
+    let lines: Vec<_> = loaded.diagnostics.lines().collect();
+    let last = lines.last().expect("a line");
+    assert!(last.text.contains("200000 names of files"), "{}", last.text);
+    assert!(last.text.starts_with("main.conf:25:9: "), "{}", last.text);
+    let long = format!(
+        "include {{{}}}{}\n",
+        "a,".repeat(9_000),
+        "b".repeat(1 << 20)
+    );
+    let loaded = read_as("", long, &Tree::default());
+    assert_eq!(codes(&loaded), [Code::TooLarge]);
+}
+
+/// `}` in many numbers, and blocks without it, say nothing of an indentation.
+#[test]
+fn more_blocks_without_an_end_than_are_looked_for() {
+    let loaded = read_as("", "a {\n".repeat(5_000), &Tree::default());
+    assert!(codes(&loaded).contains(&Code::UnclosedBlock), "{loaded:?}");
+}
+
 #[test]
 fn files_that_include_each_other_more_and_more() {
     let files = tree(&[

@@ -116,6 +116,11 @@ impl Expander<'_> {
             self.wrong(&repeated.head, message, "this never comes to an end");
             return;
         }
+        // What would never be done is not begun.
+        let rounds = (i128::from(end) - i128::from(start)) / i128::from(step) + 1;
+        if !self.budget.has_steps(rounds.unsigned_abs()) {
+            return self.overflow();
+        }
         let mut at = Some(start);
         while let Some(number) = at.filter(|at| if step > 0 { *at <= end } else { *at >= end }) {
             let value = match (hexadecimal, number < 0) {
@@ -131,24 +136,24 @@ impl Expander<'_> {
     }
 
     fn list(&mut self, arguments: &Text, repeated: &Repeated) {
-        let Some(entries) = entries(arguments.as_str()) else {
-            let message = "the braces of this list do not match";
-            self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
-            return;
+        // Twice, so that a list of millions is never as a whole in memory.
+        let mut entries = Entries::of(arguments.as_str());
+        let Some(names) = entries.next() else {
+            return self.unmatched(repeated);
         };
-        let Some((names, entries)) = entries.split_first().filter(|(_, rest)| !rest.is_empty())
-        else {
+        if entries.rest.is_none() {
             self.wrong(
                 &repeated.head,
                 "a list without values",
                 "expected `~LST(NAME, VALUE, …)`",
             );
             return;
-        };
+        }
         if let Some(name) = names.iter().find(|name| !is_name(name)) {
             return self.wrong_name(name, repeated);
         }
-        if let Some(entry) = entries.iter().find(|entry| entry.len() != names.len()) {
+        let mut checked = entries;
+        if let Some(entry) = checked.find(|entry| entry.len() != names.len()) {
             let message = format!(
                 "`{{{}}}` has {} values, and there are {} names",
                 shown(&entry.join(", ")),
@@ -162,8 +167,11 @@ impl Expander<'_> {
             );
             return;
         }
+        if checked.broken {
+            return self.unmatched(repeated);
+        }
         for entry in entries {
-            let pairs: Vec<_> = names.iter().copied().zip(entry.iter().copied()).collect();
+            let pairs: Vec<_> = names.iter().copied().zip(entry).collect();
             if !self.round(&pairs, repeated) {
                 return;
             }
@@ -191,6 +199,11 @@ impl Expander<'_> {
         self.line(repeated.rest.clone(), Vec::new());
         // What is wrong in one round is wrong in each.
         self.diagnostics.errors() == errors
+    }
+
+    fn unmatched(&mut self, repeated: &Repeated) {
+        let message = "the braces of this list do not match";
+        self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
     }
 
     fn wrong_name(&mut self, name: &str, repeated: &Repeated) {
@@ -233,10 +246,29 @@ fn number(text: &str) -> Option<i64> {
 }
 
 /// The entries of a list, each with its values: `a, b` or `{a, b}, {c, d}`.
-fn entries(text: &str) -> Option<Vec<Vec<&str>>> {
-    let mut entries = Vec::new();
-    let mut rest = trim(text);
-    loop {
+#[derive(Clone, Copy, Debug)]
+struct Entries<'t> {
+    /// None behind the last one.
+    rest: Option<&'t str>,
+    /// Braces do not match; there are no more entries then.
+    broken: bool,
+}
+
+impl<'t> Entries<'t> {
+    fn of(text: &'t str) -> Self {
+        Entries {
+            rest: Some(trim(text)),
+            broken: false,
+        }
+    }
+}
+
+impl<'t> Iterator for Entries<'t> {
+    type Item = Vec<&'t str>;
+
+    fn next(&mut self) -> Option<Vec<&'t str>> {
+        let rest = self.rest.take()?;
+        self.broken = true;
         let (entry, after) = match rest.strip_prefix('{') {
             Some(inner) => {
                 let (inner, after) = inner.split_once('}')?;
@@ -247,12 +279,13 @@ fn entries(text: &str) -> Option<Vec<Vec<&str>>> {
                 (vec![trim(&rest[..length])], &rest[length..])
             }
         };
-        entries.push(entry);
         match after.strip_prefix(',') {
-            Some(next) => rest = trim(next),
-            None if after.is_empty() => return Some(entries),
+            Some(next) => self.rest = Some(trim(next)),
+            None if after.is_empty() => {}
             None => return None,
         }
+        self.broken = false;
+        Some(entry)
     }
 }
 
@@ -262,17 +295,19 @@ mod tests {
 
     #[test]
     fn lists() {
-        assert_eq!(
-            entries("A, 1 ,2"),
-            Some(vec![vec!["A"], vec!["1"], vec!["2"]])
-        );
-        let pairs = entries("{A,B}, {1, 2},{3,4}");
+        let all = |text| {
+            let mut entries = Entries::of(text);
+            let all: Vec<_> = entries.by_ref().collect();
+            (!entries.broken).then_some(all)
+        };
+        assert_eq!(all("A, 1 ,2"), Some(vec![vec!["A"], vec!["1"], vec!["2"]]));
+        let pairs = all("{A,B}, {1, 2},{3,4}");
         assert_eq!(
             pairs,
             Some(vec![vec!["A", "B"], vec!["1", "2"], vec!["3", "4"]])
         );
-        assert_eq!(entries("{A,B"), None);
-        assert_eq!(entries("{A} B"), None);
+        assert_eq!(all("{A,B"), None);
+        assert_eq!(all("{A} B"), None);
     }
 
     #[test]

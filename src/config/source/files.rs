@@ -157,3 +157,26 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
     fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
     Ok((file, metadata))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_asterisks_are_one() {
+        assert_eq!(without_recursion("/**/a*b***"), "/*/a*b*");
+        assert_eq!(without_recursion("a.conf"), "a.conf");
+    }
+
+    #[test]
+    fn no_folder_below_is_gone_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let below = folder.path().join("a/b");
+        std::fs::create_dir_all(&below).expect("folders");
+        for file in [folder.path().join("a/x.conf"), below.join("x.conf")] {
+            std::fs::write(file, "").expect("a file");
+        }
+        let found = Disk.matching(folder.path(), "**/x.conf");
+        assert_eq!(found, [folder.path().join("a/x.conf")]);
+    }
+}
