@@ -40,8 +40,9 @@ fi
 # The guest's console ends its lines as a terminal wants it.
 exec 3> >(exec sed -u 's/\r$//')
 relay=$!
-# `timeout` is there in case the guest hangs: it takes about a minute.
-HOME=$out timeout --kill-after=5 180 linux.uml \
+# `timeout` is there in case the guest hangs: it takes about a minute, on a busy
+# machine more.
+HOME=$out timeout --kill-after=5 300 linux.uml \
     mem=512M rootfstype=hostfs root=/dev/root ro quiet loglevel=3 \
     con=null con0=null,fd:3 uml_dir="$out/uml/" \
     init="\"$source/examples/guest-init.sh\"" \

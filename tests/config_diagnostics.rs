@@ -54,6 +54,7 @@ fn load(case: &Path) -> Loaded {
     let surroundings = Surroundings {
         files: &Folder,
         config_id: "alpha",
+        all_files: false,
         environment: &|_| None,
         seed: 1,
     };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ipvsd::cli::check::{CheckOutcome, Format, run};
 use ipvsd::config::diagnostic::Style;
-use ipvsd::config::{self, Code, Loaded, Sources};
+use ipvsd::config::{self, Code, Loaded, Reading, Sources};
 
 /// The codes of what is wrong, and no model.
 fn refused(loaded: &Loaded) -> Vec<Code> {
@@ -24,6 +24,37 @@ fn a_file_that_is_not_there() {
         told.contains("/nonexistent/ipvsd.conf: there is no such file"),
         "{told}"
     );
+}
+
+#[test]
+fn with_all_files_asked_for_one_that_is_missing_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let strictly = Reading {
+        all_files: true,
+        ..Reading::default()
+    };
+    let server = "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\n}\n";
+    for (include, code) in [
+        ("include absent.conf", Some(Code::NotIncluded)),
+        ("include *.absent", None),
+        ("include {ipvsd,absent}.d", Some(Code::NotIncluded)),
+        ("include .", Some(Code::NotIncluded)),
+    ] {
+        fs::write(&path, format!("{include}\n{server}")).expect("to write");
+        let loaded = config::load(&path);
+        assert!(loaded.model.is_some(), "{include}");
+        let told = loaded.diagnostics.list().iter();
+        let told: Vec<_> = told.map(|diagnostic| diagnostic.code).collect();
+        assert!(told.iter().all(|told| Some(*told) == code), "{include}");
+        let loaded = config::load_as(&path, &strictly);
+        assert_eq!(refused(&loaded), [Code::Unreadable], "{include}");
+        // The file itself has the last word, as with keepalived.
+        let lenient = "-readable -match -wildcard_match -brace_match";
+        let lenient = format!("global_defs {{\ninclude_check {lenient}\n}}\n");
+        fs::write(&path, format!("{lenient}{include}\n{server}")).expect("to write");
+        assert!(config::load_as(&path, &strictly).model.is_some());
+    }
 }
 
 #[test]
@@ -66,6 +97,17 @@ fn the_command_prints_and_returns_a_status() {
     let entry = &told["diagnostics"][0];
     assert_eq!(entry["code"], "unknown-word");
     assert_eq!((&entry["line"], &entry["column"]), (&1.into(), &1.into()));
+
+    // A hint changes nothing but what is told.
+    let hinted = good.replacen("protocol TCP", "protocol TCP\nprotocol TCP", 1);
+    let (outcome, told) = check(&hinted, Format::Text(Style::Plain));
+    assert_eq!((outcome, outcome.exit_code()), (CheckOutcome::Fine, 0));
+    assert!(told.starts_with("hint[redundant]: "), "{told}");
+    assert!(told.contains(": fine, 1 hint: 1 virtual server"), "{told}");
+    let (_, told) = check(&hinted, Format::Json);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["warnings"], &told["hints"]), (&0.into(), &1.into()));
+    assert_eq!(told["diagnostics"][0]["severity"], "hint");
 
     let (_, told) = check(good, Format::Json);
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
@@ -266,7 +308,7 @@ fn a_source_that_is_absent_is_a_warning_of_this_machine() {
         ),
     );
     assert!(
-        told.starts_with(&format!("{first}{second}{file}: fine")),
+        told.contains(&format!("{first}{second}{file}: fine")),
         "{told}"
     );
     let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
@@ -311,6 +353,7 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
         ]
     );
     assert!(told.ends_with("1 VRRP instance, 0 sync groups\n"), "{told}");
+    assert!(told.contains(": fine, 2 about this machine: "), "{told}");
     let told: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
     let absent = &told["absent_interfaces"];
     assert_eq!(absent.as_array().map(Vec::len), Some(2));
@@ -321,6 +364,30 @@ fn an_interface_that_is_absent_is_a_warning_of_this_machine() {
     assert_eq!(absent[1]["is_own"], false);
     assert_eq!(absent[1]["code"], "interface-absent");
     assert_eq!(told["vrrp_instances"], 1);
+}
+
+/// All that is wrong is told at once, of the file and of the machine.
+#[test]
+fn with_an_error_the_machine_is_looked_at_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ipvsd.conf");
+    let text = "vrrp_instance VI_1 {\n interface nosuch0\n virtual_router_id 300\n \
+                virtual_ipaddress {\n 10.0.0.80\n }\n}\n\
+                virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.0.2 80 {\n \
+                MISC_CHECK {\n misc_path /nonexistent/check\n }\n }\n}\n";
+    fs::write(&path, text).expect("to write");
+    let mut out = Vec::new();
+    let outcome = run(&path, Format::Text(Style::Plain), &mut out).expect("to print");
+    assert_eq!(outcome, CheckOutcome::Refused);
+    let told = String::from_utf8(out).expect("text");
+    for part in [
+        "error[out-of-range]: `300`",
+        "warning[script-absent]: script `/nonexistent/check`",
+        "interface nosuch0 does not exist on this host",
+        ": 1 error, 2 about this machine\n",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 }
 
 /// A reload must not keep core waiting for whoever may write into a pipe one day.

@@ -311,6 +311,11 @@ global_defs {
 }
 static_routes {
     10.9.0.0/16 via 10.0.0.254 dev nosuch2
+    10.8.0.0/16 dev lo table nosuch-table
+}
+static_ipaddress {
+    10.9.0.1/24 dev nosuch3
+    10.9.0.2/24
 }
 ";
     fs::write(&path, text).expect("to write");
@@ -339,6 +344,15 @@ static_routes {
              `static_routes` names it"
         ),
         format!(
+            "warning[interface-absent]: {file}:19: interface nosuch3 does not exist on this host: \
+             `static_ipaddress` names it"
+        ),
+        format!(
+            "warning[route-name-absent]: {file}:16: routing table nosuch-table, which \
+             `static_routes` names, is not known on this host: give its number, or add it to \
+             /etc/iproute2/rt_tables"
+        ),
+        format!(
             "warning[namespace-absent]: {file}:1: network namespace nosuch-namespace, which \
              `net_namespace` names, does not exist on this host: `ip netns add nosuch-namespace` \
              makes it"
@@ -347,6 +361,11 @@ static_routes {
         assert!(report.contains(&told), "{told}\n{report}");
     }
     assert!(!report.contains("interface lo"), "{report}");
+    assert_eq!(
+        report.matches("interface nosuch1 does").count(),
+        1,
+        "{report}"
+    );
     let report: serde_json::Value = serde_json::from_str(&check(Format::Json)).expect("JSON");
     assert_eq!(report["absent_namespaces"][0]["code"], "namespace-absent");
     assert_eq!(report["absent_interfaces"][2]["word"], "default_interface");

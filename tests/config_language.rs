@@ -48,6 +48,7 @@ fn read_as(id: &str, text: impl Into<Vec<u8>>, files: &Tree) -> Loaded {
     let surroundings = Surroundings {
         files,
         config_id: id,
+        all_files: false,
         environment: &|name| (name == "SITE").then(|| "a#b!".to_owned()),
         seed: 7,
     };

@@ -57,7 +57,7 @@ const SEEDS: &[Seed] = &[
             "no-effect 23",
             "not-served 30",
             "no-effect 31",
-            "doubtful 46",
+            "advice 46",
             "extra-brace 53",
         ],
         mend: &[],
@@ -118,7 +118,7 @@ const SEEDS: &[Seed] = &[
     },
     Seed {
         name: "redis_group.mended.conf",
-        told: &["doubtful 1"],
+        told: &["advice 1"],
         mend: &[],
     },
     // Words of an instance without the instance.
@@ -323,4 +323,96 @@ fn nopreempt_counts_for_a_backup_only() {
     let preempts = |name| only(&model(name)).settings.preempt;
     assert!(preempts("nopreempt_master.conf"));
     assert!(!preempts("nopreempt_master.mended.conf"));
+}
+
+/// The document shows what keepalived writes to the log with `-d`, and goes by it to see
+/// whether a file is understood. All of that is in what ipvsd writes.
+#[test]
+fn the_dump_says_all_that_the_document_goes_by() {
+    let text = "\
+global_defs {
+    notification_email {
+        admins@example.com
+    }
+    notification_email_from admins@example.com
+    smtp_server 127.0.0.1
+    smtp_connect_timeout 100
+    lvs_id LVS_EXAMPLE_01
+}
+vrrp_sync_group VG1 {
+    group {
+        VI_1
+        VI_GATEWAY
+    }
+}
+vrrp_instance VI_1 {
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 150
+    authentication {
+        auth_type PASS
+        auth_pass example
+    }
+    virtual_ipaddress {
+        192.168.1.11
+    }
+}
+vrrp_instance VI_GATEWAY {
+    state MASTER
+    interface eth1
+    virtual_router_id 52
+    priority 150
+    virtual_ipaddress {
+        10.20.40.1
+    }
+}
+virtual_server 192.168.1.11 22 {
+    delay_loop 10
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.20.40.11 22 {
+        TCP_CHECK {
+            connect_timeout 10
+        }
+    }
+}
+";
+    let loaded = config::parse(Sources::from_text("example.conf", text));
+    let dump = loaded.dump().expect("a dump");
+    for line in [
+        "router_id \"LVS_EXAMPLE_01\"",
+        "smtp_server 127.0.0.1 25",
+        "smtp_connect_timeout 100",
+        "notification_email_from \"admins@example.com\"",
+        "    \"admins@example.com\"",
+        "vrrp_instance \"VI_1\" {",
+        "state MASTER",
+        "interface \"eth0\"",
+        "virtual_router_id 51",
+        "priority 150",
+        "advert_int 1  # default",
+        "preempt  # default",
+        "auth_type PASS",
+        "auth_pass ********  # not shown; put it in before this is used",
+        "192.168.1.11/32 dev \"eth0\"",
+        "vrrp_sync_group \"VG1\" {",
+        "\"VI_GATEWAY\"",
+        "virtual_server 192.168.1.11 22 {",
+        "delay_loop 10  # from virtual_server",
+        "lvs_sched rr",
+        "protocol TCP",
+        "lvs_method NAT  # from virtual_server",
+        "real_server 10.20.40.11 22 {",
+        "weight 1  # default",
+        "TCP_CHECK {",
+        "connect_timeout 10",
+        "connect_port 22  # default",
+    ] {
+        let is_there = dump
+            .lines()
+            .any(|said| said.trim_start() == line.trim_start());
+        assert!(is_there, "{line}\n{dump}");
+    }
 }

@@ -266,11 +266,20 @@ fn what_is_inherited_is_told_once_to_be_too_long() {
         format!("virtual_server 10.0.0.1 80 {{\nprotocol TCP\n{words}\n{servers}}}\n")
     };
     let told = codes(&text("delay_loop 2\nconnect_timeout 3"));
-    assert_eq!(told, [Code::Doubtful]);
+    assert_eq!(told, [Code::Advice]);
     // What nobody has written down is not held against anybody.
     assert_eq!(codes(&text("delay_loop 2")), []);
     assert_eq!(codes(&text("connect_timeout 100")), []);
     assert_eq!(codes(&text("delay_loop 3\nconnect_timeout 3")), []);
+    assert_eq!(codes(&text("retry 100")), []);
+    // Three times three and two seconds.
+    let retries = "connect_timeout 3\nretry 3\ndelay_before_retry 2";
+    assert_eq!(codes(&text(&format!("delay_loop 15\n{retries}"))), []);
+    let told = codes(&text(&format!("delay_loop 14.9\n{retries}")));
+    assert_eq!(told, [Code::Advice]);
+    // No follow-up of what is told already.
+    let told = codes(&text("delay_loop 2\nconnect_timeout 3\nretry 9"));
+    assert_eq!(told, [Code::Advice]);
 }
 
 #[test]

@@ -1,13 +1,8 @@
-//! The demo shows what it says, in the time it promises, and notices when it does
-//! not.
+//! The demo shows what it says, and notices when it does not.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-/// What the README promises, after the build.
-const PROMISED: Duration = Duration::from_secs(180);
 
 fn demo(ipvsd: &str) -> Output {
     Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo.sh"))
@@ -19,15 +14,12 @@ fn demo(ipvsd: &str) -> Output {
 
 #[test]
 fn it_goes_as_told() {
-    let began = Instant::now();
     let output = demo(env!("CARGO_BIN_EXE_ipvsd"));
-    let took = began.elapsed();
     let printed = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}{errors}");
     assert!(printed.contains("director1# ipvsadm -Ln\n"), "{printed}");
     assert!(printed.contains("9. ipvsd ends"), "{printed}");
-    assert!(took < PROMISED, "it took {took:?}\n{printed}");
     in_the_readme_as_printed(&printed);
 }
 

@@ -311,7 +311,8 @@ mod of_vrrp {
         for channel in channels() {
             let receiver = vrrp_socket::listen("lo", LOOPBACK, &channel).unwrap();
             let receiver = Receiver::new(receiver, channel.family, &vigil, 3).unwrap();
-            receiver.read(&mut Inbox::default()).unwrap();
+            receiver.read_one(&mut Inbox::default()).unwrap();
+            receiver.read_many(&mut Inbox::default()).unwrap();
         }
         let down = [libc::ENETDOWN, libc::ENETUNREACH, libc::EADDRNOTAVAIL];
         let message = Content::Message {

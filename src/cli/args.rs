@@ -22,6 +22,10 @@ pub struct Arguments {
     #[arg(short = 'i', long, value_name = "ID", global = true)]
     pub config_id: Option<String>,
 
+    /// Refuse the configuration if a file that it includes is missing or cannot be read
+    #[arg(short = 'e', long, global = true)]
+    pub all_config: bool,
+
     /// Stay in the foreground
     #[arg(short = 'n', long)]
     pub dont_fork: bool,
@@ -107,8 +111,6 @@ pub struct NotServed {
     address_monitoring: bool,
     #[arg(short = 's', long, hide = true, value_name = "NAME")]
     namespace: Option<String>,
-    #[arg(short = 'e', long, hide = true)]
-    all_config: bool,
     #[arg(short = 'x', long, hide = true)]
     snmp: bool,
     #[arg(short = 'A', long, hide = true, value_name = "FILE")]
@@ -135,7 +137,6 @@ impl NotServed {
             (self.bfd_pid.is_some(), "-b/--bfd_pid"),
             (self.address_monitoring, "-a/--address-monitoring"),
             (self.namespace.is_some(), "-s/--namespace"),
-            (self.all_config, "-e/--all-config"),
             (self.snmp, "-x/--snmp"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket"),
             (self.umask.is_some(), "-u/--umask"),

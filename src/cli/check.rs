@@ -1,5 +1,7 @@
 //! `ipvsd check`: what is wrong with a configuration.
 
+mod machine;
+
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -7,16 +9,14 @@ use serde::Serialize;
 
 use crate::config::diagnostic::{Json, Style};
 use crate::config::model::Model;
-use crate::config::{self, ConfigId, Diagnostics};
-use crate::daemon::interfaces::{self, AbsentInterface};
-use crate::daemon::namespaces::{self, AbsentNamespace};
-use crate::daemon::scripts::{self, ScriptProblem};
-use crate::daemon::sources::{self, AbsentSource};
+use crate::config::{self, Diagnostics, Reading};
+
+use machine::Machine;
 
 /// What a check comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// The configuration can be run; there may be warnings.
+    /// The configuration can be run; there may be warnings and hints.
     Fine,
     /// There are errors.
     Refused,
@@ -49,52 +49,33 @@ pub enum Format {
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run(path: &Path, format: Format, out: &mut dyn Write) -> io::Result<CheckOutcome> {
-    run_as(path, &ConfigId::new(None), format, out)
+    run_as(path, &Reading::default(), format, out)
 }
 
-/// The same, as the director with this id.
+/// The same, read as the command line says.
 ///
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run_as(
     path: &Path,
-    config_id: &ConfigId,
+    reading: &Reading,
     format: Format,
     out: &mut dyn Write,
 ) -> io::Result<CheckOutcome> {
-    let loaded = config::load_as(path, config_id);
+    let loaded = config::load_as(path, reading);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
-    // They say something about this machine rather than the configuration, which may be
-    // for another one: they change no outcome.
-    let script_problems = loaded.model.as_ref().map(scripts::inspect);
-    let script_problems = script_problems.unwrap_or_default();
-    let absent_interfaces = loaded.model.as_ref().map(interfaces::absent);
-    let absent_interfaces = absent_interfaces.unwrap_or_default();
-    let absent_sources = loaded.model.as_ref().map(sources::absent);
-    let absent_sources = absent_sources.unwrap_or_default();
-    let absent_namespaces = loaded.model.as_ref().map(namespaces::absent);
-    let absent_namespaces = absent_namespaces.unwrap_or_default();
+    let machine = loaded.understood().map(Machine::look);
+    let machine = machine.unwrap_or_default();
     match format {
         Format::Text(style) => {
             out.write_all(diagnostics.render(style).as_bytes())?;
-            for problem in &script_problems {
-                writeln!(out, "warning[{}]: {problem}", problem.problem.code())?;
+            for line in machine.lines() {
+                writeln!(out, "{line}")?;
             }
-            for absent in &absent_interfaces {
-                writeln!(out, "warning[{}]: {absent}", AbsentInterface::CODE)?;
-            }
-            for absent in &absent_sources {
-                writeln!(out, "warning[{}]: {absent}", AbsentSource::CODE)?;
-            }
-            for absent in &absent_namespaces {
-                writeln!(out, "warning[{}]: {absent}", AbsentNamespace::CODE)?;
-            }
-            writeln!(
-                out,
-                "{file}: {}",
-                summary(diagnostics, loaded.model.as_ref())
-            )?;
+            let model = loaded.model.as_ref();
+            let summary = summary_with(diagnostics, machine.lines().count(), model);
+            writeln!(out, "{file}: {summary}")?;
         }
         Format::Json | Format::JsonAndDump => {
             let dump = format == Format::JsonAndDump;
@@ -103,34 +84,7 @@ pub fn run_as(
                 fine: loaded.model.is_some(),
                 configuration: dump.then(|| loaded.dump()).flatten(),
                 findings: diagnostics.json(),
-                script_problems: script_problems
-                    .into_iter()
-                    .map(|problem| Coded {
-                        code: problem.problem.code(),
-                        of: problem,
-                    })
-                    .collect(),
-                absent_interfaces: absent_interfaces
-                    .into_iter()
-                    .map(|absent| Coded {
-                        code: AbsentInterface::CODE,
-                        of: absent,
-                    })
-                    .collect(),
-                absent_sources: absent_sources
-                    .into_iter()
-                    .map(|absent| Coded {
-                        code: AbsentSource::CODE,
-                        of: absent,
-                    })
-                    .collect(),
-                absent_namespaces: absent_namespaces
-                    .into_iter()
-                    .map(|absent| Coded {
-                        code: AbsentNamespace::CODE,
-                        of: absent,
-                    })
-                    .collect(),
+                machine,
                 counts: loaded.model.as_ref().map(Counts::of),
             };
             serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -143,19 +97,19 @@ pub fn run_as(
     })
 }
 
-/// Writes the configuration at `path`, of the director with this id, to `out`, as it was
+/// Writes the configuration at `path`, read as the command line says, to `out`, as it was
 /// understood, and what is wrong with it to `told`. With an error there is no such configuration.
 ///
 /// # Errors
 /// When `out` or `told` cannot be written to.
 pub fn dump(
     path: &Path,
-    config_id: &ConfigId,
+    reading: &Reading,
     style: Style,
     told: &mut dyn Write,
     out: &mut dyn Write,
 ) -> io::Result<CheckOutcome> {
-    let loaded = config::load_as(path, config_id);
+    let loaded = config::load_as(path, reading);
     told.write_all(loaded.diagnostics.render(style).as_bytes())?;
     let Some(dump) = loaded.dump() else {
         let summary = summary(&loaded.diagnostics, None);
@@ -176,20 +130,10 @@ struct Report<'a> {
     configuration: Option<String>,
     #[serde(flatten)]
     findings: Json<'a>,
-    script_problems: Vec<Coded<ScriptProblem>>,
-    absent_interfaces: Vec<Coded<AbsentInterface>>,
-    absent_sources: Vec<Coded<AbsentSource>>,
-    absent_namespaces: Vec<Coded<AbsentNamespace>>,
+    #[serde(flatten)]
+    machine: Machine,
     #[serde(flatten)]
     counts: Option<Counts>,
-}
-
-/// A finding about this machine with its code.
-#[derive(Serialize)]
-struct Coded<T> {
-    code: &'static str,
-    #[serde(flatten)]
-    of: T,
 }
 
 /// How much a configuration has.
@@ -218,16 +162,25 @@ impl Counts {
     }
 }
 
-/// "2 errors, 1 warning", or "fine: 3 virtual servers, 12 real servers, 12 checks", and
+/// "2 errors, 1 warning, 1 hint", or "fine: 3 virtual servers, 12 real servers, 12 checks", and
 /// of VRRP what there is.
 pub fn summary(diagnostics: &Diagnostics, model: Option<&Model>) -> String {
-    let (errors, warnings) = (diagnostics.errors(), diagnostics.warnings());
-    let warned = match warnings {
+    summary_with(diagnostics, 0, model)
+}
+
+/// The same with how much is to be said about the machine.
+fn summary_with(diagnostics: &Diagnostics, machine: usize, model: Option<&Model>) -> String {
+    let told = |number, what| match number {
         0 => String::new(),
-        _ => format!(", {}", count(warnings, "warning")),
+        _ => format!(", {}", count(number, what)),
     };
+    let warned = told(diagnostics.warnings(), "warning");
+    let mut warned = warned + &told(diagnostics.hints(), "hint");
+    if machine > 0 {
+        warned.push_str(&format!(", {machine} about this machine"));
+    }
     let Some(model) = model else {
-        return format!("{}{warned}", count(errors, "error"));
+        return format!("{}{warned}", count(diagnostics.errors(), "error"));
     };
     let counts = Counts::of(model);
     let mut text = format!(

@@ -16,8 +16,8 @@ use clap::{CommandFactory, Parser};
 
 use self::args::{Arguments, Command};
 use self::check::{CheckOutcome, Format};
-use crate::config::ConfigId;
 use crate::config::diagnostic::Style;
+use crate::config::{ConfigId, Reading};
 use crate::sys::memory;
 
 /// The exit status of `-t` for a configuration that cannot be run: what keepalived
@@ -45,17 +45,19 @@ pub fn main() -> ExitCode {
         Some(Command::Check { file, json, dump }) => {
             let file = file.clone().unwrap_or_else(|| configuration(&arguments));
             let (out, told) = (std::io::stdout(), std::io::stderr());
-            let id = config_id(&arguments);
+            let reading = reading(&arguments);
             let outcome = match (*json, *dump) {
                 (false, true) => {
                     let style = style(&told);
-                    check::dump(&file, &id, style, &mut told.lock(), &mut out.lock())
+                    check::dump(&file, &reading, style, &mut told.lock(), &mut out.lock())
                 }
-                (true, false) => check::run_as(&file, &id, Format::Json, &mut out.lock()),
-                (true, true) => check::run_as(&file, &id, Format::JsonAndDump, &mut out.lock()),
+                (true, false) => check::run_as(&file, &reading, Format::Json, &mut out.lock()),
+                (true, true) => {
+                    check::run_as(&file, &reading, Format::JsonAndDump, &mut out.lock())
+                }
                 (false, false) => {
                     let format = Format::Text(style(&out));
-                    check::run_as(&file, &id, format, &mut out.lock())
+                    check::run_as(&file, &reading, format, &mut out.lock())
                 }
             };
             match outcome {
@@ -80,14 +82,15 @@ pub fn main() -> ExitCode {
 /// `-t`: `check`, spelt as keepalived does.
 fn config_test(arguments: &Arguments, log_to: Option<&std::path::Path>) -> ExitCode {
     let file = configuration(arguments);
-    let id = config_id(arguments);
+    let reading = reading(arguments);
     let outcome = match log_to {
         None => {
             let format = Format::Text(style(&std::io::stderr()));
-            check::run_as(&file, &id, format, &mut std::io::stderr().lock())
+            check::run_as(&file, &reading, format, &mut std::io::stderr().lock())
         }
-        Some(path) => std::fs::File::create(path)
-            .and_then(|mut log| check::run_as(&file, &id, Format::Text(Style::Plain), &mut log)),
+        Some(path) => std::fs::File::create(path).and_then(|mut log| {
+            check::run_as(&file, &reading, Format::Text(Style::Plain), &mut log)
+        }),
     };
     match outcome {
         Ok(CheckOutcome::Fine) => ExitCode::SUCCESS,
@@ -112,9 +115,12 @@ fn configuration(arguments: &Arguments) -> PathBuf {
     }
 }
 
-/// Which director this is among those that share a file.
-fn config_id(arguments: &Arguments) -> ConfigId {
-    ConfigId::new(arguments.config_id.as_deref())
+/// How the configuration is read.
+fn reading(arguments: &Arguments) -> Reading {
+    Reading {
+        config_id: ConfigId::new(arguments.config_id.as_deref()),
+        all_files: arguments.all_config,
+    }
 }
 
 fn style(stream: &impl IsTerminal) -> Style {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 use super::args::{Arguments, ChildProcess, Command};
-use super::{config_id, configuration, style};
+use super::{configuration, reading, style};
 use crate::config;
 use crate::daemon;
 use crate::daemon::core::{self, Options, Subsystem};
@@ -20,8 +20,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     core::signals::hold();
     let file = configuration(arguments);
     let file = std::path::absolute(&file).unwrap_or(file);
-    let config_id = config_id(arguments);
-    let loaded = config::load_as(&file, &config_id);
+    let reading = reading(arguments);
+    let loaded = config::load_as(&file, &reading);
     if arguments.in_background {
         log_to(arguments);
         core::log_diagnostics(&loaded.diagnostics);
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let options = Options {
         file,
-        config_id,
+        reading,
         pid_file: arguments.pid.as_ref().map(absolute),
         checkers_pid_file: arguments.checkers_pid.as_ref().map(absolute),
         vrrp_pid_file: arguments.vrrp_pid.as_ref().map(absolute),

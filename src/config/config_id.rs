@@ -1,6 +1,24 @@
-//! Which of the directors that share a file this is.
+//! How a file is read: as which of the directors that share it, and how strictly.
 
 use std::fmt;
+
+/// What the command line says of how the configuration is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub config_id: ConfigId,
+    /// `-e`: an include that finds nothing is an error, whichever word it is.
+    pub all_files: bool,
+}
+
+impl Default for Reading {
+    /// What holds where nothing is said.
+    fn default() -> Self {
+        Reading {
+            config_id: ConfigId::new(None),
+            all_files: false,
+        }
+    }
+}
 
 /// `-i`: the name that lines beginning with `@` go by.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,20 +67,21 @@ fn is_of_old(block: &str, word: &str) -> bool {
 
 /// The word of a block that was probably meant.
 pub(super) fn similar(block: &str, word: &str) -> Option<&'static str> {
-    let word: String = word.chars().take(64).collect::<String>().to_lowercase();
-    let allowed = word.chars().count().div_ceil(3).min(3);
-    words(block)
-        .iter()
+    let known = words(block).iter();
+    known
         .filter(|known| !is_of_old(block, known))
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(&known.to_lowercase(), &word),
-                *known,
-            )
-        })
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter_map(|known| Some((distance(word, known)?, *known)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
+}
+
+/// By how many letters a word differs from a known one, if it is so few that it may be
+/// meant.
+fn distance(word: &str, known: &str) -> Option<usize> {
+    let word: String = word.chars().take(64).collect::<String>().to_lowercase();
+    let allowed = word.chars().count().div_ceil(3).min(3);
+    let distance = strsim::damerau_levenshtein(&known.to_lowercase(), &word);
+    (distance <= allowed).then_some(distance)
 }
 
 /// The last word of a block's path, as it stands in the file.

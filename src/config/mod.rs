@@ -23,7 +23,7 @@ mod said;
 pub mod source;
 mod syntax;
 
-pub use config_id::ConfigId;
+pub use config_id::{ConfigId, Reading};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Surroundings;
 pub use said::{Said, Sayer};
@@ -41,9 +41,17 @@ pub struct Loaded {
     /// None exactly when there is an error among the diagnostics.
     pub model: Option<Model>,
     pub diagnostics: Diagnostics,
+    /// What was understood in spite of errors.
+    incomplete: Option<Model>,
 }
 
 impl Loaded {
+    /// What was understood, with errors or without: enough to look at what it names, and
+    /// not to be run. None where braces are so wrong that nothing is certain.
+    pub fn understood(&self) -> Option<&Model> {
+        self.model.as_ref().or(self.incomplete.as_ref())
+    }
+
     /// The configuration as it was understood, but for passwords and keys, which are
     /// masked. What it does not say itself is marked so. None where there is an error.
     pub fn dump(&self) -> Option<String> {
@@ -58,23 +66,25 @@ impl Loaded {
 /// Reads a file and all that it means. A file that cannot be read is a diagnostic
 /// as everything else that may be wrong.
 pub fn load(path: &Path) -> Loaded {
-    load_as(path, &ConfigId::new(None))
+    load_as(path, &Reading::default())
 }
 
-/// The same, as the director that has this id.
-pub fn load_as(path: &Path, config_id: &ConfigId) -> Loaded {
+/// The same, read as the command line says.
+pub fn load_as(path: &Path, reading: &Reading) -> Loaded {
     let sources = match Sources::read(path) {
         Ok(sources) => sources,
         Err(error) => {
             return Loaded {
                 model: None,
+                incomplete: None,
                 diagnostics: diagnostic::unreadable(path, &error),
             };
         }
     };
     let surroundings = Surroundings {
         files: &Disk,
-        config_id: config_id.as_str(),
+        config_id: reading.config_id.as_str(),
+        all_files: reading.all_files,
         environment: &|name| std::env::var(name).ok(),
         seed: RandomState::new().hash_one(path),
     };
@@ -86,6 +96,7 @@ pub fn parse(sources: Sources) -> Loaded {
     let surroundings = Surroundings {
         files: &NoFiles,
         config_id: "",
+        all_files: false,
         environment: &|_| None,
         seed: 0,
     };
@@ -111,6 +122,7 @@ fn understand(
         // What is missing because of it would be told as well.
         return Loaded {
             model: None,
+            incomplete: None,
             diagnostics: expansion.finish(sources),
         };
     }
@@ -128,8 +140,13 @@ fn understand(
     key_file::fill(model, &mut diagnostics, &lowered.key_files, read_key);
     model.files = sources.names();
     let diagnostics = diagnostics.finish(sources);
+    let (model, incomplete) = match diagnostics.errors() {
+        0 => (Some(lowered.model), None),
+        _ => (None, Some(lowered.model).filter(|_| !lowered.misplaced)),
+    };
     Loaded {
-        model: (diagnostics.errors() == 0).then_some(lowered.model),
+        model,
+        incomplete,
         diagnostics,
     }
 }

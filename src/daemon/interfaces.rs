@@ -142,5 +142,22 @@ pub fn absent(model: &Model) -> Vec<AbsentInterface> {
             });
         }
     }
+    for address in &model.static_addresses {
+        let name = &address.address.interface;
+        let is_default = default_interface(model) == Some(name);
+        if !is_default {
+            named(name, "static_ipaddress", None, address.origin);
+        }
+    }
     absent
+}
+
+/// The interface of static addresses that name none, where the file says it.
+fn default_interface(model: &Model) -> Option<&String> {
+    let said = model.global.later.iter();
+    let mut said = said.filter(|setting| setting.word == "default_interface");
+    match said.next_back()?.values.first()? {
+        SettingValue::Interface(name) => Some(name),
+        _ => None,
+    }
 }

@@ -19,6 +19,7 @@ pub mod interfaces;
 pub mod ipc;
 pub mod messages;
 pub mod namespaces;
+pub mod route_names;
 pub mod scripts;
 pub mod sources;
 pub mod vrrp;

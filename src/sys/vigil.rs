@@ -38,7 +38,7 @@ impl Vigil {
     /// # Errors
     /// Where the kernel takes no more, or it is waited for already.
     pub fn begin(&self, fd: impl AsFd, number: u64) -> io::Result<()> {
-        self.add(fd, EpollFlags::EPOLLIN, number)
+        self.add(fd, EpollFlags::EPOLLIN | EpollFlags::EPOLLET, number)
     }
 
     /// The same, and for room to write.
@@ -46,11 +46,21 @@ impl Vigil {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub fn begin_both(&self, fd: impl AsFd, number: u64) -> io::Result<()> {
-        self.add(fd, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, number)
+        let both = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
+        self.add(fd, both | EpollFlags::EPOLLET, number)
+    }
+
+    /// The same, but it is told of for as long as there is something to be read: nobody
+    /// has to find out by reading once more whether there is.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_as_long_as(&self, fd: impl AsFd, number: u64) -> io::Result<()> {
+        self.add(fd, EpollFlags::EPOLLIN, number)
     }
 
     fn add(&self, fd: impl AsFd, what: EpollFlags, number: u64) -> io::Result<()> {
-        let event = EpollEvent::new(what | EpollFlags::EPOLLET, number);
+        let event = EpollEvent::new(what, number);
         Ok(self.epoll.add(fd, event)?)
     }
 
@@ -131,6 +141,20 @@ mod tests {
         assert_eq!(both, [7, 8]);
         vigil.end(&b);
         a.write_all(&[4]).unwrap();
+        assert!(told(&mut vigil).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_read_is_told_of_again() {
+        let mut vigil = Vigil::new().unwrap();
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        vigil.begin_as_long_as(&b, 4).unwrap();
+        assert!(told(&mut vigil).is_empty());
+        a.write_all(&[1, 2]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(told(&mut vigil), [4]);
+            b.read_exact(&mut [0]).unwrap();
+        }
         assert!(told(&mut vigil).is_empty());
     }
 

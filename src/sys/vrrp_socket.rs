@@ -3,7 +3,6 @@
 mod receiver;
 mod sender;
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -15,6 +14,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, S
 pub use self::receiver::{Inbox, Receiver};
 pub use self::sender::Sender;
 use crate::family::Family;
+pub use crate::vrrp::channel::Channel;
 
 /// VRRP's number among the protocols of IP (RFC 3768 section 5.2.4).
 pub const PROTOCOL: i32 = 112;
@@ -30,42 +30,6 @@ const RECEIVE_BUFFER: usize = 512 << 10;
 /// No more packets than this fit into a receive buffer.
 pub const MOST_WAITING: usize = 2 * RECEIVE_BUFFER / 768;
 
-/// Which adverts a socket is for, beside the interface that they come in by. All
-/// instances for which it is the same share a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Channel {
-    pub family: Family,
-    /// The multicast group that they are sent to, of this family; None is what is sent
-    /// to this host alone.
-    pub group: Option<IpAddr>,
-    /// In an authentication header, which is another protocol. IPv4 only.
-    pub in_header: bool,
-}
-
-impl Channel {
-    fn protocol(&self) -> i32 {
-        if self.in_header {
-            PROTOCOL_AH
-        } else {
-            PROTOCOL
-        }
-    }
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.in_header, self.family) {
-            (true, _) => "adverts with an authentication header",
-            (false, Family::V4) => "adverts",
-            (false, Family::V6) => "IPv6 adverts",
-        })?;
-        match self.group {
-            Some(group) => write!(f, " to {group}"),
-            None => f.write_str(" to this host"),
-        }
-    }
-}
-
 /// A socket that receives what comes in by an interface on a channel, and nothing else.
 /// Membership in a group is asked for while others may be changing something in the
 /// kernel, so this can take its time, as can dropping it.
@@ -74,7 +38,12 @@ impl fmt::Display for Channel {
 /// Where there is no such interface, it does not speak the family, or CAP_NET_RAW is not
 /// there.
 pub fn listen(interface: &str, index: u32, channel: &Channel) -> io::Result<Socket> {
-    let protocol = Some(Protocol::from(channel.protocol()));
+    let protocol = if channel.in_header {
+        PROTOCOL_AH
+    } else {
+        PROTOCOL
+    };
+    let protocol = Some(Protocol::from(protocol));
     let domain = match channel.family {
         Family::V4 => Domain::IPV4,
         Family::V6 => Domain::IPV6,

@@ -22,8 +22,9 @@ const RETRY: Duration = Duration::from_secs(10);
 pub struct Addresses {
     /// Operations that have been asked for and are not done, oldest first.
     under_way: VecDeque<Operation>,
-    /// Of which there is something to be known.
-    known: HashMap<VirtualAddress, Known>,
+    /// Of which there is something to be known. Boxed: a table has more room than it
+    /// needs, and there is one for each of thousands of instances.
+    known: HashMap<Box<VirtualAddress>, Known>,
     /// Refused by the kernel when they were to be removed.
     stuck: Vec<VirtualAddress>,
     /// When the last operation was done.
@@ -124,7 +125,7 @@ impl Addresses {
                     }
                 },
                 _ if is_failed => {
-                    let known = self.known.entry(address).or_default();
+                    let known = self.known.entry(Box::new(address)).or_default();
                     known.held = false;
                     known.refused = true;
                 }
@@ -138,7 +139,7 @@ impl Addresses {
                         held: true,
                         ..Known::default()
                     };
-                    self.known.insert(address, held);
+                    self.known.insert(Box::new(address), held);
                 }
             }
         }
@@ -195,7 +196,7 @@ impl Addresses {
                             seen: true,
                             ..Known::default()
                         };
-                        self.known.insert(address.clone(), seen);
+                        self.known.insert(Box::new(address.clone()), seen);
                     }
                 },
                 // There is nothing that it could be on.

@@ -141,6 +141,8 @@ pub enum Why {
     /// The interface does not have the address that adverts are to come from
     /// (`mcast_src_ip`, `unicast_src_ip`), or cannot use it yet.
     SourceMissing { interface: String, source: IpAddr },
+    /// What its adverts come in by cannot be opened there.
+    Deaf { interface: String },
     /// There is nobody to send adverts to (`unicast_fault_no_peer`).
     NoPeers,
     /// What was wrong with the interface is right again.
@@ -224,6 +226,10 @@ impl fmt::Display for Why {
                 f,
                 "interface {interface} does not have the address {source}, which adverts are to \
                  come from"
+            ),
+            Why::Deaf { interface } => write!(
+                f,
+                "adverts cannot be heard on interface {interface}: the log says why"
             ),
             Why::NoPeers => f.write_str("there is no unicast peer"),
             Why::InterfaceReady { interface } => write!(f, "interface {interface} is ready"),

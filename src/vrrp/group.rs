@@ -26,7 +26,7 @@ pub use sync::SyncGroup;
 #[derive(Debug)]
 pub struct Group {
     /// None: an instance that is in no sync group.
-    pub sync: Option<SyncGroup>,
+    pub sync: Option<Box<SyncGroup>>,
     /// In the order of the sync group.
     pub members: Vec<Instance>,
     /// Members to be, in INIT until their interfaces are known, which the others do not

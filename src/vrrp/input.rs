@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use super::channel::Channel;
 use super::event::VrrpEvent;
 use super::settings::VirtualAddress;
 use super::types::Priority;
@@ -30,6 +31,12 @@ pub enum Input<'a> {
     Interface {
         name: &'a str,
         facts: Option<InterfaceFacts>,
+    },
+    /// By these nothing can be heard on an interface; all of them, each time. None is how
+    /// it begins.
+    Deaf {
+        interface: &'a str,
+        channels: &'a [Channel],
     },
     /// What [`Action::AddAddresses`] or [`Action::RemoveAddresses`] asked for has been
     /// done, but for these, with the kernel's reason.

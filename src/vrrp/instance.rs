@@ -159,11 +159,17 @@ impl Instance {
         {
             self.port = Some(Ok(port));
         }
+        // Whoever is deaf must not become master, nor go on as one.
+        if matches!(self.port, Some(Ok(_))) && interfaces.is_deaf(&self.settings) {
+            self.port = Some(Err(Why::Deaf {
+                interface: self.settings.interface.clone(),
+            }));
+        }
         match &self.port {
             Some(Ok(port)) => self.last_port = Some(*port),
             // The link is there, and the last address is still what others know this
             // router by.
-            Some(Err(Why::NoAddress { .. } | Why::SourceMissing { .. })) => {}
+            Some(Err(Why::NoAddress { .. } | Why::SourceMissing { .. } | Why::Deaf { .. })) => {}
             _ => self.last_port = None,
         }
     }
@@ -399,6 +405,7 @@ impl Instance {
             state: self.state,
             since,
             why,
+            begins: self.begins,
             priority: self.settings.priority,
             master: self.master,
             learned_interval: self.learned,

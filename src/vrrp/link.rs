@@ -1,8 +1,9 @@
 //! What is known of the interfaces, and what follows from it for an instance.
 
-use std::collections::{BTreeMap, HashSet};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::channel::Channel;
 use super::event::Why;
 use super::input::InterfaceFacts;
 use super::settings::{Delivery, InstanceSettings, VirtualAddress};
@@ -13,6 +14,10 @@ use crate::family::Family;
 #[derive(Debug, Default)]
 pub struct Interfaces {
     known: BTreeMap<String, Option<Interface>>,
+    /// By what nothing can be heard on them.
+    deaf: BTreeMap<String, Vec<Channel>>,
+    /// The own addresses of all of them, by index: every packet is looked up here.
+    own: BTreeSet<(u32, IpAddr)>,
     /// Every virtual address of every instance: none of them identifies this router.
     virtual_addresses: HashSet<IpAddr>,
     /// Those of earlier settings: where they are, this process may have put them.
@@ -48,11 +53,23 @@ impl Interfaces {
         for interface in self.known.values_mut().flatten() {
             interface.own = own(&interface.facts, &self.virtual_addresses);
         }
+        self.find_all_own();
+    }
+
+    fn find_all_own(&mut self) {
+        self.own.clear();
+        for interface in self.known.values().flatten() {
+            let own = interface.own.iter();
+            let index = interface.facts.index;
+            self.own.extend(own.map(|address| (index, *address)));
+        }
     }
 
     /// Forgets all interfaces but these: nobody says any more what becomes of them.
     pub fn keep_only(&mut self, names: &HashSet<&str>) {
         self.known.retain(|name, _| names.contains(name.as_str()));
+        self.deaf.retain(|name, _| names.contains(name.as_str()));
+        self.find_all_own();
     }
 
     pub fn set(&mut self, name: &str, facts: Option<InterfaceFacts>) {
@@ -61,7 +78,29 @@ impl Interfaces {
             all: facts.addresses.iter().copied().map(identity).collect(),
             facts,
         });
-        self.known.insert(name.to_owned(), interface);
+        let index = |interface: &Option<Interface>| Some(interface.as_ref()?.facts.index);
+        let after = index(&interface);
+        let before = self.known.insert(name.to_owned(), interface);
+        let before = before.as_ref().and_then(index);
+        for index in before.into_iter().chain(after) {
+            self.find_own(index);
+        }
+    }
+
+    /// By these channels nothing can be heard there. Gives whether that is new.
+    pub fn set_deaf(&mut self, name: &str, channels: &[Channel]) -> bool {
+        let before = if channels.is_empty() {
+            self.deaf.remove(name)
+        } else {
+            self.deaf.insert(name.to_owned(), channels.to_vec())
+        };
+        before.unwrap_or_default() != channels
+    }
+
+    /// Whether the instance can hear nobody, whatever comes in.
+    pub fn is_deaf(&self, settings: &InstanceSettings) -> bool {
+        let deaf = self.deaf.get(&settings.interface);
+        deaf.is_some_and(|deaf| deaf.contains(&Channel::of(settings)))
     }
 
     pub fn facts(&self, name: &str) -> Option<&InterfaceFacts> {
@@ -158,10 +197,25 @@ impl Interfaces {
         addresses.map(|address| address.address).collect()
     }
 
-    /// Whether an address is this router's own on the instance's interface.
-    pub fn is_own(&self, settings: &InstanceSettings, address: IpAddr) -> bool {
-        self.get(&settings.interface)
-            .is_some_and(|interface| interface.own.contains(&address))
+    /// Whether an address is this router's own on the interface of this index.
+    pub fn is_own(&self, index: u32, address: IpAddr) -> bool {
+        self.own.contains(&(index, address))
+    }
+
+    /// Notes which addresses are this router's on the interfaces of this index: two have
+    /// it for a moment while one gets another name.
+    fn find_own(&mut self, index: u32) {
+        let first = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let last = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
+        let old = self.own.range((index, first)..=(index, last)).copied();
+        for own in old.collect::<Vec<_>>() {
+            self.own.remove(&own);
+        }
+        let known = self.known.values().flatten();
+        for interface in known.filter(|interface| interface.facts.index == index) {
+            let own = interface.own.iter();
+            self.own.extend(own.map(|address| (index, *address)));
+        }
     }
 
     /// Whether a virtual address is on its interface. None where there is no such

@@ -24,6 +24,18 @@ pub struct Memory {
     pub groups: BTreeMap<String, GroupMemory>,
 }
 
+impl Memory {
+    /// The same, with no more room than it needs: a map that has grown one by one, as
+    /// what comes from another process has, is half empty.
+    pub fn compact(self) -> Self {
+        Memory {
+            begins: self.begins,
+            instances: self.instances.into_iter().collect(),
+            groups: self.groups.into_iter().collect(),
+        }
+    }
+}
+
 /// What is known of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceMemory {
@@ -70,6 +82,9 @@ pub struct InstanceReport {
     pub state: State,
     pub since: Moment,
     pub why: Why,
+    /// Until then it does not become master for not hearing one (`vrrp_startup_delay`,
+    /// `vrrp_delay_after_boot`).
+    pub begins: Moment,
     /// The one in its adverts.
     pub priority: Priority,
     /// The master that is heard; none while it is master itself.

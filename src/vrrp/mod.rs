@@ -5,8 +5,8 @@
 //! (`daemon::vrrp`), and the simulation's in the tests.
 //!
 //! * Values: [`types`] and [`settings`] hold what is known by name and what is
-//!   configured; [`packet`] the messages on the wire; [`input`] what passes between the
-//!   state machine and the world; [`event`] what people are told; [`memory`] what
+//!   configured; [`packet`] the messages on the wire, [`channel`] what they come in by;
+//!   [`input`] what passes between the state machine and the world; [`event`] what people are told; [`memory`] what
 //!   outlives the process.
 //! * The state machine, from the outside in: [`router`] finds out who a packet or an
 //!   interface is for; `hear` whether a packet counts; `group` decides, for all members
@@ -19,6 +19,7 @@ mod addresses;
 mod announce;
 mod arp;
 mod budget;
+pub mod channel;
 mod drops;
 pub mod event;
 mod group;

@@ -104,6 +104,15 @@ impl Router {
                 self.tell_wall_clock();
             }
             Input::Interface { name, facts } => self.on_interface(name, facts, now),
+            Input::Deaf {
+                interface,
+                channels,
+            } => {
+                let is_new = self.interfaces.set_deaf(interface, channels);
+                if is_new && self.look_on(interface, false, now) {
+                    self.find_places(now);
+                }
+            }
             Input::AddressesDone { instance, failed } => {
                 let place = self.places.of_instance(instance);
                 if place.is_none() {
@@ -125,7 +134,7 @@ impl Router {
                         member.tell(change, &mut self.actions);
                     }
                     member.tend_addresses(&self.interfaces, now, &mut self.actions);
-                    self.touch(group);
+                    self.touch(group, now);
                 }
             }
             Input::Stop => {
@@ -174,7 +183,7 @@ impl Router {
         let place = (group, at);
         let group = &mut self.groups[group];
         let member = &mut group.members[at];
-        let is_own = self.interfaces.is_own(&member.settings, datagram.source)
+        let is_own = self.interfaces.is_own(interface, datagram.source)
             || member.sends_from(datagram.source);
         member.has_heard |= !is_own;
         let had_masters = member.state == State::Master;
@@ -204,25 +213,25 @@ impl Router {
         }
         // Only masters do something about each other.
         if had_masters {
-            self.touch(place.0);
+            self.touch(place.0, now);
         } else {
-            self.touch_one(place);
+            self.touch_one(place, now);
         }
     }
 
     /// Notes when the members of a group want to be woken, and what they want announced,
     /// after anything that may have changed them.
-    fn touch(&mut self, group: usize) {
+    fn touch(&mut self, group: usize, now: Moment) {
         self.take_in_rounds(group);
         let wakes = self.groups[group].members.iter().map(Instance::wake);
-        self.agenda.set_group(group, wakes);
+        self.agenda.set_group(group, wakes, now);
     }
 
     /// The same of one member that nothing has changed the others with.
-    fn touch_one(&mut self, place: Place) {
+    fn touch_one(&mut self, place: Place, now: Moment) {
         let (group, at) = place;
         let wake = self.groups[group].members[at].wake();
-        self.agenda.set(place, wake);
+        self.agenda.set(place, wake, now);
     }
 
     /// What has become of an interface.
@@ -230,21 +239,29 @@ impl Router {
         let before = Outlet::of(self.interfaces.facts(name));
         self.interfaces.set(name, facts);
         let after = Outlet::of(self.interfaces.facts(name));
+        // Nobody behind it has heard of what became master meanwhile.
+        let is_new = after.is_some_and(|after| after.is_up) && before != after;
+        let has_joined = self.look_on(name, is_new, now);
+        if has_joined || before.map(|outlet| outlet.index) != after.map(|outlet| outlet.index) {
+            self.find_places(now);
+        }
+    }
+
+    /// Lets all that have to do with an interface see what it is now. Gives whether any
+    /// have joined their groups.
+    fn look_on(&mut self, name: &str, is_new: bool, now: Moment) -> bool {
         let mut has_joined = false;
         for group in self.places.of_interface(name) {
             let it = &mut self.groups[group];
             let members = it.members.len();
             it.look(&self.interfaces, now, &mut self.actions);
             has_joined |= it.members.len() != members;
-            // Nobody behind it has heard of what became master meanwhile.
-            if after.is_some_and(|after| after.is_up) && before != after {
+            if is_new {
                 it.announce_on(name, now);
             }
-            self.touch(group);
+            self.touch(group, now);
         }
-        if has_joined || before.map(|outlet| outlet.index) != after.map(|outlet| outlet.index) {
-            self.find_places();
-        }
+        has_joined
     }
 
     /// Lets every instance know what the wall clock is.
@@ -290,7 +307,7 @@ impl Router {
         for group in self.agenda.due(now) {
             let it = &mut self.groups[group];
             it.on_time(&self.interfaces, now, &mut self.actions);
-            self.touch(group);
+            self.touch(group, now);
         }
         for (name, foreign) in &mut self.foreign {
             for change in foreign.due(now) {
@@ -333,10 +350,26 @@ impl Router {
         Some(&self.groups.get(group)?.members.get(member)?.settings)
     }
 
+    /// Whether an instance is master, as far as it is still there.
+    pub fn is_master(&self, instance: InstanceId) -> bool {
+        let place = self.places.of_instance(instance);
+        let member = place.and_then(|(group, at)| self.groups.get(group)?.members.get(at));
+        member.is_some_and(|member| member.state == State::Master)
+    }
+
     /// The numbers of an instance's adverts, which the next process would have to know.
     pub fn numbers(&self, instance: InstanceId) -> Option<&AdvertNumbers> {
         let (group, member) = self.places.of_instance(instance)?;
         Some(self.groups.get(group)?.members.get(member)?.guard.numbers())
+    }
+
+    /// The same of all that are not master.
+    pub fn heard_numbers(
+        &self,
+    ) -> impl Iterator<Item = (InstanceId, &InstanceSettings, &AdvertNumbers)> {
+        let members = self.groups.iter().flat_map(Group::all);
+        let others = members.filter(|member| member.state != State::Master);
+        others.map(|member| (member.id, &member.settings, member.guard.numbers()))
     }
 
     /// What the next process would have to know.
@@ -370,11 +403,13 @@ impl Router {
     }
 
     /// Notes where everything is, after anything that may have changed it.
-    fn find_places(&mut self) {
+    fn find_places(&mut self, now: Moment) {
         self.places = Places::of(&self.groups, &self.interfaces);
-        self.agenda = Agenda::default();
+        let members = self.groups.iter().flat_map(Group::all);
+        let intervals = members.map(|member| member.settings.advert_interval.as_duration());
+        self.agenda = Agenda::new(intervals.min().unwrap_or_default());
         for group in 0..self.groups.len() {
-            self.touch(group);
+            self.touch(group, now);
         }
     }
 }

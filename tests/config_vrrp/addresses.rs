@@ -86,7 +86,7 @@ fn instances_without_addresses() {
     assert_eq!(told(&empty(excluded)), [needed]);
     assert_eq!(
         told(&text_of("no_virtual_ipaddress")),
-        ["no-effect: `no_virtual_ipaddress` in an instance that has some"]
+        ["redundant: `no_virtual_ipaddress` in an instance that has some"]
     );
 }
 
@@ -112,6 +112,6 @@ fn options_of_ipv6_addresses() {
     let global_first = text_with("", "fd00::80\nfe80::80");
     assert_eq!(
         told(&global_first),
-        ["doubtful: the first virtual address over IPv6 should be a link-local one"]
+        ["advice: the first virtual address over IPv6 should be a link-local one"]
     );
 }

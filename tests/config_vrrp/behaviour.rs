@@ -188,7 +188,7 @@ fn what_strict_mode_does_not_allow() {
         ),
         (
             "unicast_peer {\n10.0.0.2\n}",
-            "doubtful: strict mode follows the RFCs, which know no unicast".to_owned(),
+            "advice: strict mode follows the RFCs, which know no unicast".to_owned(),
         ),
     ] {
         let words = format!("strict_mode\n{words}");

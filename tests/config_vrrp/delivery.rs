@@ -221,7 +221,7 @@ fn peers_that_make_no_sense() {
     assert_eq!(told, ["no-effect: a peer that is this director itself"]);
     let (left, told) = of("", "10.0.0.2\n10.0.0.2 min_ttl 255");
     assert_eq!(left, ["10.0.0.2 0..=255"]);
-    assert_eq!(told, ["no-effect: the peer 10.0.0.2 is there twice"]);
+    assert_eq!(told, ["redundant: the peer 10.0.0.2 is there twice"]);
     let (left, told) = of("", "10.0.0.80\n10.0.0.2");
     assert_eq!(left.len(), 2);
     assert_eq!(

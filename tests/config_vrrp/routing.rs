@@ -493,7 +493,7 @@ fn what_is_watched() {
     assert_eq!(tracking.files[0].weight, Some(254));
     assert_eq!(tracking.processes[0].weight, None);
     for (line, why) in [
-        ("eth0", "no-effect: `eth0` is the instance's own interface"),
+        ("eth0", "redundant: `eth0` is the instance's own interface"),
         ("eth1\neth1 weight 5", "no-effect: `eth1` is there twice"),
         ("eth1 weight 254", "value-adjusted: a weight is -253 to 253"),
         ("eth1 weight 255", "out-of-range: `255` is out of range"),

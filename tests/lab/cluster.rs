@@ -56,6 +56,15 @@ pub struct Plan {
 }
 
 impl<'lab> Cluster<'lab> {
+    /// The two that a plan with two directors has made.
+    #[track_caller]
+    pub fn two_directors(&self) -> [&Director<'lab>; 2] {
+        match &self.directors[..] {
+            [one, two] => [one, two],
+            others => panic!("{} directors", others.len()),
+        }
+    }
+
     /// One director, two web servers that answer clients directly.
     pub fn lvs_dr(lab: &'lab Lab, family: Family) -> Self {
         Plan::new(Method::Dr, family).build(lab)

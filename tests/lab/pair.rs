@@ -37,9 +37,7 @@ pub fn cluster(lab: &Lab, method: Method, directors: usize) -> Cluster<'_> {
 }
 
 pub fn directors<'a, 'lab>(cluster: &'a Cluster<'lab>) -> [&'a Director<'lab>; 2] {
-    let [director1, director2] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
+    let [director1, director2] = cluster.two_directors();
     [director1, director2]
 }
 

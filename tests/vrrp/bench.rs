@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipvsd::family::Family;
 use ipvsd::moment::Moment;
+use ipvsd::vrrp::channel::Channel;
 use ipvsd::vrrp::event::{Change, Subject};
 use ipvsd::vrrp::input::{Action, Announcement, Content, Input, InterfaceFacts, Received};
 use ipvsd::vrrp::memory::{InstanceReport, Memory};
@@ -397,6 +398,15 @@ impl Bench {
         self.links.insert(link, facts.clone());
         let name = format!("eth{link}");
         let input = Input::Interface { name: &name, facts };
+        self.router.handle(input, self.now);
+    }
+
+    /// By these nothing can be heard on link n.
+    pub fn deaf(&mut self, link: u8, channels: &[Channel]) {
+        let input = Input::Deaf {
+            interface: &format!("eth{link}"),
+            channels,
+        };
         self.router.handle(input, self.now);
     }
 

@@ -6,6 +6,7 @@ mod announcing;
 mod bench;
 mod captured;
 mod corpus;
+mod deaf;
 mod delays;
 mod drops;
 mod faults;

@@ -67,6 +67,9 @@ fn plain(status: &Status) -> String {
         configuration.file,
         configuration.generation
     );
+    if !configuration.id.is_empty() {
+        let _ = writeln!(text, "configuration id {}", configuration.id);
+    }
     if let Some(refused) = &configuration.refused {
         let _ = writeln!(
             text,

@@ -61,6 +61,13 @@ fn plain_instance(text: &mut String, instance: &InstanceStatus) {
         plain_address(text, address);
     }
     plain_delivery(text, instance);
+    if let Some(delay) = instance.delay {
+        let _ = writeln!(
+            text,
+            "  does not become master in the next {}: its start is delayed",
+            age(delay)
+        );
+    }
     if let Some(master) = &instance.master {
         let _ = writeln!(
             text,
@@ -214,6 +221,7 @@ mod tests {
             state: "BACKUP".into(),
             age: 75.0,
             why: Some("start".into()),
+            delay: None,
             interface: "eth0".into(),
             vrid: 51,
             version: 2,
@@ -318,6 +326,9 @@ mod tests {
         let expected = "  adverts: 0 sent (at worst 0.4 ms late), 75 received (1 of a master \
                         that stopped, 12 not signed), dropped: 7 stale\n";
         assert!(told.contains(expected), "{told}");
+        instance.delay = Some(2.5);
+        let expected = "  does not become master in the next 2.5 s";
+        assert!(text(&instance).contains(expected));
         instance.lateness = Some(AdvertLatenessStatus {
             worst: 1.5,
             late: 3,

@@ -10,6 +10,7 @@ use crate::config::source::{Sources, Span};
 pub struct Json<'a> {
     pub errors: usize,
     pub warnings: usize,
+    pub hints: usize,
     pub diagnostics: Vec<Entry<'a>>,
 }
 
@@ -51,8 +52,9 @@ impl Diagnostics {
     /// For `--json`.
     pub fn json(&self) -> Json<'_> {
         Json {
-            errors: self.errors,
-            warnings: self.warnings,
+            errors: self.tally.errors,
+            warnings: self.tally.warnings,
+            hints: self.tally.hints,
             diagnostics: self.list.iter().map(|entry| self.entry(entry)).collect(),
         }
     }

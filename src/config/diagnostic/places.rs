@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Diagnostic, Label, Severity};
+use super::{Code, Diagnostic, Label, Tally};
 use crate::config::source::{Sources, Span};
 
 /// By how many includes a place is explained.
@@ -48,22 +48,48 @@ fn includes(place: Option<Span>, sources: &Sources) -> impl Iterator<Item = Labe
     })
 }
 
+/// A word that would have no effect if it were served is told as that, and not as one
+/// that is not served yet, too.
+pub(super) fn leave_out_unserved(list: &mut Vec<Diagnostic>, tally: &mut Tally) {
+    let idle = list.iter().filter(|it| it.code == Code::NoEffect);
+    let idle: HashSet<Span> = idle
+        .filter_map(|it| it.primary.as_ref().map(|label| label.span))
+        .collect();
+    if idle.is_empty() {
+        return;
+    }
+    list.retain_mut(|diagnostic| {
+        if diagnostic.code != Code::NotServed {
+            return true;
+        }
+        let count = diagnostic.more.len();
+        diagnostic.more.retain(|span| !idle.contains(span));
+        diagnostic.more_count -= count - diagnostic.more.len();
+        let Some(label) = &mut diagnostic.primary else {
+            return true;
+        };
+        if !idle.contains(&label.span) {
+            return true;
+        }
+        if diagnostic.more.is_empty() {
+            *tally.of(diagnostic.severity()) -= 1;
+            return false;
+        }
+        label.span = diagnostic.more.remove(0);
+        diagnostic.more_count -= 1;
+        true
+    });
+}
+
 /// What was found several times in one place, because a line was repeated, is told once.
-pub(super) fn tell_once(list: &mut Vec<Diagnostic>, errors: &mut usize, warnings: &mut usize) {
+pub(super) fn tell_once(list: &mut Vec<Diagnostic>, tally: &mut Tally) {
     let mut told = HashSet::new();
     list.retain(|diagnostic| {
         let Some(label) = &diagnostic.primary else {
             return true;
         };
-        if diagnostic.trail.is_empty() {
-            return true;
-        }
         let is_new = told.insert((diagnostic.code, diagnostic.message.clone(), label.span));
-        let count = match diagnostic.severity() {
-            Severity::Error => &mut *errors,
-            Severity::Warning => &mut *warnings,
-        };
-        *count -= usize::from(!is_new);
+        *tally.of(diagnostic.severity()) -= usize::from(!is_new);
         is_new
     });
 }

@@ -34,7 +34,7 @@ impl Diagnostics {
             text.push_str("\n\n");
         }
         let kept = self.list.len();
-        let all = self.errors + self.warnings;
+        let all = self.tally.all();
         if all > kept {
             text.push_str(&format!("… and {} more\n\n", all - kept));
         }
@@ -46,6 +46,7 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
     let level = match diagnostic.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Hint => Level::HELP.with_name(Severity::Hint.name()),
     };
     let title = level
         .primary_title(diagnostic.message.as_str())

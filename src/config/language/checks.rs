@@ -16,7 +16,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    const ALL: Checks = Checks {
+    pub(super) const ALL: Checks = Checks {
         readable: true,
         matches: true,
         wildcard: true,

@@ -40,6 +40,8 @@ pub struct Surroundings<'a> {
     pub files: &'a dyn Files,
     /// `-i`: which lines that begin with `@` hold, and what `${_INSTANCE}` is.
     pub config_id: &'a str,
+    /// `-e`: every include is checked as `includea` is.
+    pub all_files: bool,
     /// The environment, for `${_ENV NAME}`.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// What `${_RANDOM}` begins with, unless `random_seed` says something else.
@@ -77,7 +79,10 @@ pub(super) fn expand(
             line: Span::default(),
         },
         open: Vec::new(),
-        checks: Checks::default(),
+        checks: match surroundings.all_files {
+            true => Checks::ALL,
+            false => Checks::default(),
+        },
         depth: 0,
         budget: Budget::default(),
     };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::diagnostic::{Code, Diagnostic, shown};
 use super::super::source::{FrameId, Span};
 use super::Expander;
-use super::text::{Text, is_blank, name_length};
+use super::text::{Text, comment, is_blank, name_length};
 
 /// Whether a line begins with a sequence or a list.
 pub(super) fn is_sequence(text: &str) -> bool {
@@ -20,6 +20,8 @@ struct Repeated {
     place: Span,
     /// What stands behind it.
     rest: Text,
+    /// How many times it has been repeated.
+    rounds: u64,
 }
 
 /// Numbers from the first to the last.
@@ -52,18 +54,19 @@ impl Expander<'_> {
         let Some(arguments) = self.inline(text.part(open + 1..close)) else {
             return;
         };
-        let repeated = Repeated {
+        let mut repeated = Repeated {
             head: text.part(0..close + 1),
             place: text.place(0..close + 1),
             rest: text.part(close + 1..text.len()).trimmed(),
+            rounds: 0,
         };
         match word {
-            "~LST" => self.list(&arguments, &repeated),
-            _ => self.numbers(&arguments, &repeated, word == "~SEQx"),
+            "~LST" => self.list(&arguments, &mut repeated),
+            _ => self.numbers(&arguments, &mut repeated, word == "~SEQx"),
         }
     }
 
-    fn numbers(&mut self, arguments: &Text, repeated: &Repeated, hexadecimal: bool) {
+    fn numbers(&mut self, arguments: &Text, repeated: &mut Repeated, hexadecimal: bool) {
         let parts: Vec<_> = arguments.as_str().split(',').map(trim).collect();
         let [name, written @ ..] = parts.as_slice() else {
             return;
@@ -135,7 +138,7 @@ impl Expander<'_> {
         }
     }
 
-    fn list(&mut self, arguments: &Text, repeated: &Repeated) {
+    fn list(&mut self, arguments: &Text, repeated: &mut Repeated) {
         // Twice, so that a list of millions is never as a whole in memory.
         let mut entries = Entries::of(arguments.as_str());
         let Some(names) = entries.next() else {
@@ -179,13 +182,17 @@ impl Expander<'_> {
     }
 
     /// The rest of the line once, with these values. False if no further time makes sense.
-    fn round(&mut self, values: &[(&str, &str)], repeated: &Repeated) -> bool {
+    fn round(&mut self, values: &[(&str, &str)], repeated: &mut Repeated) -> bool {
         if self.budget.is_exceeded() {
             return false;
         }
         if !self.budget.take_step() {
             self.overflow();
             return false;
+        }
+        repeated.rounds += 1;
+        if repeated.rounds == 2 {
+            self.block_left_open(repeated);
         }
         for (name, value) in values {
             let text = Text::standing_for(value, repeated.place, FrameId::NONE);
@@ -206,6 +213,23 @@ impl Expander<'_> {
         self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
     }
 
+    /// A block that begins on a line which is repeated is opened each time, and what
+    /// stands on the lines after it is there once.
+    fn block_left_open(&mut self, repeated: &Repeated) {
+        let rest = repeated.rest.as_str();
+        if is_sequence(rest) || !leaves_block_open(rest) {
+            return;
+        }
+        let message = "a sequence repeats its own line only";
+        let label = "the block that begins on this line is opened each time";
+        let head = &repeated.head;
+        self.tell(Code::Advice, message, head, 0..head.len(), label)
+            .help(
+                "write the whole block on this line, or give it as the value of a definition, \
+                 which may have several lines, and name that here",
+            );
+    }
+
     fn wrong_name(&mut self, name: &str, repeated: &Repeated) {
         let message = format!("`{}` is no name", shown(name));
         let label = "a name has letters, digits and `_`, and no digit first";
@@ -215,6 +239,20 @@ impl Expander<'_> {
     fn wrong(&mut self, text: &Text, message: impl Into<String>, label: &str) -> &mut Diagnostic {
         self.tell(Code::InvalidValue, message, text, 0..text.len(), label)
     }
+}
+
+/// Whether there are more opening braces than closing ones in a line.
+fn leaves_block_open(line: &str) -> bool {
+    let (mut quoted, mut open) = (false, 0_i64);
+    for byte in line.as_bytes()[..comment(line)].iter() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'{' if !quoted => open += 1,
+            b'}' if !quoted => open -= 1,
+            _ => {}
+        }
+    }
+    open > 0
 }
 
 fn trim(text: &str) -> &str {

@@ -2,6 +2,7 @@
 
 use super::Lower;
 use crate::config::diagnostic::{Code, shown};
+use crate::config::keywords;
 use crate::config::syntax::StatementId;
 
 impl Lower<'_, '_> {
@@ -31,6 +32,12 @@ impl Lower<'_, '_> {
     /// place where that is missing.
     pub(super) fn lacks_its_end(&self, id: StatementId) -> bool {
         self.ast.has_block(id) && self.ast.close_brace(id).is_none()
+    }
+
+    /// Whether a block has a word that means nothing anywhere.
+    pub(super) fn mentions_unknown(&self, block: StatementId) -> bool {
+        let mut said = self.ast.block(block);
+        said.any(|id| keywords::blocks(self.ast.keyword(id)).is_empty())
     }
 
     /// Blocks without an end, where only the end of the file shows it.

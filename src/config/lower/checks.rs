@@ -83,7 +83,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(HTTP_GET, id),
             }
         }
-        if urls.is_empty() {
+        if urls.is_empty() && !self.mentions(block, "url") {
             let span = self.span(block);
             self.report(Code::MissingValue, "`HTTP_GET` needs a `url`")
                 .at(span, "there is none in this block")
@@ -131,8 +131,7 @@ impl<'s> Lower<'_, 's> {
         }
         let later = std::mem::replace(&mut self.later, around_it);
         self.regex_words(block);
-        let said_path = ast.block(block).any(|id| ast.keyword(id) == "path");
-        if !said_path {
+        if !self.mentions(block, "path") {
             let span = self.span(block);
             self.report(Code::MissingValue, "`url` needs a `path`")
                 .at(span, "there is none in this block");
@@ -158,11 +157,10 @@ impl<'s> Lower<'_, 's> {
         let mut timing = TimingWords::default();
         let mut timeout: Option<Said<u32>> = None;
         let mut user: Option<Said<UserSpec>> = None;
-        let (mut argv, mut dynamic, mut said_path) = (None, None, false);
+        let (mut argv, mut dynamic) = (None, None);
         for id in ast.block(block) {
             match ast.keyword(id) {
                 "misc_path" => {
-                    said_path = true;
                     let value = self.command(id);
                     self.say(&mut argv, id, value);
                 }
@@ -184,7 +182,7 @@ impl<'s> Lower<'_, 's> {
                 _ => self.other(MISC_CHECK, id),
             }
         }
-        if !said_path {
+        if !self.mentions(block, "misc_path") {
             let span = self.span(block);
             self.report(Code::MissingValue, "`MISC_CHECK` needs a `misc_path`")
                 .at(span, "there is none in this block");
@@ -196,12 +194,14 @@ impl<'s> Lower<'_, 's> {
         });
         let dynamic = said(dynamic).unwrap_or(false);
         let spec = CheckSpec::Misc(MiscCheck { script, dynamic });
-        let mut check = self.check(spec, timing, checked, MISC_DEFAULTS, block);
-        check.timing.timeout = match said(timeout) {
-            Some(0) | None => check.timing.delay_loop,
-            Some(seconds) => Duration::from_secs(seconds.into()),
-        };
-        Some(check)
+        // 0 says nothing.
+        timing.connect_timeout = timeout
+            .filter(|said| said.value > 0)
+            .map(|Said { value, by }| Said {
+                value: Duration::from_secs(value.into()),
+                by,
+            });
+        Some(self.check(spec, timing, checked, MISC_DEFAULTS, block))
     }
 
     /// Looks at the line of a check: it has no words but the first, and a block.
@@ -219,13 +219,24 @@ impl<'s> Lower<'_, 's> {
         defaults: TimingDefaults,
         block: StatementId,
     ) -> Check {
-        let timing = timing.or(checked.timing);
-        self.timing_doubts(&timing);
+        let mut words = timing.or(checked.timing);
+        if let CheckSpec::Misc(_) = spec {
+            // No connection is made.
+            words.connect_timeout = timing.connect_timeout;
+        }
+        let mut resolved = words.resolve(defaults);
+        let mut least = resolved;
+        if let (CheckSpec::Misc(_), None) = (&spec, words.connect_timeout) {
+            resolved.timeout = resolved.delay_loop;
+            // What most scripts need.
+            least.timeout = Duration::ZERO;
+        }
+        self.timing_doubts(&words, &least);
         self.origin_of_check(Some(checked.server), block);
         Check {
             spec,
-            timing: timing.resolve(defaults),
-            alpha: said(timing.alpha).unwrap_or(false),
+            timing: resolved,
+            alpha: said(words.alpha).unwrap_or(false),
             origin: self.origin(block),
             later: Vec::new(),
         }

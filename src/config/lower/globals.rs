@@ -50,6 +50,12 @@ impl Lower<'_, '_> {
     fn router_id(&mut self, id: StatementId) {
         self.said_once("router_id", id);
         if let Some(word) = self.value(id, "a name") {
+            if self.text(word).is_empty() {
+                let span = word.span();
+                self.report(Code::Advice, "an empty `router_id`")
+                    .at(span, "messages have no name in them")
+                    .help("remove the line, and it is the host's name");
+            }
             self.model.global.router_id = Some(self.text(word).to_owned());
         }
     }

@@ -110,6 +110,7 @@ impl Lower<'_, '_> {
                 let script = Script { argv, user: None };
                 Some(setting(self, vec![SettingValue::Command(script)], None))
             }
+            Takes::Command | Takes::OptionalCommand if self.empty_command(id) => None,
             Takes::Command => {
                 let script = self.command_and_user(id)?;
                 Some(setting(self, vec![SettingValue::Command(script)], None))

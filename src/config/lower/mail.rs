@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::value::{LONGEST_TIMEOUT, SHORTEST};
+use super::time::{LONGEST_TIMEOUT, SHORTEST};
 use super::{Lower, Said};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, GLOBAL_DEFS};
@@ -255,5 +255,9 @@ fn is_mailbox(text: &str) -> bool {
         None => text,
     };
     let is_clean = |character: char| !character.is_whitespace() && !"<>,;".contains(character);
-    !address.is_empty() && address.chars().all(is_clean) && !text.chars().any(char::is_control)
+    // `//` is what begins a comment elsewhere.
+    !address.is_empty()
+        && !address.starts_with("//")
+        && address.chars().all(is_clean)
+        && !text.chars().any(char::is_control)
 }

@@ -18,7 +18,9 @@ mod script;
 mod server;
 mod server_group;
 mod servers_across;
+mod time;
 mod timing;
+mod timing_doubts;
 mod trackers;
 mod unknown;
 mod unserved_checks;
@@ -67,6 +69,7 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         services: HashMap::new(),
         claims: Claims::default(),
         groups: Groups::default(),
+        names_absent_group: false,
         across: Across::default(),
         first: HashMap::new(),
         alert_defaults: AlertDefaults::default(),
@@ -103,6 +106,8 @@ struct Lower<'a, 's> {
     claims: Claims,
     /// Groups of addresses by their names.
     groups: Groups<'s>,
+    /// A virtual server names a group that is not there.
+    names_absent_group: bool,
     /// What servers and checks say that is to be compared with other blocks.
     across: Across,
     /// Where global words were first said, which may be in several blocks.
@@ -196,8 +201,9 @@ impl<'s> Lower<'_, 's> {
         self.unexplained_blocks();
         if empty && self.diagnostics.errors() == 0 {
             let message = format!("{}: there is nothing in this file", ast.file_name());
-            self.report(Code::Empty, message)
-                .help("blanks and comments do not say anything to be run");
+            self.report(Code::Empty, message).help(
+                "blanks, comments and files that are not there say nothing that could be run",
+            );
         }
     }
 
@@ -260,6 +266,9 @@ impl<'s> Lower<'_, 's> {
 
     /// As [`repeated`](Self::repeated), of a word where the first one counts.
     fn repeated_first(&mut self, earlier: StatementId, later: StatementId) {
+        if self.is_alike(earlier, later) {
+            return self.repeated(earlier, later);
+        }
         let (first, second) = (self.span(earlier), self.span(later));
         let word = shown(self.ast.keyword(later));
         self.report(Code::Repeated, format!("`{word}` is said twice"))
@@ -267,10 +276,24 @@ impl<'s> Lower<'_, 's> {
             .related(first, "this one does, as with keepalived");
     }
 
+    /// Two statements say the same, word by word.
+    fn is_alike(&self, one: StatementId, other: StatementId) -> bool {
+        let ast = self.ast;
+        let words = |id| ast.words(id).iter().map(|word| ast.text(*word));
+        !ast.has_block(one) && !ast.has_block(other) && words(one).eq(words(other))
+    }
+
     fn repeated(&mut self, earlier: StatementId, later: StatementId) {
         let (first, second) = (self.span(earlier), self.span(later));
         let word = shown(self.ast.keyword(later));
-        self.report(Code::Repeated, format!("`{word}` is said twice"))
+        let message = format!("`{word}` is said twice");
+        if self.is_alike(earlier, later) {
+            self.report(Code::Redundant, message)
+                .at(second, "the same again")
+                .related(first, "first here");
+            return;
+        }
+        self.report(Code::Repeated, message)
             .at(second, "this one counts")
             .related(first, "this one does not");
     }

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use super::Lower;
-use crate::config::diagnostic::Code;
+use crate::config::diagnostic::{Code, shown};
 use crate::config::model::{Script, UserSpec};
 use crate::config::source::Span;
 use crate::config::syntax::{Quote, StatementId};
@@ -51,6 +51,20 @@ impl Lower<'_, '_> {
         })
     }
 
+    /// Whether a command is an empty one, as templates have it for somebody to fill in.
+    pub(super) fn empty_command(&mut self, id: StatementId) -> bool {
+        let is_empty = match self.ast.words(id) {
+            [_, only] => self.text(*only).is_empty() && only.quote != Quote::Open,
+            _ => false,
+        };
+        if is_empty {
+            let span = self.span(id);
+            self.report(Code::NoEffect, "an empty command")
+                .at(span, "nothing is run");
+        }
+        is_empty
+    }
+
     fn command_line(&mut self, id: StatementId) -> Option<CommandLine> {
         let words = self.values(id);
         let (Some(first), Some(last)) = (words.first(), words.last()) else {
@@ -76,8 +90,33 @@ impl Lower<'_, '_> {
             self.missing_value(id, "a command");
             return None;
         }
+        if let Some(sign) = shell_sign(&argv) {
+            let message = format!(
+                "`{}` is for a shell, and no shell runs this command",
+                shown(sign)
+            );
+            self.report(Code::Doubtful, message)
+                .at(span, "it is passed on as an argument, as by keepalived")
+                .help("put it into a script, or run a shell: `\"/bin/sh -c 'COMMAND | COMMAND'\"`");
+        }
         Some(CommandLine { argv, rest, span })
     }
+}
+
+/// An argument that only a shell would take for more than text. Within quotes of its own
+/// it may be meant for the shell that the command is.
+fn shell_sign(argv: &[String]) -> Option<&str> {
+    if argv.get(1).is_some_and(|option| option == "-c") {
+        return None;
+    }
+    let is_sign = |word: &str| {
+        let after_number = word.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        let redirects = after_number.starts_with(['<', '>']) || word.starts_with("&>");
+        let separates = word.len() > 1 && word.ends_with(';');
+        let stands_alone = matches!(word, "|" | "||" | "&" | "&&" | ";");
+        (redirects || separates || stands_alone) && !word.contains(' ')
+    };
+    argv.iter().map(String::as_str).find(|word| is_sign(word))
 }
 
 /// A command and what stands after it.

@@ -59,7 +59,7 @@ impl<'s> Lower<'_, 's> {
             };
             if let Some(first) = lines.insert(entry.to_string(), line) {
                 let (first, second) = (self.span(first), self.span(line));
-                self.report(Code::NoEffect, "a line of this group is there twice")
+                self.report(Code::Redundant, "a line of this group is there twice")
                     .at(second, "this has no effect")
                     .related(first, "it is in the group already");
                 continue;
@@ -118,7 +118,7 @@ impl<'s> Lower<'_, 's> {
                 Some((other, end, earlier)) if other == port && first <= end => {
                     let (earlier, later) = (earlier.min(line), earlier.max(line));
                     let (one, other) = (self.span(earlier), self.span(later));
-                    self.report(Code::NoEffect, "some addresses are in this group twice")
+                    self.report(Code::Redundant, "some addresses are in this group twice")
                         .at(other, format!("{first} is one of them"))
                         .related(one, "it is in the group already");
                     if last > end {
@@ -282,8 +282,8 @@ impl<'s> Lower<'_, 's> {
 
     /// Groups that nothing is for.
     pub(super) fn unused_groups(&mut self) {
-        if self.misplaced || !self.ast.unclosed().is_empty() {
-            // What uses them may be in a wrong block.
+        if self.misplaced || !self.ast.unclosed().is_empty() || self.names_absent_group {
+            // What uses them may be in a wrong block, or have a misspelt name.
             return;
         }
         let mut unused: Vec<_> = self

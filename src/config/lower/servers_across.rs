@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::Lower;
-use super::timing::TimingWords;
 use crate::config::diagnostic::{Code, shown};
 use crate::config::source::Span;
 use crate::config::syntax::StatementId;
@@ -17,7 +16,7 @@ pub(super) struct Across {
     /// Virtual servers that are checked only while their address is here.
     pub(super) suspended: Vec<(IpAddr, StatementId)>,
     /// Times that have been told to be longer than others.
-    told: HashSet<(StatementId, StatementId)>,
+    pub(super) told: HashSet<(StatementId, StatementId)>,
 }
 
 impl Lower<'_, '_> {
@@ -58,15 +57,11 @@ impl Lower<'_, '_> {
                     .help("it is on whichever director is the master; give the real server's own");
             } else if sources.contains(&address) {
                 let subject = "director as real server";
-                if self.diagnostics.fold(Code::Doubtful, subject, span) {
+                if self.diagnostics.fold(Code::Advice, subject, span) {
                     continue;
                 }
                 self.diagnostics
-                    .report_first(
-                        Code::Doubtful,
-                        subject,
-                        "this director is also a real server",
-                    )
+                    .report_first(Code::Advice, subject, "this director is also a real server")
                     .at(span, "an instance of this file sends its adverts from here")
                     .help(
                         "with DR, directors that are real servers of each other can send packets \
@@ -97,40 +92,6 @@ impl Lower<'_, '_> {
                 )
                 .at(span, "nothing is checked while it is not on this host");
             }
-        }
-    }
-
-    /// Times of a check that are longer than the interval. What is said for many checks
-    /// is told once.
-    pub(super) fn timing_doubts(&mut self, timing: &TimingWords) {
-        let Some(interval) = timing.delay_loop else {
-            return;
-        };
-        let times = [
-            (
-                timing.connect_timeout,
-                "a connection may take longer than the time from one check to the next",
-            ),
-            (
-                timing.delay_before_retry,
-                "a retry comes later than the next check would",
-            ),
-        ];
-        for (time, message) in times {
-            let Some(time) = time.filter(|time| time.value > interval.value) else {
-                continue;
-            };
-            if !self.across.told.insert((time.by, interval.by)) {
-                continue;
-            }
-            let (span, other) = (self.span(time.by), self.span(interval.by));
-            if self.diagnostics.fold(Code::Doubtful, message, span) {
-                continue;
-            }
-            self.diagnostics
-                .report_first(Code::Doubtful, message, message)
-                .at(span, "longer than `delay_loop`")
-                .related(other, "from one check to the next");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::value::{LONGEST, LONGEST_TIMEOUT, SHORTEST};
+use super::time::{LONGEST, LONGEST_TIMEOUT, SHORTEST};
 use super::{Lower, Said};
 use crate::config::model::Timing;
 use crate::config::syntax::StatementId;

@@ -1,16 +1,18 @@
 //! Words that mean nothing where they stand: misspelt, of old, of the future.
 
-use super::Lower;
 use super::misplaced::within;
+use std::collections::HashMap;
+
+use super::{Lower, guess};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords;
-use crate::config::reference::{self, Fate, Word};
-use crate::config::syntax::StatementId;
+use crate::config::reference::{self, Fate};
+use crate::config::syntax::{StatementId, Word};
 
 /// Words for the same thing that belong in different blocks.
 const SYNONYMS: [(&str, &str); 2] = [("lb_kind", "lvs_method"), ("lb_algo", "lvs_sched")];
 
-impl Lower<'_, '_> {
+impl<'s> Lower<'_, 's> {
     /// A statement whose word has no meaning in this block, or not yet.
     pub(super) fn other(&mut self, block: &'static str, id: StatementId) {
         let word = self.ast.keyword(id);
@@ -20,7 +22,8 @@ impl Lower<'_, '_> {
             self.referenced(block, known, id);
         } else if keywords::blocks(word).is_empty() {
             self.unknown(block, id);
-        } else if let Some(synonym) = synonym(block, word) {
+        } else if let Some(synonym) = synonym(block, word).or_else(|| of_all_instances(block, word))
+        {
             let span = self.keyword_span(id);
             let message = format!("`{word}` does not belong {}", within(block));
             self.report(Code::WrongBlock, message)
@@ -32,7 +35,7 @@ impl Lower<'_, '_> {
     }
 
     /// A word that the reference has, and that the model has no field for.
-    fn referenced(&mut self, block: &str, known: &'static Word, id: StatementId) {
+    fn referenced(&mut self, block: &str, known: &'static reference::Word, id: StatementId) {
         match known.fate {
             // Not here, whatever the reference says.
             Fate::Served => self.told_later(known.name, "", id),
@@ -124,6 +127,43 @@ impl Lower<'_, '_> {
         .help("remove it");
     }
 
+    /// Whether a block says something, be it right, wrong or misspelt: then that has been
+    /// told, and not that it is missing, too.
+    pub(super) fn mentions(&self, block: StatementId, word: &str) -> bool {
+        let ast = self.ast;
+        ast.block(block).any(|id| ast.keyword(id) == word) || self.misspells(block, word)
+    }
+
+    /// Whether a block has a word that was probably meant to be this one.
+    pub(super) fn misspells(&self, block: StatementId, word: &str) -> bool {
+        let ast = self.ast;
+        let path = self.path_of(block);
+        let unknown = ast.block(block).map(|id| ast.keyword(id));
+        let mut unknown = unknown.filter(|other| keywords::blocks(other).is_empty());
+        let is_meant = |other: &str| keywords::similar(&path, other) == Some(word);
+        unknown.by_ref().take(guess::MOST).any(is_meant)
+    }
+
+    /// Tells of a word that is in a line twice, of which the last one counts. `said` has
+    /// those before it.
+    pub(super) fn option_again(&mut self, said: &mut HashMap<&'s str, Word>, option: Word) {
+        let text = self.text(option);
+        if let Some(earlier) = said.insert(text, option) {
+            let message = format!("`{}` is said twice in this line", shown(text));
+            self.report(Code::Repeated, message)
+                .at(option.span(), "this one counts, as with keepalived")
+                .related(earlier.span(), "this one does not");
+        }
+    }
+
+    /// The names of a block and of those around it, the outermost first.
+    fn path_of(&self, block: StatementId) -> String {
+        let outer = std::iter::successors(Some(block), |id| self.ast.parent(*id));
+        let mut names: Vec<_> = outer.map(|id| self.ast.keyword(id)).collect();
+        names.reverse();
+        names.join("/")
+    }
+
     fn unknown(&mut self, block: &'static str, id: StatementId) {
         let span = self.keyword_span(id);
         let word = self.ast.keyword(id);
@@ -143,6 +183,22 @@ impl Lower<'_, '_> {
         if word.contains('\u{a0}') {
             diagnostic.help(super::value::NO_BREAK_SPACE);
         }
+        if word.contains('=') {
+            diagnostic.help("a value follows its word after a blank: `WORD VALUE`");
+        } else if word.starts_with("//") || word.starts_with("/*") {
+            diagnostic.help("a comment begins with `#` or `!`");
+        } else if block == "vrrp_sync_group" && similar.is_none() {
+            diagnostic.help("its instances stand in a block of their own: `group { … }`");
+        }
+    }
+}
+
+/// What a word about one instance is called where it is about all of them, and the
+/// other way round.
+fn of_all_instances(block: &str, word: &str) -> Option<&'static str> {
+    match word.strip_prefix("vrrp_") {
+        Some(of_one) => keywords::known(block, of_one),
+        None => keywords::known(block, &format!("vrrp_{word}")),
     }
 }
 

@@ -3,15 +3,11 @@
 use std::net::IpAddr;
 use std::num::IntErrorKind;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use super::{Lower, guess};
 use crate::config::diagnostic::{Code, Diagnostic, shown};
 use crate::config::keywords;
 use crate::config::syntax::{StatementId, Word};
-
-/// Microseconds in a second, the resolution of times.
-const MICROS: u64 = 1_000_000;
 
 impl<'a> Lower<'a, '_> {
     /// The only value of a statement that takes no block.
@@ -56,10 +52,13 @@ impl<'a> Lower<'a, '_> {
             _ => format!("{} words too many after `{word}`", extra.len()),
         };
         let another = !keywords::blocks(self.text(*first)).is_empty();
+        let comment = self.text(*first).starts_with("//");
         let diagnostic = self.report(Code::NoEffect, message);
         diagnostic.at(span, "this has no effect");
         if another {
             diagnostic.help("every statement begins on a line of its own");
+        } else if comment {
+            diagnostic.help("a comment begins with `#` or `!`");
         }
     }
 
@@ -76,6 +75,12 @@ impl<'a> Lower<'a, '_> {
                 )
                 .at(span, "this has no effect, as with keepalived")
                 .help("to switch it off, remove the line");
+            }
+            [only] if switch(&self.text(*only).to_ascii_lowercase()) == Some(true) => {
+                let span = only.span();
+                let word = self.ast.keyword(id);
+                self.report(Code::Redundant, format!("`{word}` takes no value"))
+                    .at(span, "it is on without this");
             }
             _ => self.extra_words(id, words),
         }
@@ -132,103 +137,6 @@ impl<'a> Lower<'a, '_> {
         None
     }
 
-    /// A time in whole seconds.
-    pub(super) fn whole_seconds(&mut self, word: Word, range: RangeInclusive<u32>) -> Option<u32> {
-        let text = self.text(word);
-        if number_with_unit(text).is_none() {
-            return self.number(word, range);
-        }
-        let wanted = format!(
-            "a whole number of seconds from {} to {}",
-            range.start(),
-            range.end()
-        );
-        let diagnostic = self.not_a_number(word, &wanted);
-        match number_with_unit(text) {
-            Some((number, "s")) => diagnostic
-                .help(format!("times are in seconds without a unit: `{number}`"))
-                .replace_with(number),
-            _ => diagnostic.help("times are in seconds, without a unit"),
-        };
-        None
-    }
-
-    /// A time in seconds, perhaps with a fraction, of which keepalived takes six
-    /// places.
-    pub(super) fn seconds(
-        &mut self,
-        word: Word,
-        range: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        self.time(word, range, &SECONDS)
-    }
-
-    /// A time in milliseconds, perhaps with a fraction, of which keepalived takes three
-    /// places.
-    pub(super) fn milliseconds(
-        &mut self,
-        word: Word,
-        range: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        // As if they were seconds, of which all is a thousandth.
-        let range = *range.start() * 1000..=*range.end() * 1000;
-        let time = self.time(word, range, &MILLISECONDS)?;
-        Some(time / 1000)
-    }
-
-    fn time(
-        &mut self,
-        word: Word,
-        range: RangeInclusive<Duration>,
-        unit: &TimeUnit,
-    ) -> Option<Duration> {
-        let text = self.text(word).trim_start();
-        let name = unit.name;
-        let wanted = || {
-            let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
-            match (range.start().is_zero(), *range.end() == LONGEST) {
-                (true, true) => format!("0 {name} or more"),
-                (false, true) => format!("{low} {name} or more"),
-                (true, false) => format!("0 to {high} {name}"),
-                (false, false) => format!("{low} to {high} {name}"),
-            }
-        };
-        match parse_time(text, unit.places) {
-            Ok(Timer { value, cut }) if range.contains(&value) => {
-                if cut {
-                    let span = word.span();
-                    let places = unit.places_in_words;
-                    let message = format!("a time has at most {places} decimal places");
-                    self.report(Code::ValueAdjusted, message).at(
-                        span,
-                        format!("{} {} is used", value.as_secs_f64(), unit.short),
-                    );
-                }
-                Some(value)
-            }
-            Ok(_) | Err(NotATimer::TooLarge | NotATimer::Negative) => {
-                self.out_of_range(word, &wanted());
-                None
-            }
-            Err(NotATimer::NotANumber) => {
-                let expected = format!("a number of {name}, like `3` or `0.5`");
-                let diagnostic = self.not_a_number(word, &expected);
-                match number_with_unit(text) {
-                    Some((number, behind)) if behind == unit.short => {
-                        diagnostic
-                            .help(format!("times are in {name} without a unit: `{number}`"))
-                            .replace_with(number);
-                    }
-                    Some(_) => {
-                        diagnostic.help(format!("times are in {name}, without a unit"));
-                    }
-                    None => {}
-                }
-                None
-            }
-        }
-    }
-
     /// An IPv4 or IPv6 address.
     pub(super) fn address(&mut self, word: Word) -> Option<IpAddr> {
         let text = self.text(word);
@@ -256,6 +164,15 @@ impl<'a> Lower<'a, '_> {
 
     /// A port other than 0.
     pub(super) fn port(&mut self, word: Word) -> Option<u16> {
+        let text = self.text(word);
+        let is_name = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+        if is_name && digits_of(text).is_none() {
+            self.not_a_number(word, "a port from 1 to 65535")
+                .help("names of services are not looked up");
+            return None;
+        }
         let port = self.number(word, 1..=u32::from(u16::MAX))?;
         u16::try_from(port).ok()
     }
@@ -290,7 +207,7 @@ impl<'a> Lower<'a, '_> {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let similar = names.iter().copied().find(|name| {
             guess::is_worth_it(text)
-                && strsim::damerau_levenshtein(name, &text.to_lowercase()) == 1
+                && strsim::damerau_levenshtein(&name.to_lowercase(), &text.to_lowercase()) == 1
                 && name.len() > 2
         });
         let diagnostic = self.invalid(word, what);
@@ -340,13 +257,20 @@ impl<'a> Lower<'a, '_> {
 
     /// A value that is not what belongs here.
     pub(super) fn invalid(&mut self, word: Word, wanted: &str) -> &mut Diagnostic {
-        let text = shown(self.text(word));
+        let text = match self.text(word) {
+            "" => "\"\"".to_owned(),
+            text => shown(text),
+        };
         let span = word.span();
         let no_break = self.text(word).contains('\u{a0}');
         let diagnostic = self.report(Code::InvalidValue, format!("`{text}` is not {wanted}"));
         diagnostic.at(span, format!("expected {wanted}"));
         if no_break {
             diagnostic.help(NO_BREAK_SPACE);
+        } else if text == "=" {
+            diagnostic.help("a value follows its word without a sign: `WORD VALUE`");
+        } else if text.len() > 1 && text.ends_with([',', ';']) {
+            diagnostic.help("values and statements have no sign at their end");
         }
         diagnostic
     }
@@ -363,84 +287,6 @@ fn switch(text: &str) -> Option<bool> {
         _ => None,
     }
 }
-
-/// A time as it is written.
-pub(super) struct Timer {
-    pub(super) value: Duration,
-    /// There were more than six decimal places.
-    cut: bool,
-}
-
-pub(super) enum NotATimer {
-    NotANumber,
-    Negative,
-    TooLarge,
-}
-
-/// What times are written in.
-struct TimeUnit {
-    name: &'static str,
-    short: &'static str,
-    /// How many decimal places there may be: down to a microsecond.
-    places: usize,
-    places_in_words: &'static str,
-}
-
-const SECONDS: TimeUnit = TimeUnit {
-    name: "seconds",
-    short: "s",
-    places: 6,
-    places_in_words: "six",
-};
-const MILLISECONDS: TimeUnit = TimeUnit {
-    name: "milliseconds",
-    short: "ms",
-    places: 3,
-    places_in_words: "three",
-};
-
-/// A number with letters behind it that may be meant for a unit: `3`, `ms`.
-fn number_with_unit(text: &str) -> Option<(&str, &str)> {
-    let number = text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic());
-    let unit = &text[number.len()..];
-    (!unit.is_empty() && parse_time(number, SECONDS.places).is_ok()).then_some((number, unit))
-}
-
-/// `3`, `+3`, `2.71828`, `.5`, `1.`: what keepalived takes, with so many decimal places.
-pub(super) fn parse_time(text: &str, places: usize) -> Result<Timer, NotATimer> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
-        return Err(NotATimer::NotANumber);
-    }
-    if negative {
-        return Err(NotATimer::Negative);
-    }
-    let seconds: u64 = match whole {
-        "" => 0,
-        _ => whole.parse().map_err(|_| NotATimer::TooLarge)?,
-    };
-    let kept = fraction.bytes().take(places);
-    let micros = kept
-        .chain(std::iter::repeat(b'0'))
-        .take(6)
-        .fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'));
-    Ok(Timer {
-        value: Duration::new(seconds, micros * 1000),
-        cut: fraction.len() > places,
-    })
-}
-
-/// The longest time that keepalived's 64 bits of microseconds hold.
-pub(super) const LONGEST: Duration = Duration::new(u64::MAX / MICROS, 551_614_000);
-/// The longest time that its 32 bits hold.
-pub(super) const LONGEST_TIMEOUT: Duration = Duration::new(4294, 967_295_000);
-/// The shortest time that is not none.
-pub(super) const SHORTEST: Duration = Duration::from_micros(1);
 
 /// The number that a word of English says, or one with a comma for a point.
 fn digits_of(text: &str) -> Option<String> {
@@ -486,11 +332,8 @@ fn address_help(text: &str) -> Option<(String, Option<String>)> {
         let help = "an address has no zone here: the kernel's table does not know interfaces";
         return Some((help.to_owned(), None));
     }
-    if text
-        .chars()
-        .any(|character| character.is_ascii_alphabetic())
-        && !text.contains(':')
-    {
+    let is_of_names = |character: char| character.is_alphanumeric() || "._-".contains(character);
+    if text.chars().all(is_of_names) && text.chars().any(char::is_alphabetic) {
         let help =
             "names are not looked up: the table has to be right before any name server answers";
         return Some((help.to_owned(), None));

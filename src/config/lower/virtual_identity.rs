@@ -80,6 +80,7 @@ impl<'s> Lower<'_, 's> {
             group.used = true;
             return Some(Subject::Group(name, group.entries.clone()?));
         }
+        self.names_absent_group = true;
         let is_worth_it = self.groups.len() <= guess::MOST;
         let candidates = is_worth_it.then(|| self.groups.keys().copied());
         let similar = guess::closest(name, candidates.into_iter().flatten());

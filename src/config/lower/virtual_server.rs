@@ -183,7 +183,7 @@ impl<'s> Lower<'_, 's> {
     }
 
     pub(super) fn default_protocol(&mut self, id: StatementId) -> Protocol {
-        if self.lacks_its_end(id) {
+        if self.lacks_its_end(id) || self.mentions(id, "protocol") {
             return Protocol::Udp;
         }
         let span = self.span(id);
@@ -203,7 +203,19 @@ impl<'s> Lower<'_, 's> {
 
     fn persistence_timeout(&mut self, words: &mut VirtualServerWords<'_>, id: StatementId) {
         let value = match self.optional_value(id) {
-            Some(word) => self.number(word, 1..=MAX_PERSISTENCE_TIMEOUT),
+            Some(word) => match self.number(word, 0..=MAX_PERSISTENCE_TIMEOUT) {
+                // keepalived calls it invalid, and goes on in the way that is meant.
+                Some(0) => {
+                    let span = self.span(id);
+                    self.report(
+                        Code::Redundant,
+                        "a virtual server is not persistent by default",
+                    )
+                    .at(span, "this says the same");
+                    return;
+                }
+                value => value,
+            },
             None => {
                 let span = self.span(id);
                 self.report(Code::DefaultAssumed, "`persistence_timeout` without a time")
@@ -239,7 +251,8 @@ impl<'s> Lower<'_, 's> {
     }
 
     fn no_real_servers(&mut self, id: StatementId) {
-        if self.lacks_its_end(id) {
+        let mut words = ["real_server", "sorry_server"].into_iter();
+        if self.lacks_its_end(id) || words.any(|word| self.mentions(id, word)) {
             return;
         }
         let span = self.span(id);

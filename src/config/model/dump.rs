@@ -1,6 +1,7 @@
 //! The model as text: the configuration as it was understood, with every default
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
+mod address;
 mod routing;
 mod text;
 mod vrrp;

@@ -219,7 +219,10 @@ const UNMATCHED: &str = "the text of the page is not looked at";
 const REGEX: &[Word] = &[
     Word::values("regex", &[one("PATTERN", Kind::Text)])
         .default("none")
-        .means("a PCRE2 pattern that the page has to match")
+        .means(
+            "a PCRE2 pattern that the page has to match. It is compiled when it is served; until \
+             then whether it is a right one is not told",
+        )
         .later(UNMATCHED),
     Word::flag("regex_no_match")
         .default("off")

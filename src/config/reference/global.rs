@@ -1,6 +1,12 @@
 //! `global_defs`.
 
-use super::{Block, Count, Kind, Takes, Value, Word, flag, many, one, optional};
+mod process;
+mod vrrp;
+
+use process::PROCESSES;
+use vrrp::VRRP;
+
+use super::{Block, Count, Kind, Takes, Value, Word, many, one, optional};
 
 /// The longest times that keepalived has, in microseconds: 32 bits of them.
 const LONGEST_TIMEOUT: u64 = 4_294_967_295;
@@ -21,10 +27,7 @@ const NO_DUMP_FILES: &str =
     "no signal makes ipvsd write its state to a file; `ipvsd status --json` prints it";
 const NO_COPIES: &str =
     "the configuration is kept in memory, and `ipvsd check --dump` prints what it comes to";
-const NAMED_ANYHOW: &str = "the processes have the names that they have without it";
 const NOT_WRITTEN: &str = "nothing is written to it";
-const NO_BFD: &str = "no BFD process is run yet";
-const CHECKER_ANYHOW: &str = "the checker process is as ipvsd is started";
 const BUFFER_ANYHOW: &str = "the buffer has the size that ipvsd gives it without it";
 
 pub const GLOBAL_DEFS: Block = Block {
@@ -36,12 +39,7 @@ pub const GLOBAL_DEFS: Block = Block {
 };
 
 const SWITCH: &[Value] = &[optional("SWITCH", Kind::Switch)];
-const NICE: &[Value] = &[one("NUMBER", Kind::Integer(-20, 19))];
-const REALTIME: &[Value] = &[one("NUMBER", Kind::Clamped(1, 99))];
-const MICROSECONDS: &[Value] = &[one("MICROSECONDS", Kind::Integer(1, MOST))];
-const PROCESSORS: &[Value] = &[many("NUMBER", Kind::Integer(0, MOST_PROCESSOR))];
 const BYTES: &[Value] = &[one("BYTES", Kind::Integer(0, MOST))];
-const PROCESS_NAME: &[Value] = &[one("NAME", Kind::ProcessName)];
 const FIFO: &[Value] = &[
     one("FILE", Kind::Path),
     optional("USER", Kind::Text),
@@ -238,106 +236,6 @@ const FIFOS: &[Word] = &[
         .later("only changes are told of"),
 ];
 
-const VRRP: &[Word] = &[
-    Word::values("vrrp_version", &[one("NUMBER", Kind::Integer(2, 3))])
-        .default("2; IPv6 is always 3")
-        .means("the version of the protocol"),
-    Word::values("vrrp_mcast_group4", &[one("ADDRESS", Kind::Multicast4)])
-        .default("224.0.0.18")
-        .means("the multicast group of adverts with IPv4"),
-    Word::values("vrrp_mcast_group6", &[one("ADDRESS", Kind::Multicast6)])
-        .default("ff02::12")
-        .means("the multicast group of adverts with IPv6"),
-    Word::flag("vrrp_check_unicast_src")
-        .default("off")
-        .means("`check_unicast_src` of all instances"),
-    Word::values("v3_checksum_as_v2", SWITCH)
-        .default("off")
-        .means("`v3_checksum_as_v2` of all instances"),
-    Word::flag("vrrp_strict")
-        .default("off")
-        .means("`strict_mode` of all instances. It takes no value: `vrrp_strict off` is on"),
-    Word::flag("vrrp_skip_check_adv_addr")
-        .default("off")
-        .means("`skip_check_adv_addr` of all instances"),
-    Word::values("vrrp_down_timer_adverts", &[one("NUMBER", Kind::Integer(1, 100))])
-        .default("3")
-        .means("`down_timer_adverts` of all instances"),
-    Word::values("vrrp_lower_prio_no_advert", SWITCH)
-        .default("off")
-        .means("`lower_prio_no_advert` of all instances"),
-    Word::values("vrrp_higher_prio_send_advert", SWITCH)
-        .default("on")
-        .means("`higher_prio_send_advert` of all instances"),
-    Word::values("vrrp_owner_ignore_adverts", SWITCH)
-        .default("off")
-        .means("`owner_ignore_adverts` of all instances"),
-    Word::values("vrrp_garp_master_delay", &[one("SECONDS", Kind::WholeSeconds(0, 4294))])
-        .default("5")
-        .means("`garp_master_delay` of all instances"),
-    Word::values("vrrp_garp_master_repeat", &[one("NUMBER", Kind::Integer(1, 1000))])
-        .default("5")
-        .means("`garp_master_repeat` of all instances"),
-    Word::values("vrrp_garp_lower_prio_delay", &[one("SECONDS", Kind::WholeSeconds(0, 4294))])
-        .default("`vrrp_garp_master_delay`")
-        .means("`garp_lower_prio_delay` of all instances"),
-    Word::values("vrrp_garp_lower_prio_repeat", &[one("NUMBER", Kind::Integer(0, 1000))])
-        .default("`vrrp_garp_master_repeat`")
-        .means("`garp_lower_prio_repeat` of all instances"),
-    Word::values("vrrp_garp_master_refresh", &[one("SECONDS", Kind::WholeSeconds(0, u32::MAX))])
-        .default("0")
-        .means("`garp_master_refresh` of all instances"),
-    Word::values("vrrp_garp_master_refresh_repeat", &[one("NUMBER", Kind::Integer(1, 1000))])
-        .default("1")
-        .means("`garp_master_refresh_repeat` of all instances"),
-    Word::values("vrrp_garp_extra_if", &[flag("all"), one("SECONDS", Kind::WholeSeconds(0, DAY))])
-        .default("0")
-        .means("`garp_extra_if` of all instances"),
-    Word::values("vrrp_vmac_garp_intvl", &[flag("all"), one("SECONDS", Kind::WholeSeconds(0, DAY))])
-        .older("vrrp_garp_extra_if"),
-    Word::values("vrrp_min_garp", SWITCH)
-        .default("off")
-        .means("on, the delays above are 0 and the repeats 1 where they are not said"),
-    Word::values("vrrp_garp_interval", &[one("SECONDS", Kind::Seconds(0, LONGEST_TIMEOUT))])
-        .default("0")
-        .means("the least time between two frames of gratuitous ARP on one interface"),
-    Word::values("vrrp_gna_interval", &[one("SECONDS", Kind::Seconds(0, LONGEST_TIMEOUT))])
-        .default("0")
-        .means("the same for neighbour advertisements"),
-    Word::values("vrrp_startup_delay", &[one("SECONDS", Kind::Seconds(MILLISECOND, LONGEST_TIMEOUT))])
-        .default("none")
-        .means("how long after the first start instances listen only. Not at a reload"),
-    Word::values("vrrp_delay_after_boot", &[one("SECONDS", Kind::Seconds(MILLISECOND, LONGEST_TIMEOUT))])
-        .default("none")
-        .means("the same from the machine's boot on; the later of the two counts"),
-    Word::flag("log_unknown_vrids")
-        .default("off")
-        .means("adverts of virtual routers that no instance is of are logged"),
-    Word::values("vmac_prefix", &[one("TEXT", Kind::Text)])
-        .default("vrrp")
-        .means("what the names of virtual MAC interfaces begin with")
-        .later("there are no virtual MAC interfaces"),
-    Word::values("vmac_addr_prefix", &[one("TEXT", Kind::Text)])
-        .default("`vmac_prefix`")
-        .means("the same for addresses that are not on their instance's interface")
-        .later("there are no virtual MAC interfaces"),
-    Word::flag("disable_local_igmp")
-        .default("off")
-        .means("the kernel does not report groups of 224.0.0.0/24 (sysctl igmp_link_local_mcast_reports)")
-        .later("the sysctl is left as it is"),
-    Word::values(
-        "vrrp_rx_bufs_policy",
-        &[one("SIZE", Kind::IntegerOr(0, MOST, &["MTU", "ADVERT", "NO"]))],
-    )
-    .default("the system's")
-    .means("the size of receive buffers: bytes, or that of an interface's MTU or of an advert, for each instance")
-    .later(BUFFER_ANYHOW),
-    Word::values("vrrp_rx_bufs_multiplier", &[one("NUMBER", Kind::Integer(1, MOST))])
-        .default("3")
-        .means("how many MTUs or adverts there is room for")
-        .later(BUFFER_ANYHOW),
-];
-
 const FIREWALL: &[Word] = &[
     Word::values("nftables", &[optional("TABLE", Kind::Text)])
         .default("keepalived")
@@ -439,130 +337,6 @@ const IPVS: &[Word] = &[
         .default("off")
         .means("every check that fails is logged, and not only what follows from it")
         .later("what follows from failures is logged"),
-];
-
-const PROCESSES: &[Word] = &[
-    Word::values("vrrp_priority", NICE)
-        .default("ipvsd's own")
-        .means("the nice value of the vrrp process"),
-    Word::values("vrrp_rt_priority", REALTIME)
-        .default("none")
-        .means("the vrrp process has this real-time priority (SCHED_RR); what is beyond is set to the limit"),
-    Word::values("vrrp_rlimit_rttime", MICROSECONDS)
-        .default("10000")
-        .means("the CPU time that the vrrp process may take under real-time scheduling without waiting for anything"),
-    Word::values("vrrp_rlimit_rtime", MICROSECONDS).older("vrrp_rlimit_rttime"),
-    Word::flag("vrrp_no_swap")
-        .default("off")
-        .means("nothing of the vrrp process is put out of memory"),
-    Word::values("vrrp_cpu_affinity", PROCESSORS)
-        .default("all")
-        .means("the processors that the vrrp process may run on"),
-    Word::values("max_auto_priority", &[optional("NUMBER", Kind::Integer(-1, 99))])
-        .default("0; without a value 99")
-        .means("a process that runs too late is given a real-time priority, up to this one; 0 and -1 are none"),
-    Word::values("min_auto_priority_delay", &[one("MICROSECONDS", Kind::Integer(1, 10_000_000))])
-        .default("1000000")
-        .means("how late it has to be"),
-    Word::values("checker_priority", NICE)
-        .default("ipvsd's own")
-        .means("the nice value of the checker process")
-        .later("the checker process has the nice value of ipvsd"),
-    Word::values("checker_rt_priority", REALTIME)
-        .default("none")
-        .means("the checker process has this real-time priority (SCHED_RR)")
-        .later(CHECKER_ANYHOW),
-    Word::values("checker_rlimit_rttime", MICROSECONDS)
-        .default("10000")
-        .means("as `vrrp_rlimit_rttime`, of the checker process")
-        .later(CHECKER_ANYHOW),
-    Word::values("checker_rlimit_rtime", MICROSECONDS).older("checker_rlimit_rttime"),
-    Word::flag("checker_no_swap")
-        .default("off")
-        .means("nothing of the checker process is put out of memory")
-        .later(CHECKER_ANYHOW),
-    Word::values("checker_cpu_affinity", PROCESSORS)
-        .default("all")
-        .means("the processors that the checker process may run on")
-        .later(CHECKER_ANYHOW),
-    Word::values("bfd_priority", NICE)
-        .default("ipvsd's own")
-        .means("the nice value of the BFD process")
-        .later(NO_BFD),
-    Word::values("bfd_rt_priority", REALTIME)
-        .default("none")
-        .means("the BFD process has this real-time priority (SCHED_RR)")
-        .later(NO_BFD),
-    Word::values("bfd_rlimit_rttime", MICROSECONDS)
-        .default("10000")
-        .means("as `vrrp_rlimit_rttime`, of the BFD process")
-        .later(NO_BFD),
-    Word::values("bfd_rlimit_rtime", MICROSECONDS).older("bfd_rlimit_rttime"),
-    Word::flag("bfd_no_swap")
-        .default("off")
-        .means("nothing of the BFD process is put out of memory")
-        .later(NO_BFD),
-    Word::values("bfd_cpu_affinity", PROCESSORS)
-        .default("all")
-        .means("the processors that the BFD process may run on")
-        .later(NO_BFD),
-    Word::flag("process_names")
-        .default("off")
-        .means("the processes have the names that keepalived gives its own")
-        .later(NAMED_ANYHOW),
-    Word::values("process_name", PROCESS_NAME)
-        .means("the name of the process that starts the others; the kernel keeps 15 bytes")
-        .later(NAMED_ANYHOW),
-    Word::values("vrrp_process_name", PROCESS_NAME)
-        .means("the name of the vrrp process")
-        .later(NAMED_ANYHOW),
-    Word::values("checker_process_name", PROCESS_NAME)
-        .means("the name of the checker process")
-        .later(NAMED_ANYHOW),
-    Word::values("lvs_process_name", PROCESS_NAME).older("checker_process_name"),
-    Word::values("bfd_process_name", PROCESS_NAME)
-        .means("the name of the BFD process")
-        .later(NAMED_ANYHOW),
-    Word::values("vrrp_netlink_cmd_rcv_bufs", BYTES)
-        .default("the system's")
-        .means("the receive buffer for answers of the kernel to the vrrp process")
-        .later(BUFFER_ANYHOW),
-    Word::values("vrrp_netlink_cmd_rcv_bufs_force", SWITCH)
-        .default("off")
-        .means("it may be larger than the system's limit (SO_RCVBUFFORCE)")
-        .later(BUFFER_ANYHOW),
-    Word::values("vrrp_netlink_monitor_rcv_bufs", BYTES)
-        .default("the system's")
-        .means("the receive buffer for news of the kernel to the vrrp process")
-        .later(BUFFER_ANYHOW),
-    Word::values("vrrp_netlink_monitor_rcv_bufs_force", SWITCH)
-        .default("off")
-        .means("it may be larger than the system's limit")
-        .later(BUFFER_ANYHOW),
-    Word::values("lvs_netlink_cmd_rcv_bufs", BYTES)
-        .default("the system's")
-        .means("the receive buffer for answers of the kernel to the checker process")
-        .later(BUFFER_ANYHOW),
-    Word::values("lvs_netlink_cmd_rcv_bufs_force", SWITCH)
-        .default("off")
-        .means("it may be larger than the system's limit")
-        .later(BUFFER_ANYHOW),
-    Word::values("lvs_netlink_monitor_rcv_bufs", BYTES)
-        .default("the system's")
-        .means("the receive buffer for news of the kernel to the checker process")
-        .later(BUFFER_ANYHOW),
-    Word::values("lvs_netlink_monitor_rcv_bufs_force", SWITCH)
-        .default("off")
-        .means("it may be larger than the system's limit")
-        .later(BUFFER_ANYHOW),
-    Word::values("process_monitor_rcv_bufs", BYTES)
-        .default("the system's")
-        .means("the receive buffer for news of processes that begin and end")
-        .later(BUFFER_ANYHOW),
-    Word::values("process_monitor_rcv_bufs_force", SWITCH)
-        .default("off")
-        .means("it may be larger than the system's limit")
-        .later(BUFFER_ANYHOW),
 ];
 
 const RELOAD: &[Word] = &[

@@ -132,9 +132,9 @@ const BALANCING: &[Word] = &[
         .later("a client is known by its address only"),
     Word::values(
         "persistence_timeout",
-        &[optional("NUMBER", Kind::Integer(1, 2_678_400))],
+        &[optional("NUMBER", Kind::Integer(0, 2_678_400))],
     )
-    .default("not persistent; 360 without a number")
+    .default("0, which is not persistent; 360 without a number")
     .means("how many seconds a client stays with its real server"),
     Word::values(
         "persistence_granularity",

@@ -287,7 +287,7 @@ const VIRTUAL: &[Word] = &[
     Word::flag("vmac_xmit_base")
         .default("off; on with unicast")
         .means("adverts go out and come in by the interface below that of `use_vmac`")
-        .later("they do so in any case"),
+        .later("adverts go by the interface itself in any case"),
     Word::own(
         "use_ipvlan",
         &Grammar {

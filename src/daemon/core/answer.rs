@@ -115,6 +115,7 @@ impl Core {
             pid: std::process::id(),
             configuration: Configuration {
                 file: self.options.file.display().to_string(),
+                id: self.options.reading.config_id.to_string(),
                 generation: self.generation,
                 refused: self.refused.clone(),
             },

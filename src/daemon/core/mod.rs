@@ -66,7 +66,7 @@ use super::messages::{FromChecker, Live, NewVerdict, Start, ToChecker, Told};
 use super::scripts::Runner;
 use crate::alert::{Cause, What};
 use crate::check::misc::ScriptEnd;
-use crate::config::ConfigId;
+use crate::config::Reading;
 use crate::config::model::{Model, VirtualServer};
 use crate::config::{self, Diagnostics};
 use crate::lvs::ServiceKey;
@@ -85,8 +85,8 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct Options {
     pub file: PathBuf,
-    /// `-i`: which lines of the file hold.
-    pub config_id: ConfigId,
+    /// `-i`, `-e`: which lines of the file hold, and how strictly it is read.
+    pub reading: Reading,
     /// Absent: in [`host::run_dir`].
     pub pid_file: Option<PathBuf>,
     pub checkers_pid_file: Option<PathBuf>,

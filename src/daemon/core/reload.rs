@@ -9,7 +9,7 @@ impl Core {
         }
         tracing::info!("Reloading {}", self.options.file.display());
         crate::sys::systemd::reloading();
-        let loaded = config::load_as(&self.options.file, &self.options.config_id);
+        let loaded = config::load_as(&self.options.file, &self.options.reading);
         log_diagnostics(&loaded.diagnostics);
         match loaded.model {
             Some(model) => self.take(model),
@@ -69,6 +69,9 @@ impl Core {
             for absent in crate::daemon::sources::absent(model) {
                 tracing::warn!("{absent}");
             }
+            for absent in crate::daemon::route_names::absent(model) {
+                tracing::warn!("{absent}");
+            }
         }
     }
 }
@@ -92,6 +95,7 @@ pub fn log_diagnostics(diagnostics: &Diagnostics) {
         match diagnostic.severity {
             config::Severity::Error => tracing::error!("{}", diagnostic.text),
             config::Severity::Warning => tracing::warn!("{}", diagnostic.text),
+            config::Severity::Hint => tracing::info!("{}", diagnostic.text),
         }
     }
 }

@@ -152,7 +152,7 @@ impl Core {
             FromVrrp::Failed(why) => self.vrrp.gave_up(why),
             FromVrrp::Ready { generation } => self.on_vrrp_ready(generation),
             FromVrrp::Changed { memory, told } => {
-                self.vrrp_memory = memory;
+                self.vrrp_memory = memory.compact();
                 let has_litter = told.len() >= MANY_TOLD;
                 self.tell_all(told);
                 if has_litter {
@@ -165,6 +165,13 @@ impl Core {
                     if let Some(instance) = instances.get_mut(&advert.instance) {
                         instance.last_advert = Some(advert.at);
                         instance.numbers = advert.numbers;
+                    }
+                }
+            }
+            FromVrrp::Heard(heard) => {
+                for (name, numbers) in heard {
+                    if let Some(instance) = self.vrrp_memory.instances.get_mut(&name) {
+                        instance.numbers = numbers;
                     }
                 }
             }

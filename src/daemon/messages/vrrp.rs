@@ -64,6 +64,9 @@ pub enum FromVrrp {
     /// When these instances last sent an advert as master; said when it has grown by a
     /// part of the master-down interval, not for each advert.
     Adverts(Vec<SentAdvert>),
+    /// What backups have heard adverts with, by their names, so that the next process
+    /// takes none of them again.
+    Heard(Vec<(String, AdvertNumbers)>),
     /// It did something this long after its time. Said at most once a second.
     Late {
         by: Duration,

@@ -15,7 +15,7 @@ pub struct Operations {
     under_way: BTreeMap<u64, Operation>,
     /// Which interface each address was put on: it may be called otherwise when the
     /// address is to go.
-    put_on: HashMap<VirtualAddress, u32>,
+    put_on: HashMap<Box<VirtualAddress>, u32>,
 }
 
 /// Addresses that one instance wants on or off.
@@ -46,7 +46,8 @@ impl Operations {
                 .map(|index| on(&address, index))
             {
                 Some(resolved) => {
-                    self.put_on.insert(address.clone(), resolved.interface);
+                    let key = Box::new(address.clone());
+                    self.put_on.insert(key, resolved.interface);
                     changes.changes.push(AddressChange::Add(resolved));
                     operation.addresses.push(address);
                 }

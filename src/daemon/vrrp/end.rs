@@ -31,7 +31,7 @@ impl VrrpProcess {
         }
         self.router.handle(Input::Stop, clock::now());
         self.act(clock::now());
-        self.tell(core);
+        self.tell(core, clock::now());
         let mut left: Vec<(VirtualAddress, String)> = Vec::new();
         // What has been done may have waited for news of it.
         for report in std::mem::take(&mut self.reports) {

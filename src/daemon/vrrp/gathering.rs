@@ -16,6 +16,10 @@ const MOST: Duration = Duration::from_millis(1);
 /// Where it is less, waking up twice costs more than it saves.
 const LEAST: Duration = Duration::from_micros(50);
 
+/// Adverts that come in this soon after others are read together with those that come
+/// in behind them, also where none are waited for.
+const CLOSE: Duration = Duration::from_micros(100);
+
 /// Whether to wait for more adverts before those that have come in are read.
 #[derive(Debug)]
 pub struct Gathering {
@@ -38,6 +42,11 @@ impl Gathering {
     /// Adverts have been read.
     pub fn on_read(&mut self, now: Moment) {
         self.read = now;
+    }
+
+    /// Whether an advert that has come in by now has probably others behind it.
+    pub fn is_close(&self, now: Moment) -> bool {
+        now.saturating_since(self.read) < CLOSE
     }
 
     /// An advert has come in: how long to wait for others, if the one before it was read
@@ -74,6 +83,15 @@ mod tests {
         // As where a thousand masters send one a second each.
         assert_eq!(second.pause(None, at(1_000)), None);
         assert_eq!(of(40_000).pause(None, at(10)), Some(MOST));
+    }
+
+    #[test]
+    fn what_comes_right_behind_is_read_together() {
+        let second = of(1_000);
+        assert!(second.is_close(at(30)));
+        assert!(!second.is_close(at(500)));
+        // Also where nothing is waited for.
+        assert!(of(10).is_close(at(30)));
     }
 
     #[test]

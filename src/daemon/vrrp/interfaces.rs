@@ -102,7 +102,8 @@ impl VrrpProcess {
     }
 
     /// Tells the router what has become of interfaces. One that is there is told of
-    /// when adverts are heard by it: whoever is deaf must not become master.
+    /// when adverts are heard by it, or cannot be: whoever is deaf must not become
+    /// master.
     pub(super) fn tell_of_interfaces(&mut self, now: Moment) {
         let mut names = std::mem::take(&mut self.untold);
         names.extend(self.kernel.take_changed());
@@ -113,15 +114,23 @@ impl VrrpProcess {
                 continue;
             }
             let facts = self.kernel.facts(&name);
-            match &facts {
-                Some(facts) => {
-                    // Once it is, the worker says so.
-                    if !self.listeners.attend(&name, facts, now, staff) {
-                        continue;
-                    }
+            let deaf = match &facts {
+                Some(facts) => match self.listeners.attend(&name, facts, now, staff) {
+                    Some(deaf) => deaf,
+                    // Once everything has been opened, the worker says so.
+                    None => continue,
+                },
+                None => {
+                    self.listeners.leave(&name, staff);
+                    Vec::new()
                 }
-                None => self.listeners.leave(&name, staff),
-            }
+            };
+            // First: nobody is to begin who is deaf.
+            let input = Input::Deaf {
+                interface: &name,
+                channels: &deaf,
+            };
+            self.router.handle(input, now);
             if self.known.get(&name) == Some(&facts) {
                 continue;
             }

@@ -9,19 +9,29 @@ use std::time::Duration;
 use socket2::Socket;
 
 use super::worker::{Order, Worker};
-use crate::family::Family;
 use crate::moment::Moment;
 use crate::sys::vigil::Vigil;
 use crate::sys::vrrp_socket::{Channel, Inbox, MOST_WAITING, Receiver};
 use crate::vrrp::InterfaceFacts;
 use crate::vrrp::input::Received;
-use crate::vrrp::settings::{Authentication, InstanceSettings};
+use crate::vrrp::settings::InstanceSettings;
 
 /// How long after a failure a socket is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Packets that are read from a socket while nothing is due.
 const AT_ONCE: usize = 4 * Inbox::CAPACITY;
+
+/// How much is to be read from each socket that has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Much {
+    /// One packet. That is the quickest where there is no other.
+    One,
+    /// What it takes until there is time for something else.
+    Some,
+    /// Everything that is known to have come before.
+    All,
+}
 
 /// How often to look for losses, and how often to tell of them.
 const LOSS_PAUSE: Duration = Duration::from_secs(1);
@@ -90,14 +100,7 @@ pub struct Staff<'a> {
 impl Listeners {
     /// Sets what is to be listened to. Sockets that go on being wanted go on.
     pub fn want(&mut self, instances: &[InstanceSettings], staff: Staff<'_>) {
-        let mut wanted: BTreeMap<&str, BTreeSet<Channel>> = BTreeMap::new();
-        for instance in instances {
-            let channels = wanted.entry(&instance.interface).or_default();
-            channels.insert(channel(instance));
-            for address in &instance.addresses {
-                wanted.entry(&address.interface).or_default();
-            }
-        }
+        let wanted = wanted(instances);
         for (name, listeners) in &mut self.interfaces {
             let kept = wanted.get(name.as_str());
             let unwanted = listeners.extract_if(.., |channel, _| {
@@ -107,7 +110,12 @@ impl Listeners {
         }
         self.interfaces
             .retain(|name, _| wanted.contains_key(name.as_str()));
-        for (name, channels) in wanted {
+        self.want_too(instances);
+    }
+
+    /// The same, beside what is listened to already.
+    pub fn want_too(&mut self, instances: &[InstanceSettings]) {
+        for (name, channels) in wanted(instances) {
             let listeners = self.interfaces.entry(name.to_owned()).or_default();
             for channel in channels {
                 listeners.entry(channel).or_default();
@@ -124,35 +132,31 @@ impl Listeners {
         self.interfaces.contains_key(name)
     }
 
-    /// The interface is there. True once everything that is to be heard by it is; until
-    /// then what is missing is being opened. What cannot be opened for a family that the
-    /// interface has no address of holds nobody up: without one there is no instance of
-    /// that family either.
+    /// The interface is there. Gives what nothing can be heard by there, or None while
+    /// something is being opened.
     pub fn attend(
         &mut self,
         name: &str,
         facts: &InterfaceFacts,
         now: Moment,
         staff: Staff<'_>,
-    ) -> bool {
+    ) -> Option<Vec<Channel>> {
         let Some(listeners) = self.interfaces.get_mut(name) else {
-            return true;
+            return Some(Vec::new());
         };
         let index = facts.index;
-        let speaks = |family| {
-            let mut families = facts.addresses.iter().map(|(own, _)| Family::of(*own));
-            families.any(|of| of == family)
-        };
-        let mut all = true;
+        let mut deaf = Some(Vec::new());
         for (channel, listener) in listeners {
             let open = match listener.state {
                 Listening::Open { index: of, .. } if of == index => continue,
+                Listening::Failed { index: of, again } if of == index && again > now => {
+                    deaf.iter_mut().for_each(|deaf| deaf.push(*channel));
+                    continue;
+                }
                 Listening::Opening { index: of } => of != index,
-                Listening::Failed { index: of, again } => of != index || again <= now,
-                Listening::Closed | Listening::Open { .. } => true,
+                Listening::Closed | Listening::Open { .. } | Listening::Failed { .. } => true,
             };
-            let has_failed = matches!(listener.state, Listening::Failed { .. });
-            all &= has_failed && !open && !speaks(channel.family);
+            deaf = None;
             if open {
                 let before = std::mem::replace(&mut listener.state, Listening::Opening { index });
                 before.close(&mut self.open, staff);
@@ -163,7 +167,16 @@ impl Listeners {
                 });
             }
         }
-        all
+        deaf
+    }
+
+    /// What nothing can be heard by on an interface of this index.
+    pub fn deaf(&self, name: &str, index: u32) -> Vec<Channel> {
+        let listeners = self.interfaces.get(name).into_iter().flatten();
+        let deaf = listeners.filter(|(_, listener)| {
+            !matches!(listener.state, Listening::Open { index: of, .. } if of == index)
+        });
+        deaf.map(|(channel, _)| *channel).collect()
     }
 
     /// There is no interface of this name.
@@ -220,7 +233,7 @@ impl Listeners {
             }
             Err(error) => {
                 let complaint = format!(
-                    "{channel} cannot be heard on {name}: {error}; no instance begins there before they are"
+                    "{channel} cannot be heard on {name}: {error}; until they are, whoever needs them there is in FAULT"
                 );
                 if listener.complaint.as_ref() != Some(&complaint) {
                     tracing::error!("{complaint}");
@@ -279,25 +292,33 @@ impl Listeners {
         }
     }
 
-    /// Hands out what has come in: some of it, or with `all` everything that is known to
-    /// have come before this was called. Gives whether that was anything.
-    pub fn read(&mut self, all: bool, mut take: impl FnMut(u32, Received<'_>)) -> bool {
+    /// Hands out what has come in: so much of it. Gives whether that was anything.
+    pub fn read(&mut self, much: Much, mut take: impl FnMut(u32, Received<'_>)) -> bool {
         let Listeners {
             open, ready, inbox, ..
         } = self;
-        let most = if all { MOST_WAITING } else { AT_ONCE };
         let mut any = false;
         ready.retain(|number| {
             let Some(Some(open)) = open.get_mut(*number) else {
                 return false;
             };
-            let mut read = 0;
+            let mut left = match much {
+                Much::One => 1,
+                Much::Some => AT_ONCE,
+                Much::All => MOST_WAITING,
+            };
             open.is_ready = loop {
-                match open.receiver.read(inbox) {
+                let may_have_more = match much {
+                    // The vigil says so again if there is more.
+                    Much::One => open.receiver.read_one(inbox).map(|()| false),
+                    Much::Some | Much::All => open.receiver.read_many(inbox),
+                };
+                match may_have_more {
                     Ok(may_have_more) => {
                         let index = open.index;
                         let packets = inbox.packets();
-                        read += packets.len();
+                        any |= packets.len() > 0;
+                        left = left.saturating_sub(packets.len());
                         packets.for_each(|packet| take(index, packet));
                         if !may_have_more {
                             break false;
@@ -309,11 +330,10 @@ impl Listeners {
                         break false;
                     }
                 }
-                if read >= most {
+                if left == 0 {
                     break true;
                 }
             };
-            any |= read > 0;
             open.is_ready
         });
         any
@@ -344,13 +364,18 @@ impl Listeners {
     }
 }
 
-/// What an instance's adverts come in by.
-fn channel(instance: &InstanceSettings) -> Channel {
-    Channel {
-        family: instance.family,
-        group: instance.group(),
-        in_header: matches!(instance.authentication, Authentication::Header(_)),
+/// What adverts come in by, by the names of interfaces; none on those that only have
+/// addresses put on them.
+fn wanted(instances: &[InstanceSettings]) -> BTreeMap<&str, BTreeSet<Channel>> {
+    let mut wanted: BTreeMap<&str, BTreeSet<Channel>> = BTreeMap::new();
+    for instance in instances {
+        let channels = wanted.entry(&instance.interface).or_default();
+        channels.insert(Channel::of(instance));
+        for address in &instance.addresses {
+            wanted.entry(&address.interface).or_default();
+        }
     }
+    wanted
 }
 
 impl Listening {

@@ -14,6 +14,7 @@ mod addresses;
 mod core;
 mod end;
 mod gathering;
+mod heard;
 mod interfaces;
 mod kernel;
 mod lateness;
@@ -29,10 +30,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use self::addresses::Operations;
+use self::core::Reloading;
 use self::gathering::Gathering;
+use self::heard::HeardNumbers;
 use self::kernel::Kernel;
 use self::lateness::{Lateness, Meter};
-use self::listeners::{Listeners, Staff};
+use self::listeners::{Listeners, Much, Staff};
 use self::outbox::{Outbox, is_release};
 use self::wall_clock::WallClockWatch;
 use self::worker::{Report, Worker};
@@ -86,6 +89,8 @@ struct VrrpProcess {
     listeners: Listeners,
     outbox: Outbox,
     gathering: Gathering,
+    /// Adverts have been let come in that are not read yet.
+    has_gathered: bool,
     operations: Operations,
     /// What wakes the loop: [`ALARM`], [`OTHERS`], and the numbers of the listeners.
     vigil: Vigil,
@@ -111,10 +116,13 @@ struct VrrpProcess {
     new_adverts: BTreeMap<InstanceId, Moment>,
     /// When it last has.
     adverts_told: Moment,
+    heard: HeardNumbers,
     /// The shortest advert interval that is configured.
     shortest: Option<Duration>,
     /// The generation that is not in force yet.
     unready: Option<u64>,
+    /// What is to take the place of the present configuration.
+    reloading: Option<Box<Reloading>>,
     /// There are frames to be sent at once.
     announcing: bool,
     /// A lot has been done, and may have left memory behind.
@@ -190,6 +198,8 @@ impl VrrpProcess {
         listeners.want(&settings.instances, staff(&worker, &vigil));
         let mut wall_clock = WallClockWatch::default();
         wall_clock.want(&settings.instances);
+        let mut heard = HeardNumbers::default();
+        heard.want(&settings.instances);
         let mut process = VrrpProcess {
             generation,
             start_cause: cause,
@@ -199,6 +209,7 @@ impl VrrpProcess {
             listeners,
             outbox: Outbox::new(sender, packets),
             gathering: Gathering::new(shortest),
+            has_gathered: false,
             operations: Operations::default(),
             vigil,
             alarm,
@@ -214,8 +225,10 @@ impl VrrpProcess {
             adverts: HashMap::new(),
             new_adverts: BTreeMap::new(),
             adverts_told: Moment::default(),
+            heard,
             shortest,
             unready: None,
+            reloading: None,
             announcing: false,
             has_litter: false,
             lateness: Lateness::new(shortest, late_from),
@@ -229,31 +242,35 @@ impl VrrpProcess {
     }
 
     async fn run(mut self, core: &mut Core) -> Result<ExitCode, String> {
+        let mut now = clock::now();
         loop {
-            self.turn()?;
-            self.tell(core);
+            self.turn(now)?;
+            self.tell(core, now);
             let busy = self.announcing || self.kernel.has_more() || self.listeners.has_more();
             if self.has_litter && !busy && self.operations.is_empty() {
                 self.has_litter = false;
                 memory::give_back();
             }
+            let wake = self.wake();
             self.alarm
-                .set(self.wake())
+                .set(wake)
                 .map_err(|error| format!("the timer fails: {error}"))?;
             self.look(if busy || self.is_stirred {
                 Some(Duration::ZERO)
             } else {
                 None
             })?;
+            // What came in before it is taken in before the time is told.
+            now = clock::now();
             // Adverts and time are this loop's own business.
             if !self.is_stirred {
-                if !busy {
-                    self.gather();
+                if !busy && self.gather(wake, now) {
+                    now = clock::now();
                 }
                 continue;
             }
             self.has_news = true;
-            let is_gathering = self.is_gathering(clock::now());
+            let is_gathering = self.is_gathering(now);
             let VrrpProcess {
                 worker,
                 kernel,
@@ -280,6 +297,7 @@ impl VrrpProcess {
                 // The runtime has looked at what has come in, and has nothing more.
                 () = tokio::task::yield_now() => *is_stirred = false,
             }
+            now = clock::now();
         }
     }
 
@@ -299,18 +317,19 @@ impl VrrpProcess {
     }
 
     /// Lets more adverts come in before those that have are read, where that harms
-    /// nobody.
-    fn gather(&self) {
-        if self.listeners.has_more() && self.operations.is_empty() {
-            let pause = self.gathering.pause(self.wake(), clock::now());
-            pause.into_iter().for_each(std::thread::sleep);
+    /// nobody. `due` is when something is. Gives whether it took time.
+    fn gather(&mut self, due: Option<Moment>, now: Moment) -> bool {
+        if !self.listeners.has_more() || !self.operations.is_empty() {
+            return false;
         }
+        let pause = self.gathering.pause(due, now);
+        pause.into_iter().for_each(std::thread::sleep);
+        self.has_gathered = pause.is_some();
+        self.has_gathered
     }
 
     /// Takes in what there is, does what is due, and sends what is to be sent.
-    fn turn(&mut self) -> Result<(), String> {
-        // Taken first: what came in before it is taken in before the time is told.
-        let now = clock::now();
+    fn turn(&mut self, now: Moment) -> Result<(), String> {
         let found = self.lateness.begin(now, || self.meter.usage());
         if let Some(told) = found.told {
             tracing::warn!("{told}");
@@ -322,19 +341,27 @@ impl VrrpProcess {
         if std::mem::take(&mut self.has_news) || self.is_kernel_awaited(now) {
             self.take_in_kernel(now)
                 .map_err(|error| format!("netlink fails: {error}"))?;
+            self.reload_when_heard(now);
         }
         let is_due = self.router.timers_wake().is_some_and(|wake| wake <= now);
         if is_due {
             // What has come in since the loop was woken comes before the time too.
             self.look(Some(Duration::ZERO))?;
         }
+        let much = match is_due {
+            true => Much::All,
+            false if std::mem::take(&mut self.has_gathered) => Much::Some,
+            false if self.gathering.is_close(now) => Much::Some,
+            false => Much::One,
+        };
         let router = &mut self.router;
-        let any = self.listeners.read(is_due, |interface, packet| {
+        let any = self.listeners.read(much, |interface, packet| {
             let input = Input::Packet { interface, packet };
             router.handle(input, now);
         });
         if any {
             self.gathering.on_read(now);
+            self.heard.on_read(now);
         }
         if is_due {
             self.router.on_time(now);
@@ -371,7 +398,10 @@ impl VrrpProcess {
                     instance,
                     addresses,
                 } => {
-                    self.outbox.forget(instance);
+                    // A master may only have lost one of its addresses.
+                    if !self.router.is_master(instance) {
+                        self.outbox.forget(instance);
+                    }
                     let (kernel, worker) = (&self.kernel, &self.worker);
                     self.operations.remove(instance, addresses, kernel, worker);
                 }

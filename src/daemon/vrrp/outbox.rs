@@ -13,11 +13,30 @@ use crate::sys::vrrp_socket::Sender;
 use crate::vrrp::input::{Advert, Announcement, InstanceId};
 use crate::vrrp::{Priority, Router};
 
-/// How long a full queue is left alone.
+/// How long a full queue is left alone at first, and at most: each time that it is still
+/// full, twice as long as before.
 const PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
 /// How often the same complaint is made.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a queue is left alone that was full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Pause(PAUSE)
+    }
+}
+
+impl Pause {
+    /// It is still full.
+    fn lengthen(&mut self) {
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
 
 pub struct Outbox {
     sender: Sender,
@@ -27,6 +46,10 @@ pub struct Outbox {
     unsent: BTreeMap<(InstanceId, IpAddr), Advert>,
     /// When to try these again.
     again: Option<Moment>,
+    /// How long full queues are left alone now.
+    pause: Pause,
+    /// The same of frames, by interface.
+    frame_pauses: BTreeMap<u32, Pause>,
     /// By interface: when something could not be sent was last complained of.
     complaints: BTreeMap<u32, Moment>,
 }
@@ -38,6 +61,8 @@ impl Outbox {
             packets,
             unsent: BTreeMap::new(),
             again: None,
+            pause: Pause::default(),
+            frame_pauses: BTreeMap::new(),
             complaints: BTreeMap::new(),
         }
     }
@@ -49,7 +74,8 @@ impl Outbox {
         match self.sender.send(&advert) {
             Ok(()) => true,
             Err(error) if is_congestion(&error) => {
-                self.again = Some(now + PAUSE);
+                let again = now + self.pause.0;
+                self.again = Some(self.again.map_or(again, |before| before.min(again)));
                 self.unsent.insert(key, advert);
                 false
             }
@@ -67,6 +93,7 @@ impl Outbox {
             return Vec::new();
         }
         self.again = None;
+        self.pause.lengthen();
         let unsent = std::mem::take(&mut self.unsent);
         let mut sent = Vec::new();
         for ((instance, _), advert) in unsent {
@@ -74,6 +101,9 @@ impl Outbox {
             if self.send(advert, now) && !is_release {
                 sent.push(instance);
             }
+        }
+        if self.unsent.is_empty() {
+            self.pause = Pause::default();
         }
         sent
     }
@@ -96,23 +126,26 @@ impl Outbox {
         }
         // Not into a queue where an advert finds no room.
         let crowded: BTreeSet<u32> = self.unsent.values().map(|of| of.interface).collect();
-        hold_back(router, &mut frames, now, |frame| {
+        hold_back(router, &mut frames, now + self.pause.0, |frame| {
             crowded.contains(&frame.interface)
         });
         while let Some(first) = frames.first() {
             let interface = first.interface;
             match self.packets.send(&frames) {
                 Ok(sent) => {
+                    self.frame_pauses.remove(&interface);
                     frames.drain(..sent);
                 }
                 // The socket's own queue.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    hold_back(router, &mut frames, now, |_| true);
+                    hold_back(router, &mut frames, now + PAUSE, |_| true);
                 }
                 Err(error) if is_congestion(&error) => {
-                    hold_back(router, &mut frames, now, |frame| {
+                    let pause = self.frame_pauses.entry(interface).or_default();
+                    hold_back(router, &mut frames, now + pause.0, |frame| {
                         frame.interface == interface
                     });
+                    pause.lengthen();
                 }
                 Err(error) => {
                     self.complain("an announcement", interface, &error, now);
@@ -144,16 +177,16 @@ impl Outbox {
     }
 }
 
-/// These frames go back to the router until there may be room for them.
+/// These frames go back to the router until then, when there may be room for them.
 fn hold_back(
     router: &mut Router,
     frames: &mut Vec<Announcement>,
-    now: Moment,
+    until: Moment,
     which: impl Fn(&Announcement) -> bool,
 ) {
     // The last one first: so each comes before those that were behind it.
     for frame in frames.iter().rev().filter(|frame| which(frame)) {
-        router.not_announced(frame, now + PAUSE);
+        router.not_announced(frame, until);
     }
     frames.retain(|frame| !which(frame));
 }

@@ -12,8 +12,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
-use super::frames::{Frame, frames};
 use crate::lvs::refusal::{Loss, OpError};
+use crate::sys::netlink::{Frame, frames};
 
 /// The kernel answers while it is asked, so this is for a kernel that is stuck (or
 /// is loading a scheduler's module).

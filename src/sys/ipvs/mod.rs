@@ -20,7 +20,6 @@
 //! been carried out. Should a report have found no room, the kernel makes the next
 //! receive fail with ENOBUFS.
 
-mod frames;
 mod link;
 mod wire;
 
@@ -32,9 +31,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::lvs::refusal::{Loss, OpError};
 use crate::lvs::types::{Family, ServiceKey};
 use crate::lvs::{IpvsOp, Table};
-use frames::{Body, Frame};
+use crate::sys::netlink::{Body, Frame, Malformed};
 use link::{Link, Next};
-use wire::{Described, Malformed};
+use wire::Described;
 
 /// Requests in one send. With many more, 2,048, the kernel refuses the message; and
 /// while the kernel works off one send nothing else runs on this thread.
@@ -188,7 +187,7 @@ impl Ipvs {
         self.counters.sent += ops.len() as u64;
         let mut answers = vec![None; ops.len()];
         let end = self.link.exchange(requests.get_ref(), |frame| {
-            let (Some(&index), Body::End(errno)) = (index_of.get(&frame.seq), frame.body) else {
+            let (Some(&index), Body::End(errno, _)) = (index_of.get(&frame.seq), frame.body) else {
                 return Ok(Next::More);
             };
             answers[index] = Some(errno);
@@ -216,7 +215,7 @@ impl Ipvs {
         wire::write_get_info(&mut request, self.family, seq);
         let take = |frame: Frame<'_>| match frame.body {
             _ if frame.seq != seq => Ok(Next::More),
-            Body::End(errno @ 1..) => Err(OpError::from_bare_errno(errno)),
+            Body::End(errno @ 1.., _) => Err(OpError::from_bare_errno(errno)),
             _ => Ok(Next::Enough),
         };
         self.link.exchange(request.get_ref(), take).await
@@ -240,9 +239,9 @@ impl Ipvs {
                 return Ok(Next::More);
             }
             match frame.body {
-                Body::Data(payload) => insert_service(&mut table, payload)?,
-                Body::End(0 | libc::ESRCH) => {}
-                Body::End(errno) => return Err(OpError::from_bare_errno(errno)),
+                Body::Data(_, payload) => insert_service(&mut table, payload)?,
+                Body::End(0 | libc::ESRCH, _) => {}
+                Body::End(errno, _) => return Err(OpError::from_bare_errno(errno)),
                 Body::Done(_) | Body::Control => {}
             }
             Ok(if open.is_empty() {
@@ -307,13 +306,13 @@ fn dump_answer(
 ) -> Result<Next, OpError> {
     match frame.body {
         _ if frame.seq != seq => Ok(Next::More),
-        Body::Data(payload) => {
+        Body::Data(_, payload) => {
             take(payload)?;
             Ok(Next::More)
         }
         Body::Control => Ok(Next::More),
-        Body::Done(0) | Body::End(0) => Ok(Next::Enough),
-        Body::Done(errno) | Body::End(errno) => Err(OpError::from_bare_errno(errno)),
+        Body::Done(0) | Body::End(0, _) => Ok(Next::Enough),
+        Body::Done(errno) | Body::End(errno, _) => Err(OpError::from_bare_errno(errno)),
     }
 }
 
@@ -334,11 +333,11 @@ async fn resolve(link: &mut Link) -> Result<u16, OpenError> {
     let mut family = None;
     let take = |frame: Frame<'_>| match frame.body {
         _ if frame.seq != seq => Ok(Next::More),
-        Body::Data(payload) => {
+        Body::Data(_, payload) => {
             family = Some(wire::read_family_id(payload)?);
             Ok(Next::Enough)
         }
-        Body::End(errno) => Err(OpError::from_bare_errno(errno)),
+        Body::End(errno, _) => Err(OpError::from_bare_errno(errno)),
         Body::Done(_) | Body::Control => Ok(Next::More),
     };
     match link.exchange(request.get_ref(), take).await {

@@ -10,7 +10,7 @@ mod tests;
 
 use neli::consts::genl::{Cmd, NlAttrType};
 
-pub use decode::{Described, Malformed, read, read_family_id};
+pub use decode::{Described, read, read_family_id};
 pub use encode::{
     write_dump_destinations, write_dump_services, write_get_family, write_get_info,
     write_get_service, write_op,

@@ -11,8 +11,9 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use rtnetlink::sys::Socket;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 
-use super::decode::{Body, Frame, frames};
+use super::decode::notice;
 use super::{Address, Link, Notice, READ, Snapshot, encode, enlarge_receive_buffer, malformed};
+use crate::sys::netlink::{Body, Frame, frames};
 
 /// The kernel answers while it is asked; before that it may wait for whoever else
 /// changes something.
@@ -170,9 +171,14 @@ impl Commands {
                         Body::Done(errno) | Body::End(errno, _) => {
                             return Err(io::Error::from_raw_os_error(errno));
                         }
-                        Body::Notice(Notice::Link(link)) => snapshot.links.push(link),
-                        Body::Notice(Notice::Address(address)) => snapshot.addresses.push(address),
-                        Body::Notice(_) | Body::Other => {}
+                        Body::Data(kind, payload) => {
+                            match notice(kind, payload).map_err(|_| malformed())? {
+                                Some(Notice::Link(link)) => snapshot.links.push(link),
+                                Some(Notice::Address(address)) => snapshot.addresses.push(address),
+                                _ => {}
+                            }
+                        }
+                        Body::Control => {}
                     }
                     Ok(false)
                 })?;
@@ -193,9 +199,15 @@ impl Commands {
             let mut found: Option<Link> = None;
             self.exchange(&request, |frame| {
                 match frame.body {
-                    Body::Notice(Notice::Link(link)) => found = Some(link),
+                    Body::Data(kind, payload) => {
+                        if let Some(Notice::Link(link)) =
+                            notice(kind, payload).map_err(|_| malformed())?
+                        {
+                            found = Some(link);
+                        }
+                    }
                     Body::End(..) => return Ok(true),
-                    _ => {}
+                    Body::Done(_) | Body::Control => {}
                 }
                 Ok(false)
             })?;

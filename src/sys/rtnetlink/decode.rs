@@ -8,9 +8,8 @@ use rtnetlink::packet_route::address::{AddressFlags, AddressHeader};
 use rtnetlink::packet_route::link::{LinkFlags, LinkHeader, LinkLayerType};
 
 use super::{Address, Link, Notice};
+use crate::sys::netlink::Malformed;
 
-/// `sizeof(struct nlmsghdr)`
-const HEADER: usize = 16;
 /// `sizeof(struct ifinfomsg)`
 const LINK_HEADER: usize = 16;
 /// `sizeof(struct ifaddrmsg)`
@@ -38,84 +37,20 @@ const IFA_BROADCAST: u16 = 4;
 const IFA_FLAGS: u16 = 8;
 /// linux/rtnetlink.h
 const RTM_NEWNETCONF: u16 = 80;
-/// linux/netlink.h: of an error, what it was about, and the flags that say what follows.
-const NLMSGERR_ATTR_MSG: u16 = 1;
-const NLM_F_CAPPED: u16 = 0x100;
-const NLM_F_ACK_TLVS: u16 = 0x200;
-const NLM_F_DUMP_INTR: u16 = 0x10;
-
-/// One message.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
-    pub seq: u32,
-    pub body: Body<'a>,
-    /// What is dumped has changed meanwhile: parts of it may be missing.
-    pub is_interrupted: bool,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Body<'a> {
-    /// The end of a request: an errno above 0 or 0 for success, and the kernel's words
-    /// if it has any.
-    End(i32, Option<&'a str>),
-    /// The end of a dump, with an errno above 0 or 0 for success.
-    Done(i32),
-    /// NLMSG_NOOP, and what is about something else.
-    Other,
-    Notice(Notice),
-}
-
-/// What cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
-
-/// The messages in `received`. The first malformed one ends it.
-pub(super) fn frames(received: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, Malformed>> {
-    let mut rest = received;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let frame = split(rest);
-        rest = match &frame {
-            Some((_, rest)) => rest,
-            None => &[],
-        };
-        Some(frame.map(|(frame, _)| frame).ok_or(Malformed))
-    })
-}
-
-fn split(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
-    let length = u32_at(bytes, 0)? as usize;
-    let kind = u16_at(bytes, 4)?;
-    let flags = u16_at(bytes, 6)?;
-    let seq = u32_at(bytes, 8)?;
-    let payload = bytes.get(HEADER..length)?;
-    let body = match i32::from(kind) {
-        libc::NLMSG_ERROR => Body::End(errno(payload)?, words(payload, flags)),
-        // Old kernels end a dump without saying how it went.
-        libc::NLMSG_DONE if payload.is_empty() => Body::Done(0),
-        libc::NLMSG_DONE => Body::Done(errno(payload)?),
-        _ => match kind {
-            libc::RTM_NEWLINK => link(payload)?.map_or(Body::Other, Body::Notice),
-            libc::RTM_DELLINK => gone(payload)?.map_or(Body::Other, Body::Notice),
-            libc::RTM_NEWADDR => {
-                address(payload)?.map_or(Body::Other, |a| Body::Notice(Notice::Address(a)))
-            }
-            libc::RTM_DELADDR => {
-                address(payload)?.map_or(Body::Other, |a| Body::Notice(Notice::NoAddress(a)))
-            }
-            RTM_NEWNETCONF => netconf(payload)?.map_or(Body::Other, Body::Notice),
-            _ => Body::Other,
-        },
+/// What a message of the kernel's says; None where it is about something else.
+///
+/// # Errors
+/// Where it is shorter than it says, or lacks what it must have.
+pub(super) fn notice(kind: u16, payload: &[u8]) -> Result<Option<Notice>, Malformed> {
+    let notice = match kind {
+        libc::RTM_NEWLINK => link(payload),
+        libc::RTM_DELLINK => gone(payload),
+        libc::RTM_NEWADDR => address(payload).map(|address| address.map(Notice::Address)),
+        libc::RTM_DELADDR => address(payload).map(|address| address.map(Notice::NoAddress)),
+        RTM_NEWNETCONF => netconf(payload),
+        _ => Some(None),
     };
-    let next = length.next_multiple_of(4).min(bytes.len());
-    let frame = Frame {
-        seq,
-        body,
-        is_interrupted: flags & NLM_F_DUMP_INTR != 0,
-    };
-    Some((frame, &bytes[next..]))
+    notice.ok_or(Malformed)
 }
 
 /// The outer None is what cannot be read, the inner one a link of another table (a
@@ -249,29 +184,6 @@ fn is_unusable(flags: AddressFlags) -> bool {
         || flags.contains(AddressFlags::Tentative) && !flags.contains(AddressFlags::Optimistic)
 }
 
-/// The kernel's words about a refusal: behind the errno, and behind the request or as
-/// much of it as is sent back.
-fn words(payload: &[u8], flags: u16) -> Option<&str> {
-    if flags & NLM_F_ACK_TLVS == 0 {
-        return None;
-    }
-    let request = match flags & NLM_F_CAPPED {
-        0 => u32_at(payload, 4)?.next_multiple_of(4) as usize,
-        _ => HEADER,
-    };
-    let mut attributes = payload.get(4 + request..)?;
-    // Not with `find`: what it returns cannot outlive the iterator.
-    loop {
-        let length = usize::from(u16_at(attributes, 0)?);
-        let value = attributes.get(4..length)?;
-        if u16_at(attributes, 2)? == NLMSGERR_ATTR_MSG {
-            let value = value.strip_suffix(&[0]).unwrap_or(value);
-            return str::from_utf8(value).ok();
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
-}
-
 fn ip(value: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(value) {
         return Some(Ipv4Addr::from(v4).into());
@@ -287,17 +199,6 @@ fn text(value: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(value).into_owned())
 }
 
-fn errno(payload: &[u8]) -> Option<i32> {
-    let negative = u32_at(payload, 0)? as i32;
-    // A dump's length of what was sent last may stand here, above 0.
-    Some(negative.min(0).saturating_neg())
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    let bytes = bytes.get(at..at + 2)?;
-    Some(u16::from_ne_bytes(bytes.try_into().ok()?))
-}
-
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?;
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
@@ -306,17 +207,16 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::netlink::{Body, Frame, frames};
     use crate::sys::rtnetlink::encode;
 
-    fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
-        let length = (HEADER + payload.len()) as u32;
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend([0; 2]);
-        bytes.extend(7u32.to_ne_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend(payload);
-        bytes
+    /// What the only message in `bytes` says.
+    fn only(bytes: &[u8]) -> Result<Option<Notice>, Malformed> {
+        let frame = frames(bytes).next().expect("a message")?;
+        match frame.body {
+            Body::Data(kind, payload) => notice(kind, payload),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn an_address() -> Address {
@@ -351,9 +251,8 @@ mod tests {
         for address in [an_address(), a_v6_address()] {
             let mut bytes = Vec::new();
             encode::add_address(&address, 7, &mut bytes);
-            let frame = frames(&bytes).next().unwrap().unwrap();
-            let notice = Notice::Address(address);
-            assert_eq!((frame.seq, frame.body), (7, Body::Notice(notice)));
+            assert_eq!(frames(&bytes).next().unwrap().unwrap().seq, 7);
+            assert_eq!(only(&bytes), Ok(Some(Notice::Address(address))));
         }
     }
 
@@ -366,8 +265,8 @@ mod tests {
             let at = bytes.windows(4).position(|window| window == attribute);
             let at = at.unwrap() + 4;
             bytes[at..at + 4].copy_from_slice(&flags.bits().to_ne_bytes());
-            match frames(&bytes).next().unwrap().unwrap().body {
-                Body::Notice(Notice::Address(address)) => address.is_unusable,
+            match only(&bytes) {
+                Ok(Some(Notice::Address(address))) => address.is_unusable,
                 other => panic!("{other:?}"),
             }
         };
@@ -388,10 +287,10 @@ mod tests {
                 payload.extend(kind.to_ne_bytes());
                 payload.extend(value.to_ne_bytes());
             }
-            let bytes = message(RTM_NEWNETCONF, &payload);
-            match frames(&bytes).next().unwrap().unwrap().body {
-                Body::Notice(Notice::Forwarding { interface, on }) => Some((interface, on)),
-                _ => None,
+            match notice(RTM_NEWNETCONF, &payload) {
+                Ok(Some(Notice::Forwarding { interface, on })) => Some((interface, on)),
+                Ok(None) => None,
+                other => panic!("{other:?}"),
             }
         };
         assert_eq!(of(libc::AF_INET6, 3), Some((3, true)));
@@ -404,22 +303,24 @@ mod tests {
     fn truncated_messages_are_malformed_and_never_panic() {
         let mut whole = Vec::new();
         encode::add_address(&an_address(), 7, &mut whole);
-        for end in 1..whole.len() {
-            let mut cut = whole[..end].to_vec();
-            assert_eq!(frames(&cut).next(), Some(Err(Malformed)));
-            if end >= HEADER {
-                cut[..4].copy_from_slice(&(end as u32).to_ne_bytes());
-                // Attributes may end early; headers and values may not.
-                let _ = frames(&cut).next();
-            }
+        let Ok(Frame {
+            body: Body::Data(kind, whole),
+            ..
+        }) = frames(&whole).next().unwrap()
+        else {
+            panic!("an address")
+        };
+        for end in 0..whole.len() {
+            // Attributes may end early; headers and values may not.
+            let cut = notice(kind, &whole[..end]);
+            assert!(end >= ADDRESS_HEADER || cut == Err(Malformed), "{end}");
         }
     }
 
     #[test]
     fn a_link_without_a_name_is_malformed() {
         let link = [0u8; LINK_HEADER];
-        let bytes = message(libc::RTM_NEWLINK, &link);
-        assert_eq!(frames(&bytes).next(), Some(Err(Malformed)));
+        assert_eq!(notice(libc::RTM_NEWLINK, &link), Err(Malformed));
     }
 
     #[test]
@@ -427,21 +328,7 @@ mod tests {
         let mut port = [0u8; LINK_HEADER];
         port[0] = libc::AF_BRIDGE as u8;
         for kind in [libc::RTM_NEWLINK, libc::RTM_DELLINK] {
-            let bytes = message(kind, &port);
-            assert_eq!(frames(&bytes).next().unwrap().unwrap().body, Body::Other);
+            assert_eq!(notice(kind, &port), Ok(None));
         }
-    }
-
-    #[test]
-    fn refusals_have_the_kernels_words() {
-        let mut payload = (-libc::EADDRNOTAVAIL).to_ne_bytes().to_vec();
-        payload.extend([0; HEADER]);
-        payload.extend(10u16.to_ne_bytes());
-        payload.extend(NLMSGERR_ATTR_MSG.to_ne_bytes());
-        payload.extend(b"gone \0");
-        let mut bytes = message(libc::NLMSG_ERROR as u16, &payload);
-        bytes[6..8].copy_from_slice(&(NLM_F_CAPPED | NLM_F_ACK_TLVS).to_ne_bytes());
-        let frame = frames(&bytes).next().unwrap().unwrap();
-        assert_eq!(frame.body, Body::End(libc::EADDRNOTAVAIL, Some("gone ")));
     }
 }

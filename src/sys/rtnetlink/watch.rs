@@ -11,8 +11,9 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{Socket, SocketAddr};
 use tokio::io::unix::AsyncFd;
 
-use super::decode::{Body, frames};
+use super::decode::notice;
 use super::{Notice, READ, enlarge_receive_buffer};
+use crate::sys::netlink::{Body, Malformed, frames};
 use crate::sys::readiness;
 
 /// What may wait to be read: some ten thousand addresses, or two thousand links. What is
@@ -101,13 +102,14 @@ impl Watch {
                 Ok((_, Some(from))) if from.pid() != 0 => {}
                 Ok((length, _)) => {
                     for frame in frames(&self.buffer[..length]) {
-                        match frame {
-                            Ok(frame) => {
-                                if let Body::Notice(notice) = frame.body {
-                                    take(notice);
-                                }
-                            }
-                            Err(_) => return Ok(Heard::Overrun),
+                        let read = frame.and_then(|frame| match frame.body {
+                            Body::Data(kind, payload) => notice(kind, payload),
+                            Body::End(..) | Body::Done(_) | Body::Control => Ok(None),
+                        });
+                        match read {
+                            Ok(Some(notice)) => take(notice),
+                            Ok(None) => {}
+                            Err(Malformed) => return Ok(Heard::Overrun),
                         }
                     }
                 }

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn6, recvmmsg,
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn6, recv, recvmmsg,
 };
 use socket2::Socket;
 
@@ -17,10 +17,6 @@ use crate::vrrp::input::Received;
 
 /// Packets that are read at once.
 const BATCH: usize = 32;
-
-/// The same where the reading before has not found so many: mostly there is one, and to
-/// make room for more costs as much as to read it.
-const FEW: usize = 4;
 
 /// Longer than any advert with its IPv4 header, or over IPv6 without: 255 addresses of
 /// 16 octets. What is longer is cut, and then has a length that no advert has.
@@ -33,12 +29,13 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// `vigil` tells of what comes in by this number. `family` is the socket's.
+    /// `vigil` tells of what has come in by this number, for as long as it is there.
+    /// `family` is the socket's.
     ///
     /// # Errors
     /// Where the kernel lets nobody wait for more sockets.
     pub fn new(socket: Socket, family: Family, vigil: &Vigil, number: u64) -> io::Result<Self> {
-        vigil.begin(&socket, number)?;
+        vigil.begin_as_long_as(&socket, number)?;
         Ok(Receiver { socket, family })
     }
 
@@ -48,13 +45,27 @@ impl Receiver {
         self.socket
     }
 
-    /// Reads at most one batch, and says whether there may be more. If not, what comes in
-    /// from now on is told of. Never waits.
+    /// Reads one packet, for which nothing has to be looked at twice: mostly there is no
+    /// other. Never waits.
     ///
     /// # Errors
     /// What has befallen the interface (ENETDOWN, ENODEV); the socket goes on.
-    pub fn read(&self, inbox: &mut Inbox) -> io::Result<bool> {
-        inbox.fill(&self.socket, self.family)
+    pub fn read_one(&self, inbox: &mut Inbox) -> io::Result<()> {
+        inbox.packets.clear();
+        match self.family {
+            Family::V4 => inbox.take_one(&self.socket),
+            Family::V6 => inbox.fill(&self.socket, self.family, 1),
+        }
+    }
+
+    /// Reads at most one batch, and says whether there may be more. Never waits.
+    ///
+    /// # Errors
+    /// As [`read_one`](Self::read_one).
+    pub fn read_many(&self, inbox: &mut Inbox) -> io::Result<bool> {
+        inbox.packets.clear();
+        inbox.fill(&self.socket, self.family, BATCH)?;
+        Ok(inbox.packets.len() == BATCH)
     }
 
     /// How many packets the kernel has dropped because too many waited to be read, since
@@ -88,8 +99,6 @@ const MEMINFO_VALUES: usize = 9;
 pub struct Inbox {
     buffers: Box<[[u8; LONGEST]; BATCH]>,
     packets: Vec<Packet>,
-    /// How many the next reading has room for.
-    room: usize,
     headers_v4: MultiHeaders<()>,
     headers_v6: MultiHeaders<SockaddrIn6>,
 }
@@ -113,7 +122,6 @@ impl Default for Inbox {
         Inbox {
             buffers: buffers.try_into().unwrap_or_else(|_| unreachable!()),
             packets: Vec::with_capacity(BATCH),
-            room: FEW,
             headers_v4: MultiHeaders::preallocate(BATCH, None),
             // Every packet comes with both, so that the kernel, which writes down how
             // much of the room it has used, always leaves as much for the next one.
@@ -145,9 +153,24 @@ impl Inbox {
         })
     }
 
-    fn fill(&mut self, socket: &Socket, family: Family) -> io::Result<bool> {
-        self.packets.clear();
-        let room = std::mem::replace(&mut self.room, FEW);
+    /// What comes without anything beside it needs no more than this.
+    fn take_one(&mut self, socket: &Socket) -> io::Result<()> {
+        let [buffer, ..] = &mut *self.buffers;
+        match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(length) => {
+                self.packets.push(Packet {
+                    length,
+                    envelope: None,
+                });
+                Ok(())
+            }
+            // No signal interrupts what does not wait (signal(7)).
+            Err(Errno::EAGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn fill(&mut self, socket: &Socket, family: Family, room: usize) -> io::Result<()> {
         let mut slices = self
             .buffers
             .each_mut()
@@ -171,13 +194,7 @@ impl Inbox {
         };
         match result {
             // No signal interrupts what does not wait (signal(7)).
-            Ok(()) | Err(Errno::EAGAIN) => {
-                let is_full = self.packets.len() == room;
-                if is_full {
-                    self.room = BATCH;
-                }
-                Ok(is_full)
-            }
+            Ok(()) | Err(Errno::EAGAIN) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -20,7 +20,7 @@ impl Group {
             .into_iter()
             .partition(|member| is_at_work && member.state == State::Init);
         Group {
-            sync,
+            sync: sync.map(Box::new),
             members,
             joining,
             collisions: 0,
@@ -40,7 +40,7 @@ impl Group {
     /// Takes the group apart: all members, in no particular order.
     pub fn into_parts(mut self) -> (Option<SyncGroup>, Vec<Instance>) {
         self.members.append(&mut self.joining);
-        (self.sync, self.members)
+        (self.sync.map(|sync| *sync), self.members)
     }
 
     /// Those whose interfaces are known by now join the others.

@@ -1,6 +1,6 @@
 //! Where to find an instance.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use crate::family::Family;
@@ -19,7 +19,7 @@ pub type Place = (usize, usize);
 #[derive(Debug, Default)]
 pub struct Places {
     by_id: HashMap<InstanceId, Place>,
-    by_wire: HashMap<Wire, Sharing>,
+    by_wire: BTreeMap<Wire, Row>,
     /// The groups that have to do with an interface.
     by_interface: HashMap<String, Vec<usize>>,
 }
@@ -32,15 +32,52 @@ struct Sharing {
     others: Vec<Place>,
 }
 
-/// What a packet shows of the instance that it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a packet shows of the instances among which the one is that it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Wire {
     /// The interface's index.
     interface: u32,
-    vrid: Vrid,
     family: Family,
     /// The multicast group that it was sent to; None with unicast.
     group: Option<IpAddr>,
+}
+
+/// Those instances by their VRIDs, from the lowest one on: to look one up takes no
+/// search.
+#[derive(Debug, Default)]
+struct Row {
+    lowest: u8,
+    places: Vec<Option<Sharing>>,
+}
+
+impl Row {
+    fn add(&mut self, vrid: Vrid, place: Place) {
+        let vrid = vrid.get();
+        if self.places.is_empty() {
+            self.lowest = vrid;
+        }
+        let missing = usize::from(self.lowest.saturating_sub(vrid));
+        let before = std::iter::repeat_with(|| None).take(missing);
+        self.places.splice(..0, before);
+        self.lowest = self.lowest.min(vrid);
+        let at = usize::from(vrid - self.lowest);
+        let most = self.places.len().max(at + 1);
+        self.places.resize_with(most, || None);
+        match &mut self.places[at] {
+            Some(sharing) => sharing.others.push(place),
+            free => {
+                *free = Some(Sharing {
+                    first: place,
+                    others: Vec::new(),
+                });
+            }
+        }
+    }
+
+    fn of(&self, vrid: Vrid) -> Option<&Sharing> {
+        let at = vrid.get().checked_sub(self.lowest)?;
+        self.places.get(usize::from(at))?.as_ref()
+    }
 }
 
 impl Places {
@@ -63,17 +100,11 @@ impl Places {
                 if let Some(facts) = interfaces.facts(&settings.interface) {
                     let wire = Wire {
                         interface: facts.index,
-                        vrid: settings.vrid,
                         family: settings.family,
                         group: settings.group(),
                     };
-                    let place = (group, at);
-                    let add = |sharing: &mut Sharing| sharing.others.push(place);
-                    let by_wire = places.by_wire.entry(wire);
-                    by_wire.and_modify(add).or_insert(Sharing {
-                        first: place,
-                        others: Vec::new(),
-                    });
+                    let row = places.by_wire.entry(wire).or_default();
+                    row.add(settings.vrid, (group, at));
                 }
             }
         }
@@ -103,11 +134,10 @@ impl Places {
         let destination = datagram.destination;
         let wire = Wire {
             interface,
-            vrid,
             family: Family::of(datagram.source),
             group: destination.is_multicast().then_some(destination),
         };
-        let Sharing { first, others } = self.by_wire.get(&wire)?;
+        let Sharing { first, others } = self.by_wire.get(&wire)?.of(vrid)?;
         if others.is_empty() {
             return Some(*first);
         }

@@ -124,7 +124,7 @@ impl Router {
             group.tell_names(now, &mut self.actions);
         }
         self.adopt_pacing(&pacing, announcements);
-        self.find_places();
+        self.find_places(now);
     }
 
     /// Which interfaces and addresses have to do with instances from now on.

@@ -18,6 +18,7 @@ pub fn expansion(octets: &[u8]) {
     let surroundings = Surroundings {
         files: &files,
         config_id: "main",
+        all_files: false,
         environment: &|name| name.starts_with('A').then(|| name.to_owned()),
         seed: 1,
     };

@@ -143,9 +143,7 @@ fn servers_and_quorums_are_told_as_keepalived_tells_them(lab: &Lab) {
     let script = format!("#!/bin/sh\ntest ! -e {}\n", down.display());
     let script = lab.script("misc", &script);
     let checks = checks(&script.display().to_string());
-    let [one, two] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
+    let [one, two] = cluster.two_directors();
     let reference = one.start_keepalived(&(global(KEEPALIVED, "") + &checks));
     let tested = two.start(&(global(IPVSD, "") + &checks));
 
@@ -196,9 +194,7 @@ fn servers_and_quorums_are_told_as_keepalived_tells_them(lab: &Lab) {
 fn instances_and_groups_are_told_as_keepalived_tells_them(lab: &Lab) {
     let cluster = cluster(lab, Method::Nat, 2);
     let mail = MailServer::start(lab);
-    let [one, two] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
+    let [one, two] = cluster.two_directors();
     // Each is alone with its VRIDs; only the names are the same.
     let conf = |recipient, vrid, addresses: [&'static str; 2]| {
         let front = Instance {

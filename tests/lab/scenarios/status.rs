@@ -66,9 +66,7 @@ fn an_instance_says_how_it_speaks_and_what_is_here(lab: &Lab) {
         .directors(2)
         .vrrp()
         .build(lab);
-    let [director1, director2] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
+    let [director1, director2] = cluster.two_directors();
     let master = director1.start(&conf("10.0.0.1", "10.0.0.2", 150, "0.5"));
     let backup = director2.start(&conf("10.0.0.2", "10.0.0.1", 100, "1"));
     for name in ["VI_1", "VI_2"] {

@@ -35,9 +35,7 @@ fn the_wall_clock_has_no_say(lab: &Lab) {
         .directors(2)
         .vrrp()
         .build(lab);
-    let [director1, director2] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
+    let [director1, director2] = cluster.two_directors();
     let master = director1.start(&Instance::new(150).conf());
     master.wait_for_state("VI_1", "MASTER", LONG);
     let backup = director2.start(&Instance::new(100).conf());

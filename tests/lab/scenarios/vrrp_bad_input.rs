@@ -118,9 +118,7 @@ fn wrong_packets_are_counted_and_change_nothing(lab: &Lab) {
         .directors(2)
         .vrrp()
         .build(lab);
-    let [director1, director2] = &cluster.directors[..] else {
-        panic!("two directors")
-    };
+    let [director1, director2] = cluster.two_directors();
     let instance = |priority| Instance::new(priority).password("s3cret").conf();
     let master = director1.start(&instance(150));
     master.wait_for_state("VI_1", "MASTER", LONG);

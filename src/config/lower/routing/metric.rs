@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Words;
 use crate::config::diagnostic::Code;
 use crate::config::lower::Lower;
-use crate::config::lower::value::{Timer, parse_time};
+use crate::config::lower::time::{Timer, parse_time};
 use crate::config::model::route::{Metric, MetricKind};
 use crate::config::syntax::Word;
 

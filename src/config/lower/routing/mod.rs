@@ -8,6 +8,7 @@ mod route;
 mod rule;
 mod settled;
 mod values;
+mod whole_rule;
 
 use super::{Lower, guess};
 use crate::config::diagnostic::{Code, shown};

@@ -1,6 +1,7 @@
 //! One route.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::hop::WrittenHop;
@@ -122,7 +123,11 @@ impl Lower<'_, '_> {
     pub(super) fn route(&mut self, line: StatementId, owner: Owner) -> Option<Route> {
         let mut words = Words(self.ast.words(line));
         let mut draft = Draft::default();
+        let mut said = HashMap::new();
         while let Some(word) = words.next() {
+            if self.text(word) != "nexthop" {
+                self.option_again(&mut said, word);
+            }
             // What stands behind a wrong word may belong to it.
             self.route_word(&mut draft, word, &mut words, owner)?;
         }

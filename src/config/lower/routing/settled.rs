@@ -13,6 +13,9 @@ use crate::family::Family;
 /// The number that keepalived's routes have: `RTPROT_KEEPALIVED` of linux/rtnetlink.h.
 const KEEPALIVED: u32 = 18;
 
+/// How many words of a line are shown.
+const WORDS_SHOWN: usize = 8;
+
 impl Lower<'_, '_> {
     /// The route that a line comes to.
     pub(super) fn finished(&mut self, draft: Draft, line: StatementId) -> Option<Route> {
@@ -234,8 +237,10 @@ impl Lower<'_, '_> {
 
     fn goes_nowhere(&mut self, line: StatementId) {
         let span = self.span(line);
-        let word = shown(self.ast.keyword(line));
-        let message = format!("the route `{word}` has neither gateway nor interface");
+        let words = self.ast.words(line).iter().map(|word| self.text(*word));
+        let words: Vec<_> = words.take(WORDS_SHOWN).collect();
+        let words = shown(&words.join(" "));
+        let message = format!("the route `{words}` has neither gateway nor interface");
         self.report(Code::Doubtful, message)
             .at(span, "the kernel refuses it, as with keepalived")
             .help("add `dev INTERFACE` or `via ADDRESS`");

@@ -27,6 +27,8 @@ const MOST_IPV6: usize = (1_500 - 40 - 8 - 28) / 16;
 
 /// The interface of static addresses where nothing names one (keepalived.conf(5)).
 const DEFAULT_INTERFACE: &str = "eth0";
+/// What stands for the name of an instance where an address is static.
+const STATIC: &str = "";
 
 /// All addresses of an instance.
 #[derive(Debug, Default)]
@@ -81,7 +83,10 @@ impl<'s> Lower<'_, 's> {
         let within = advertised.len().min(most);
         for (at, (line, address)) in advertised.into_iter().chain(others).enumerate() {
             let Some(address) = address else { continue };
-            self.not_elsewhere(name, &address, line);
+            // Without a name, or with that of another, it is no instance.
+            if let Some(name) = name {
+                self.not_elsewhere(name, &address, line);
+            }
             if let Some(name) = name.filter(|_| device != Some(&*address.interface)) {
                 self.used(name, &address.interface, false, line);
             }
@@ -173,7 +178,7 @@ impl<'s> Lower<'_, 's> {
         let of_global = self.model.global.later.iter();
         let default = of_global.rev().find(|it| it.word == "default_interface");
         let default = default.and_then(|setting| match setting.values.first() {
-            Some(SettingValue::Text(name)) => Some(name.clone()),
+            Some(SettingValue::Interface(name)) => Some(name.clone()),
             _ => None,
         });
         let default = default.unwrap_or_else(|| DEFAULT_INTERFACE.to_owned());
@@ -182,7 +187,7 @@ impl<'s> Lower<'_, 's> {
         });
         for (line, address) in lines {
             let Some(address) = address else { continue };
-            self.not_elsewhere(None, &address, line);
+            self.not_elsewhere(STATIC, &address, line);
             let words = self.ast.words(line).iter();
             let group = words.skip_while(|word| self.text(**word) != "track_group");
             let group = group.copied().nth(1).map(|word| self.text(word).to_owned());
@@ -208,6 +213,8 @@ impl<'s> Lower<'_, 's> {
             let diagnostic = self.invalid(word, "an address, with `/PREFIX` or without");
             if is_list {
                 diagnostic.help("every address stands on a line of its own");
+            } else if text.contains('%') {
+                diagnostic.help("the interface is an option: `ADDRESS dev INTERFACE`");
             } else if is_name && !text.contains(':') {
                 diagnostic.help("names are not looked up");
             }
@@ -267,16 +274,10 @@ impl<'s> Lower<'_, 's> {
 
     /// An address on an interface belongs to one instance: there is but one of it to be
     /// added and removed.
-    fn not_elsewhere(
-        &mut self,
-        name: Option<&'s str>,
-        address: &VirtualAddress,
-        line: StatementId,
-    ) {
+    fn not_elsewhere(&mut self, name: &'s str, address: &VirtualAddress, line: StatementId) {
         let Some(word) = self.ast.words(line).first().copied() else {
             return;
         };
-        let name = name.unwrap_or("");
         let key = (address.address, address.interface.clone());
         let (other, first) = *self.named.addresses.entry(key).or_insert((name, word));
         if first == word {

@@ -299,7 +299,7 @@ impl Lower<'_, '_> {
         };
         let (span, strict) = (self.keyword_span(*block), self.span(strict));
         self.report(
-            Code::Doubtful,
+            Code::Advice,
             "strict mode follows the RFCs, which know no unicast",
         )
         .at(

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::diagnostic::{Code, shown};
 use crate::config::keywords::{self, GARP_GROUP};
+use crate::config::lower::time::LONGEST_TIMEOUT;
 use crate::config::lower::timing::said;
-use crate::config::lower::value::LONGEST_TIMEOUT;
 use crate::config::lower::{Lower, Said};
 use crate::config::source::Span;
 use crate::config::syntax::{StatementId, Word};

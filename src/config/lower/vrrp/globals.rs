@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::lower::Lower;
-use crate::config::lower::value::LONGEST_TIMEOUT;
+use crate::config::lower::time::LONGEST_TIMEOUT;
 use crate::config::syntax::StatementId;
 
 /// The shortest `vrrp_startup_delay`, as keepalived takes it.

@@ -53,14 +53,16 @@ impl<'s> Lower<'_, 's> {
         let later = std::mem::replace(&mut self.later, around_it);
         let errors = self.diagnostics.errors();
         let members = self.members(id, &words.members);
-        if members.is_empty() && self.diagnostics.errors() == errors {
+        if members.is_empty() && self.mentions_unknown(id) {
+            // Where the instances are to stand has been told.
+        } else if members.is_empty() && self.diagnostics.errors() == errors {
             let span = self.span(id);
             self.report(Code::MissingValue, "a sync group without instances")
                 .at(span, "there is nobody to be kept together")
                 .help("name them in its block: `group { INSTANCE INSTANCE }`");
         } else if members.len() == 1 && self.diagnostics.errors() == errors {
             let span = self.span(id);
-            self.report(Code::Doubtful, "a sync group with one instance")
+            self.report(Code::Advice, "a sync group with one instance")
                 .at(span, "there is nobody that it could be kept together with")
                 .help("name all instances that are to be master on one director");
         }
@@ -131,7 +133,7 @@ impl<'s> Lower<'_, 's> {
         let (first, second) = (first.span(), word.span());
         let name = shown(name);
         if other == group {
-            self.report(Code::NoEffect, format!("`{name}` is named twice"))
+            self.report(Code::Redundant, format!("`{name}` is named twice"))
                 .at(second, "this has no effect")
                 .related(first, "it is in the group already");
         } else {

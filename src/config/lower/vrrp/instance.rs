@@ -89,6 +89,11 @@ impl<'s> Lower<'_, 's> {
             "interface" => {
                 let word = self.value(id, "the name of an interface");
                 let value = word.and_then(|word| self.interface_name(word));
+                if let Some(word) = word.filter(|_| value == Some("lo")) {
+                    self.report(Code::Doubtful, "an instance on the loopback interface")
+                        .at(word.span(), "no other director hears its adverts: all are master")
+                        .help("name the one by which they reach each other; keepalived does not take `lo`");
+                }
                 self.say(&mut words.interface, id, value);
             }
             "virtual_router_id" => {
@@ -202,9 +207,13 @@ impl<'s> Lower<'_, 's> {
 
     /// `nopreempt`, and `preempt`, which takes it back. The later one counts.
     fn preempt(&mut self, words: &mut InstanceWords<'_>, id: StatementId) {
-        let extra = self.values(id);
-        self.extra_words(id, extra);
         let value = self.ast.keyword(id) == "preempt";
+        if value {
+            let extra = self.values(id);
+            self.extra_words(id, extra);
+        } else {
+            self.flag(id);
+        }
         match words.preempt {
             Some(earlier) if earlier.value != value => {
                 let (first, second) = (self.span(earlier.by), self.span(id));

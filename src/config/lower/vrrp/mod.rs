@@ -72,6 +72,23 @@ impl<'s> Lower<'_, 's> {
     /// those to say who know the host.
     pub(super) fn interface_name(&mut self, word: Word) -> Option<&'s str> {
         let name = self.text(word);
+        if let Some(undefined) = name.strip_prefix('$') {
+            let span = word.span();
+            let message = format!("`{}` is not defined", shown(undefined));
+            self.report(Code::Doubtful, message)
+                .at(span, "this is the name of the interface as it stands here");
+        } else if name.ends_with([';', ',']) {
+            let span = word.span();
+            let message = format!("`{}` is the name of the interface", shown(name));
+            self.report(Code::Doubtful, message)
+                .at(span, "the sign at its end belongs to it")
+                .help("statements end with their line");
+        }
+        if name.parse::<IpAddr>().is_ok() {
+            self.invalid(word, "the name of an interface")
+                .help("`ip address` shows which interface has an address");
+            return None;
+        }
         let is_name = |name: &str| {
             !matches!(name, "" | "." | "..")
                 && !name
@@ -158,12 +175,6 @@ impl<'s> Lower<'_, 's> {
     /// The sync group that an instance is in.
     pub(super) fn group_of(&self, instance: &str) -> Option<StatementId> {
         self.named.members.get(instance).map(|(group, _)| *group)
-    }
-
-    /// Whether a block says something, be it right or wrong.
-    pub(super) fn mentions(&self, block: StatementId, word: &str) -> bool {
-        let mut statements = self.ast.block(block);
-        statements.any(|id| self.ast.keyword(id) == word)
     }
 
     /// Whether blocks begin and end where they seem to, so that what is missing in one

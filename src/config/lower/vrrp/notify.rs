@@ -38,6 +38,9 @@ impl Lower<'_, '_> {
     }
 
     fn one_script(&mut self, slot: &mut Option<Said<Script>>, id: StatementId) {
+        if self.empty_command(id) {
+            return;
+        }
         let script = self.command_and_user(id);
         match (&slot, script) {
             (Some(first), _) => self.second_script(first.by, id),

@@ -1,5 +1,6 @@
 //! What stands behind a virtual address: `brd`, `dev`, `scope`, `label`.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::LONGEST_INTERFACE;
@@ -82,11 +83,24 @@ impl<'s> Lower<'_, 's> {
         let mut options = Options::default();
         let mut is_right = true;
         let mut rest = words.iter().copied();
+        let mut said = HashMap::new();
         while let Some(option) = rest.next() {
+            if self.text(option) == "dev" && options.interface.is_some() {
+                self.two_interfaces(option);
+                is_right = false;
+            } else {
+                self.option_again(&mut said, option);
+            }
             let known = self.option(&mut options, option, &mut rest, owner);
             is_right &= known.is_some();
         }
         is_right.then_some(options)
+    }
+
+    fn two_interfaces(&mut self, option: Word) {
+        self.report(Code::Duplicate, "an address on two interfaces")
+            .at(option.span(), "this is the second `dev` of the line")
+            .help("an address is on one interface: remove one, as keepalived would the address");
     }
 
     /// One option and its value. None where it is wrong.
@@ -344,7 +358,7 @@ impl<'s> Lower<'_, 's> {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
         if !fits {
             let message = format!("a label that does not fit `{interface}`");
-            self.report(Code::Doubtful, message)
+            self.report(Code::Advice, message)
                 .at(span, "taken as it is")
                 .help(format!(
                     "programs like ifconfig expect `{interface}:` and a few letters or digits"

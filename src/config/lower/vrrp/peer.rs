@@ -164,9 +164,12 @@ impl Lower<'_, '_> {
             }
             if let Some(first) = seen.get(&address) {
                 let first = first.span();
-                self.report(Code::NoEffect, format!("the peer {address} is there twice"))
-                    .at(span, "this has no effect")
-                    .related(first, "first here");
+                self.report(
+                    Code::Redundant,
+                    format!("the peer {address} is there twice"),
+                )
+                .at(span, "this has no effect")
+                .related(first, "first here");
                 continue;
             }
             seen.insert(address, word);

@@ -7,18 +7,22 @@ use super::settled::Context;
 use crate::config::diagnostic::Code;
 use crate::config::lower::timing::said;
 use crate::config::lower::{Lower, Said};
+use crate::config::syntax::StatementId;
 use crate::vrrp::types::{Priority, State};
 
 impl Lower<'_, '_> {
     /// `priority`. Where nothing is said, whoever begins as MASTER is taken for the owner of
     /// the addresses, which nobody takes them from (seen with keepalived 2.2.7).
-    pub(super) fn priority(&mut self, words: &InstanceWords<'_>) -> Priority {
+    pub(super) fn priority(&mut self, block: StatementId, words: &InstanceWords<'_>) -> Priority {
         if let Some(said) = words.priority {
             return said.value;
         }
         let Some(state) = words.state.filter(|state| state.value == State::Master) else {
             return Priority::DEFAULT;
         };
+        if self.mentions(block, "priority") {
+            return Priority::OWNER;
+        }
         let span = self.span(state.by);
         self.report(Code::DefaultAssumed, "`state MASTER` without `priority`")
             .at(span, "`priority 255` is used, as by keepalived")

@@ -48,7 +48,7 @@ impl<'s> Lower<'_, 's> {
         let version = self.version(words.version, family);
         let context = Context {
             strict: self.strict(&words.behaviour),
-            priority: self.priority(&words),
+            priority: self.priority(block, &words),
             family,
             version,
             advert_interval: self.interval(words.advert_interval, version),
@@ -68,7 +68,13 @@ impl<'s> Lower<'_, 's> {
         let authentication =
             self.settled_authentication(words.authentication, words.hmac.take(), &context);
         let announcements = self.announcements(&words.announce, context.strict);
-        let tracking = self.tracking(&words.tracking, said(interface), words.priority);
+        // Unless its own interface is left unwatched, naming it is idle.
+        let ast = self.ast;
+        let is_watched = !ast
+            .block(block)
+            .any(|id| ast.keyword(id) == "dont_track_primary");
+        let own = said(interface).filter(|_| is_watched);
+        let tracking = self.tracking(&words.tracking, own, words.priority);
         let (name, interface, vrid) = (name?, interface?, vrid?);
         self.weighted(name, &words.tracking);
         self.one_router(name, vrid, &delivered.delivery, interface.value);
@@ -116,14 +122,16 @@ impl<'s> Lower<'_, 's> {
         {
             let span = self.span(by.by);
             self.report(
-                Code::NoEffect,
+                Code::Redundant,
                 "`no_virtual_ipaddress` in an instance that has some",
             )
             .at(span, "this has no effect");
         }
         let blocks = words.addresses.iter();
         if addresses.is_mentioned
+            || self.misspells(block, "virtual_ipaddress")
             || !self.is_whole()
+            || words.addresses.is_empty() && self.mentions(block, "virtual_ipaddress")
             || !blocks.into_iter().all(|id| self.ast.has_block(*id))
         {
             self.link_local_first(addresses, context);
@@ -171,7 +179,7 @@ impl<'s> Lower<'_, 's> {
         }
         let strict = context.strict.map(|strict| self.span(strict));
         let diagnostic = self.report(
-            Code::Doubtful,
+            Code::Advice,
             "the first virtual address over IPv6 should be a link-local one",
         );
         diagnostic

@@ -121,7 +121,8 @@ impl<'s> Lower<'_, 's> {
         Some(self.integer(word, -MOST, MOST)? as i16)
     }
 
-    /// What the lines of a block come to. `own` is the interface of the instance.
+    /// What the lines of a block come to. `own` is the interface that is watched in any
+    /// case.
     pub(super) fn tracking(
         &mut self,
         words: &TrackingWords,
@@ -144,7 +145,7 @@ impl<'s> Lower<'_, 's> {
             }
             if *watch == Watch::Interface && own == Some(&*tracked.name) {
                 let message = format!("`{name}` is the instance's own interface");
-                self.report(Code::NoEffect, message)
+                self.report(Code::Redundant, message)
                     .at(span, "this has no effect: it is watched in any case")
                     .help("remove it; `dont_track_primary` is what leaves it unwatched");
                 continue;

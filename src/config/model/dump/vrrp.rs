@@ -2,17 +2,17 @@
 
 use std::fmt::{self, Display};
 
+use super::address::AddressLine;
 use super::{CommandLine, MASK, NOT_SHOWN, Quoted, Seconds, Switch, Text};
 use crate::config::model::tracking::{Tracked, Tracking};
 use crate::config::model::{
-    IpvlanMode, Mac, Model, Notify, Script, ScriptId, StaticAddress, VirtualInterface, VrrpGlobal,
-    VrrpInstance, VrrpSyncGroup,
+    Model, Notify, Script, ScriptId, VrrpGlobal, VrrpInstance, VrrpSyncGroup,
 };
 use crate::config::said::Sayer;
 use crate::family::Family;
 use crate::vrrp::settings::{
-    AddressOptions, Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac,
-    HmacMode, InstanceSettings, Pacing, Peer, VirtualAddress,
+    Announcements, AntiReplay, Authentication, ChecksumForm, Delivery, Hmac, HmacMode,
+    InstanceSettings, Pacing, Peer, VirtualAddress,
 };
 use crate::vrrp::types::Version;
 
@@ -32,8 +32,13 @@ impl Text<'_> {
             self.say("vrrp_delay_after_boot", Seconds(*delay_after_boot));
         }
         self.flag("log_unknown_vrids", *log_unknown_vrids);
-        self.say("vrrp_garp_interval", Seconds(pacing.each.arp));
-        self.say("vrrp_gna_interval", Seconds(pacing.each.na));
+        // keepalived refuses these two as 0, which is what it has without them.
+        if !pacing.each.arp.is_zero() {
+            self.say("vrrp_garp_interval", Seconds(pacing.each.arp));
+        }
+        if !pacing.each.na.is_zero() {
+            self.say("vrrp_gna_interval", Seconds(pacing.each.na));
+        }
     }
 
     pub(super) fn garp_groups(&mut self, pacing: &Pacing) {
@@ -82,6 +87,7 @@ impl Text<'_> {
                 "advert_int",
                 Seconds(settings.advert_interval.as_duration()),
             );
+            text.flag("preempt", settings.preempt);
             text.flag("nopreempt", !settings.preempt);
             if !settings.preempt_delay.is_zero() {
                 text.say("preempt_delay", Seconds(settings.preempt_delay));
@@ -237,7 +243,7 @@ impl Text<'_> {
     fn address_block(&mut self, word: &str, addresses: &[VirtualAddress]) {
         self.block(word, |text| {
             for address in addresses {
-                text.line(Line(address));
+                text.line(AddressLine(address));
             }
         });
     }
@@ -292,112 +298,6 @@ impl Display for Tracked {
             Some(false) => " noreverse",
             None => "",
         })
-    }
-}
-
-impl Display for VirtualInterface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, name, group) = match self {
-            VirtualInterface::Vmac { name, group, .. } => ("use_vmac", name, group),
-            VirtualInterface::Ipvlan { name, group, .. } => ("use_ipvlan", name, group),
-        };
-        f.write_str(word)?;
-        if let Some(name) = name {
-            write!(f, " name {}", Quoted(name))?;
-        }
-        match self {
-            VirtualInterface::Vmac { mac, notify, .. } => {
-                if let Some(mac) = mac {
-                    write!(f, " {mac}")?;
-                }
-                if *notify {
-                    f.write_str(" netlink_notify_msg")?;
-                }
-            }
-            VirtualInterface::Ipvlan { address, mode, .. } => {
-                if let Some(address) = address {
-                    write!(f, " {address}")?;
-                }
-                f.write_str(match mode {
-                    IpvlanMode::Bridge => " bridge",
-                    IpvlanMode::Private => " private",
-                    IpvlanMode::Vepa => " vepa",
-                })?;
-            }
-        }
-        match group {
-            Some(group) => write!(f, " group {group}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let octets: &[u8] = match self {
-            Mac::Whole(octets) => octets,
-            Mac::WithVrid(octets) => octets,
-        };
-        let octets: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-        f.write_str(&octets.join(":"))
-    }
-}
-
-/// A virtual address with its options.
-struct Line<'a>(&'a VirtualAddress);
-
-impl Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let VirtualAddress {
-            address,
-            prefix,
-            interface,
-            broadcast,
-            scope,
-            label,
-            options,
-        } = self.0;
-        match options.peer {
-            Some(peer) => write!(f, "{address} peer {peer}")?,
-            None => write!(f, "{address}/{prefix}")?,
-        }
-        if let Some(broadcast) = broadcast {
-            write!(f, " brd {broadcast}")?;
-        }
-        write!(f, " dev {}", Quoted(interface))?;
-        if *scope != 0 {
-            write!(f, " scope {scope}")?;
-        }
-        if let Some(label) = label {
-            write!(f, " label {}", Quoted(label))?;
-        }
-        let flags = [
-            (" home", options.is_home),
-            (" -nodad", options.is_optimistic),
-            (" mngtmpaddr", options.makes_temporary),
-            (" noprefixroute", options.no_prefix_route),
-            (" autojoin", options.joins),
-            (" use_vmac", options.has_vmac),
-            (" no_track", options.is_untracked),
-        ];
-        let set = flags.into_iter().filter(|(_, is_set)| *is_set);
-        set.into_iter()
-            .try_for_each(|(word, _)| f.write_str(word))?;
-        match options.preferred {
-            Some(AddressOptions::FOR_EVER) => f.write_str(" preferred_lft forever"),
-            Some(seconds) => write!(f, " preferred_lft {seconds}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Display for StaticAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Line(&self.address))?;
-        match &self.group {
-            Some(group) => write!(f, " track_group {}", Quoted(group)),
-            None => Ok(()),
-        }
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Status {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Configuration {
     pub file: String,
+    /// `-i`: as which of the directors that share the file this one reads it. Empty
+    /// where the host has no name that could be it.
+    pub id: String,
     /// Counts the configurations that were taken, from 1.
     pub generation: u64,
     /// What was wrong with the latest file, if it was refused.

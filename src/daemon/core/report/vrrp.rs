@@ -13,6 +13,7 @@ use crate::moment::Moment;
 use crate::sys::host::HostAddress;
 use crate::vrrp::memory::{Counters, GroupReport, InstanceReport, Memory, Report};
 use crate::vrrp::settings::{Authentication, Delivery, VirtualAddress};
+use crate::vrrp::types::State;
 
 /// An instance. What only the vrrp process knows is None where it does not answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct InstanceStatus {
     pub age: f64,
     /// Why it entered it; None before it has entered any.
     pub why: Option<String>,
+    /// How long it has yet to wait before it may become master for not hearing one
+    /// (`vrrp_startup_delay`, `vrrp_delay_after_boot`); None where it may, or is.
+    pub delay: Option<f64>,
     pub interface: String,
     pub vrid: u8,
     pub version: u8,
@@ -250,6 +254,9 @@ fn instance_status(
         state: known.state,
         age: known.age,
         why: known.why,
+        delay: reported
+            .filter(|reported| reported.state != State::Master && reported.begins > now)
+            .map(|reported| (reported.begins - now).as_secs_f64()),
         interface: settings.interface.clone(),
         vrid: settings.vrid.get(),
         version: settings.version.number(),

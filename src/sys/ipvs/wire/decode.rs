@@ -16,10 +16,7 @@ use crate::lvs::types::{
     Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Service,
     ServiceFlags, ServiceKey, TunnelType,
 };
-
-/// A message that does not have the shape of `linux/ip_vs.h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+use crate::sys::netlink::Malformed;
 
 impl From<Malformed> for OpError {
     fn from(_: Malformed) -> Self {
