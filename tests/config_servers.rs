@@ -168,6 +168,9 @@ fn marks_and_ports() {
     // A mark needs no persistence, an address of a group for every port does.
     let persistence = |text: &str| unserved(text).virtual_server.persistence_timeout;
     assert_eq!(persistence(&by_mark("", &["10.0.0.2"])), None);
+    // Who says which clients are one wants it.
+    let granular = by_mark("persistence_granularity 255.255.255.0", &["10.0.0.2"]);
+    assert_eq!(persistence(&granular), Some(360));
     let text = by_group("10.0.0.80 80\n10.0.0.81", "", "10.0.0.2 80");
     assert_eq!(persistence(&text), Some(360));
     assert!(codes(&text).contains(&Code::DefaultAssumed));

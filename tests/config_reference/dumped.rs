@@ -198,6 +198,7 @@ fn what_is_not_said_is_marked_with_where_it_comes_from() {
     let dump = load(
         "global_defs {
     vrrp_garp_master_delay 7
+    vrrp_priority 0
     smtp_alert off
     lvs_id me
 }

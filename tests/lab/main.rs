@@ -26,8 +26,12 @@ mod packet_socket;
 mod pair;
 mod requests;
 mod sampler;
+#[path = "../config_reference/samples.rs"]
+mod samples;
 mod scenario;
 mod scenarios;
+#[path = "../config_reference/sentences.rs"]
+mod sentences;
 mod table;
 mod vrrp;
 mod vrrp_child;

@@ -27,7 +27,11 @@ impl<'s> Lower<'_, 's> {
     ) {
         let ast = self.ast;
         let scheduler = said(words.scheduler).unwrap_or(Scheduler::WeightedLeastConnection);
-        let is_persistent = words.persistence_timeout.is_some() || identity.every_port;
+        let is_persistent = words.persistence_timeout.is_some()
+            || identity.every_port
+            || ast
+                .block(block)
+                .any(|id| ast.keyword(id) == "persistence_granularity");
         for id in ast.block(block) {
             match ast.keyword(id) {
                 word @ ("sh-port" | "sh-fallback" | "hashed")
@@ -45,8 +49,8 @@ impl<'s> Lower<'_, 's> {
                         self.without(id, "ops", "protocol UDP");
                     }
                 }
-                word @ ("persistence_granularity" | "persistence_engine") if !is_persistent => {
-                    self.without(id, word, "persistence_timeout");
+                "persistence_engine" if !is_persistent => {
+                    self.without(id, "persistence_engine", "persistence_timeout");
                 }
                 "persistence_granularity" => self.granularity_of(id, identity),
                 "persistence_engine" => {

@@ -234,8 +234,11 @@ impl<'s> Lower<'_, 's> {
         every_port: bool,
         id: StatementId,
     ) -> Option<u32> {
-        if !every_port || words.persistence_timeout.is_some() {
+        if words.persistence_timeout.is_some() {
             return said(words.persistence_timeout);
+        }
+        if !every_port {
+            return self.persistence_by_granularity(id);
         }
         let span = self.span(id);
         self.report(
@@ -247,6 +250,24 @@ impl<'s> Lower<'_, 's> {
             format!("`persistence_timeout {PERSISTENCE_TIMEOUT}` is added"),
         )
         .help("give the port, or say `persistence_timeout` in the block");
+        Some(PERSISTENCE_TIMEOUT)
+    }
+
+    /// Who says which clients are one means that they are kept together.
+    fn persistence_by_granularity(&mut self, id: StatementId) -> Option<u32> {
+        let ast = self.ast;
+        let mut words = ast.block(id);
+        let word = words.find(|word| ast.keyword(*word) == "persistence_granularity")?;
+        let span = self.span(word);
+        self.report(
+            Code::DefaultAssumed,
+            "`persistence_granularity` without `persistence_timeout`",
+        )
+        .at(
+            span,
+            format!("`persistence_timeout {PERSISTENCE_TIMEOUT}` is added, as by keepalived"),
+        )
+        .help("say for how many seconds a client stays with its real server");
         Some(PERSISTENCE_TIMEOUT)
     }
 

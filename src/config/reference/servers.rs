@@ -134,7 +134,7 @@ const BALANCING: &[Word] = &[
         "persistence_timeout",
         &[optional("NUMBER", Kind::Integer(0, 2_678_400))],
     )
-    .default("0, which is not persistent; 360 without a number")
+    .default("0, which is not persistent; 360 without a number, and with `persistence_granularity`")
     .means("how many seconds a client stays with its real server"),
     Word::values(
         "persistence_granularity",

@@ -131,7 +131,7 @@ pub const VRRP_TRACK_PROCESS: Block = Block {
         .default("0")
         .means("as in [vrrp_script](#vrrp_script)"),
         Word::values("quorum", &[one("NUMBER", Kind::Integer(1, 65_535))])
-            .default("1")
+            .default("1; 0 with `quorum_max 0`")
             .means("how many there have to be at least"),
         Word::values("quorum_max", &[one("NUMBER", Kind::Integer(0, 65_535))])
             .default("no limit")

@@ -5,26 +5,28 @@
 //!
 //! A difference is a mistake, unless [`expected`] has it with its reason.
 
+mod apart;
 mod expected;
 mod facts;
 mod generated;
 mod ours;
 mod theirs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::lab::{Lab, poll, secs};
 use crate::net::Namespace;
 use crate::scenario::{Scenario, scenarios};
+use apart::{Difference, apart};
 use expected::{EXPECTED, Expected};
-use facts::{Facts, plain};
 
 pub const ALL: &[Scenario] = scenarios!(configurations:
     seeds.limit(900),
@@ -75,11 +77,14 @@ fn compare(lab: &Lab, kind: &str, configurations: Vec<(String, String)>) {
     let host = host(&configurations);
     let mut report = String::new();
     let mut used = BTreeSet::new();
+    let folder = lab.scratch("configurations");
     for (name, text) in &configurations {
-        let file = lab.scratch("configurations").join(name);
-        fs::write(&file, text).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+    }
+    for (name, text) in &configurations {
+        let file = folder.join(name);
         let name = format!("{kind}/{name}");
-        let differences = differences(lab, &host, &file, text);
+        let differences = differences(lab, &host, (kind, text), &file);
         let _ = writeln!(report, "{name}: {} differences", differences.len());
         for difference in differences {
             match expected(&name, &difference) {
@@ -87,7 +92,7 @@ fn compare(lab: &Lab, kind: &str, configurations: Vec<(String, String)>) {
                     used.insert(index);
                 }
                 None => {
-                    let _ = writeln!(report, "    {difference}");
+                    let _ = writeln!(report, "    {}", difference.text);
                 }
             }
         }
@@ -109,9 +114,15 @@ fn compare(lab: &Lab, kind: &str, configurations: Vec<(String, String)>) {
     }
 }
 
-fn expected(name: &str, difference: &str) -> Option<usize> {
+fn expected(name: &str, difference: &Difference) -> Option<usize> {
     EXPECTED.iter().position(|expected| {
-        name.starts_with(expected.of) && expected.has.iter().all(|part| difference.contains(part))
+        name.starts_with(expected.of)
+            && (expected.word.is_empty() || difference.word == expected.word)
+            && expected
+                .has
+                .iter()
+                .all(|part| difference.text.contains(part))
+            && expected.also.iter().all(|fact| difference.is_beside(*fact))
     })
 }
 
@@ -134,11 +145,19 @@ fn host(configurations: &[(String, String)]) -> Namespace {
         let _ = writeln!(lines, "link set {interface} up");
     }
     host.ip(&lines);
+    for module in ["macvlan", "ipvlan"] {
+        let _ = std::process::Command::new("modprobe").arg(module).status();
+    }
     host
 }
 
 /// What is not the same, a line each.
-fn differences(lab: &Lab, host: &Namespace, file: &Path, text: &str) -> Vec<String> {
+fn differences(
+    lab: &Lab,
+    host: &Namespace,
+    (kind, text): (&str, &str),
+    file: &Path,
+) -> Vec<Difference> {
     let dump = host
         .command(lab.ipvsd())
         .args(["check", "--dump"])
@@ -146,23 +165,44 @@ fn differences(lab: &Lab, host: &Namespace, file: &Path, text: &str) -> Vec<Stri
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&dump.stderr).into_owned();
+    let ours = String::from_utf8_lossy(&dump.stdout).into_owned();
+    let keep = |what: &str, text: &str| {
+        let folder = lab.log_file("dumps");
+        fs::create_dir_all(&folder).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy();
+        fs::write(folder.join(format!("{name}.{what}")), text).unwrap();
+    };
+    keep("file", text);
+    keep("ipvsd", &format!("{told}{ours}"));
     let processes = [("-P", "vrrp_instance"), ("-C", "virtual_server ")];
+    // What is included is in the dump only.
     let processes = processes
         .into_iter()
-        .filter(|(_, word)| text.contains(word));
+        .filter(|(_, word)| text.contains(word) || ours.contains(word));
     let logs: Vec<Result<String, String>> = processes
-        .map(|(option, _)| keepalived(lab, host, file, option))
+        .map(|(option, _)| {
+            let log = keepalived(lab, host, file, option);
+            let (Ok(text) | Err(text)) = &log;
+            keep(&format!("keepalived{option}"), text);
+            log
+        })
         .collect();
-    let their_error = logs.iter().find_map(|log| log.as_ref().err());
-    match (their_error, dump.status.success()) {
+    let refused = logs.iter().find_map(|log| log.as_ref().err());
+    match (refused, dump.status.success()) {
         (None, true) => {}
         (None, false) => {
             let errors = told.lines().filter(|line| line.starts_with("error["));
             return errors
-                .map(|error| format!("only ipvsd refuses: {error}"))
+                .map(|error| Difference::new(format!("only ipvsd refuses: {error}")))
                 .collect();
         }
-        (Some(error), true) => return vec![format!("only keepalived refuses: {error}")],
+        (Some(log), true) => {
+            let text = format!("only keepalived refuses: {}", end(log));
+            return vec![Difference::new(text)];
+        }
+        (Some(log), false) if kind == "generated" => {
+            return vec![Difference::new(format!("neither runs: {}", end(log)))];
+        }
         (Some(_), false) => return Vec::new(),
     }
     let logs: Vec<String> = logs.into_iter().flatten().collect();
@@ -170,8 +210,14 @@ fn differences(lab: &Lab, host: &Namespace, file: &Path, text: &str) -> Vec<Stri
         return Vec::new();
     }
     let theirs = theirs::facts(&logs);
-    let ours = ours::facts(&String::from_utf8_lossy(&dump.stdout));
+    let ours = ours::facts(&ours);
     apart(&theirs, &ours)
+}
+
+/// The last lines of a log.
+fn end(log: &str) -> String {
+    let from = log.lines().count().saturating_sub(12);
+    log.lines().skip(from).collect::<Vec<_>>().join(" | ")
 }
 
 /// What keepalived logs up to where it is at work; if it gets there.
@@ -179,10 +225,16 @@ fn keepalived(lab: &Lab, host: &Namespace, file: &Path, option: &str) -> Result<
     let folder = lab.scratch("keepalived");
     let log = folder.join("log");
     let pid = |name: &str| -> PathBuf { folder.join(name) };
-    let output = fs::File::create(&log).unwrap();
+    // Whatever is still written by one that ended is not in the next one's.
+    let _ = fs::remove_file(&log);
+    let output = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .unwrap();
     let mut child = host
         .command("keepalived")
-        .args(["-n", "-l", "-G", "-d", option, "-f"])
+        .args(["-n", "-l", "-G", "-d", "-R", "-B", option, "-f"])
         .arg(file)
         .arg("-p")
         .arg(pid("parent.pid"))
@@ -193,6 +245,7 @@ fn keepalived(lab: &Lab, host: &Namespace, file: &Path, option: &str) -> Result<
         .stdin(Stdio::null())
         .stdout(output.try_clone().unwrap())
         .stderr(output)
+        .process_group(0)
         .spawn()
         .unwrap_or_else(|e| panic!("start keepalived: {e}"));
     let text = || String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
@@ -202,7 +255,7 @@ fn keepalived(lab: &Lab, host: &Namespace, file: &Path, option: &str) -> Result<
         }
         text().contains("Startup complete").then_some(false)
     });
-    match ended {
+    let result = match ended {
         Some(false) => {
             kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
             if poll(secs(30), || child.try_wait().unwrap()).is_none() {
@@ -211,124 +264,31 @@ fn keepalived(lab: &Lab, host: &Namespace, file: &Path, option: &str) -> Result<
             }
             Ok(text())
         }
-        Some(true) => Err(text().lines().rev().take(8).collect::<Vec<_>>().join(" | ")),
+        Some(true) => Err(text()),
         None => {
             child.kill().unwrap();
             child.wait().unwrap();
-            Err("it does not start within a minute".to_owned())
+            Err(format!("{}\nit does not start within a minute", text()))
         }
-    }
+    };
+    // Its children, if there are any left.
+    let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
+    remove_virtual(host);
+    result
 }
 
-/// Words that a dump leaves out where nothing is said, with what holds then.
-const DEFAULTS: &[(&str, &[&str])] = &[
-    (
-        "off",
-        &[
-            "alpha",
-            "omega",
-            "inhibit_on_failure",
-            "nopreempt",
-            "no_accept",
-            "promote_secondaries",
-            "notify_deleted",
-            "notify_priority_changes",
-            "dont_track_primary",
-            "smtp_alert",
-            "skip_check_adv_addr",
-            "ops",
-            "ha_suspend",
-            "misc_dynamic",
-            "sh-port",
-            "sh-fallback",
-            "mh-port",
-            "mh-fallback",
-            "require_reply",
-            "enable_sni",
-            "fast_recovery",
-            "check_unicast_src",
-        ],
-    ),
-    (
-        "0",
-        &[
-            "preempt_delay",
-            "lthreshold",
-            "uthreshold",
-            "weight",
-            "debug",
-            "kernel_rx_buf_size",
-        ],
-    ),
-    ("1", &["interval", "rise", "fall", "quorum"]),
-    ("none", &["auth_type"]),
-    ("1", &["http_protocol"]),
-];
-
-fn default(word: &str) -> Option<&'static str> {
-    let found = DEFAULTS.iter().find(|(_, words)| words.contains(&word));
-    found.map(|(value, _)| *value)
-}
-
-/// Words of keepalived's dump that are not in ours, and the other way round, because they
-/// are told in another place.
-const ELSEWHERE: &[&str] = &[
-    // Of a script, where nothing is said.
-    "timeout",
-    "router_id",
-];
-
-/// Checks whose every setting ours dumps.
-const SERVED: [&str; 3] = ["TCP_CHECK", "HTTP_GET", "MISC_CHECK"];
-
-fn apart(theirs: &Facts, ours: &Facts) -> Vec<String> {
-    let mut all = Vec::new();
-    let things: BTreeSet<&String> = theirs.0.keys().chain(ours.0.keys()).collect();
-    for thing in things {
-        match (theirs.0.get(thing), ours.0.get(thing)) {
-            (Some(theirs), Some(ours)) => {
-                // Of a check that is not served yet, only what the file says is known.
-                let method = ours.get("method").map(String::as_str);
-                let is_known = method.is_none_or(|method| SERVED.contains(&method));
-                let mut theirs = theirs.clone();
-                theirs.retain(|word, _| is_known || ours.contains_key(word));
-                let words = of_thing(&theirs, ours);
-                all.extend(words.into_iter().map(|word| format!("{thing}: {word}")));
-            }
-            (Some(_), None) => all.push(format!("{thing}: only in keepalived")),
-            (None, Some(_)) => all.push(format!("{thing}: only in ipvsd")),
-            (None, None) => {}
+/// Removes interfaces that are left over, which the next one would take for its own.
+fn remove_virtual(host: &Namespace) {
+    for kind in ["macvlan", "ipvlan"] {
+        let links = host
+            .command("ip")
+            .args(["-o", "link", "show", "type", kind])
+            .output()
+            .unwrap();
+        for link in String::from_utf8_lossy(&links.stdout).lines() {
+            let name = link.split([':', '@']).nth(1).unwrap_or_default().trim();
+            let mut ip = host.command("ip");
+            let _ = ip.args(["link", "del", name]).status();
         }
     }
-    all
-}
-
-fn of_thing(theirs: &BTreeMap<String, String>, ours: &BTreeMap<String, String>) -> Vec<String> {
-    let mut all = Vec::new();
-    let words: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
-    for word in words {
-        if ELSEWHERE.contains(&word.as_str()) {
-            continue;
-        }
-        let (theirs, ours) = (theirs.get(word), ours.get(word));
-        let default = default(word);
-        // A word that only ours knows is not in keepalived's dump.
-        let (Some(theirs), Some(ours)) = (
-            theirs.map(String::as_str).or(default),
-            ours.map(String::as_str).or(default),
-        ) else {
-            if let Some(theirs) = theirs {
-                all.push(format!("{word}: keepalived {theirs}, ipvsd says nothing"));
-            }
-            continue;
-        };
-        // Where no weight is said it is that of what is tracked, and 0 for interfaces.
-        let is_left_open = ours.is_empty() && word.starts_with("track_");
-        let same = theirs == plain(ours)
-            || is_left_open && (theirs == "0" || !word.starts_with("track_interface"));
-        if !same {
-            all.push(format!("{word}: keepalived {theirs}, ipvsd {ours}"));
-        }
-    }
-    all
 }

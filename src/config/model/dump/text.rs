@@ -153,7 +153,9 @@ impl<'a> Text<'a> {
         let from_global = match scope.name {
             "vrrp_instance" | "vrrp_sync_group" => {
                 let named = OF_INSTANCES.iter().filter(|(own, _)| *own == word);
-                global(&format!("vrrp_{word}")) || named.into_iter().any(|(_, of)| global(of))
+                // `vrrp_priority` is about a process.
+                let of_all = word != "priority" && global(&format!("vrrp_{word}"));
+                of_all || named.into_iter().any(|(_, of)| global(of))
             }
             "virtual_server" | "real_server" => {
                 word == "smtp_alert" && OF_SERVERS.into_iter().any(global)

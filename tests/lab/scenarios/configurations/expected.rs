@@ -7,12 +7,29 @@ pub struct Expected {
     pub of: &'static str,
     /// What the difference has in it, all of these.
     pub has: &'static [&'static str],
+    /// The word that has another value; empty for any.
+    pub word: &'static str,
+    /// What ipvsd says of the same thing: word and value, `!` before what it must not be.
+    pub also: &'static [(&'static str, &'static str)],
     /// Words of the line in `docs/migrating.md`.
     pub line: &'static str,
 }
 
 const fn expected(of: &'static str, has: &'static [&'static str], line: &'static str) -> Expected {
-    Expected { of, has, line }
+    Expected {
+        of,
+        has,
+        word: "",
+        also: &[],
+        line,
+    }
+}
+
+impl Expected {
+    /// Only where ipvsd says this of the same thing.
+    const fn where_it_says(self, also: &'static [(&'static str, &'static str)]) -> Self {
+        Self { also, ..self }
+    }
 }
 
 pub const EXPECTED: &[Expected] = &[
@@ -66,8 +83,13 @@ pub const EXPECTED: &[Expected] = &[
     // Left out by keepalived.
     expected(
         "",
-        &["vrrp_script ", "only in ipvsd"],
-        "| a `vrrp_script` that nothing tracks, or whose program is not there |",
+        &["vrrp_script ", ": only in ipvsd"],
+        "| a `vrrp_script` or a `track_file` that nothing tracks",
+    ),
+    expected(
+        "generated",
+        &["track_file tfile: only in ipvsd"],
+        "| a `vrrp_script` or a `track_file` that nothing tracks",
     ),
     expected(
         "samples/keepalived.conf.misc_check",
@@ -107,22 +129,165 @@ pub const EXPECTED: &[Expected] = &[
     ),
     expected(
         "",
-        &["state: keepalived BACKUP, ipvsd MASTER"],
-        "| `state MASTER` with `auth_type AH`, or in a sync group with a `BACKUP` |",
-    ),
+        &["vrrp_instance ", ": state: keepalived BACKUP, ipvsd MASTER"],
+        "| `state MASTER` with `auth_type AH`, or in a sync group |",
+    )
+    .where_it_says(&[("auth_type", "AH")]),
+    expected(
+        "",
+        &["vrrp_instance ", ": state: keepalived BACKUP, ipvsd MASTER"],
+        "| `state MASTER` with `auth_type AH`, or in a sync group |",
+    )
+    .where_it_says(&[("(in a group)", "yes")]),
     expected(
         "generated",
-        &["debug: keepalived 3, ipvsd 0"],
+        &["vrrp_instance ", ": debug: keepalived ", ", ipvsd 0"],
         "| `debug` in `vrrp_instance` |",
     ),
     expected(
         "generated",
-        &["track_", ": keepalived 0, ipvsd"],
-        "- A weight of what an instance of a sync group tracks counts as 0.",
+        &["vrrp_sync_group G: track_", ": keepalived 0"],
+        "| a weight in a sync group with a member of `priority 255` |",
     ),
     expected(
-        "seeds/haproxy.conf",
-        &["no_accept: keepalived on, ipvsd off"],
+        "",
+        &["vrrp_instance ", ": no_accept: keepalived on, ipvsd off"],
         "| `strict_mode` | drops what is sent to the virtual addresses",
+    )
+    .where_it_says(&[("strict_mode", "on")]),
+    // What keepalived takes back because it has no effect, or because of the order.
+    without("sh-port", &[("lvs_sched", "!sh")]),
+    without("sh-fallback", &[("lvs_sched", "!sh")]),
+    without("mh-port", &[("lvs_sched", "!mh")]),
+    without("mh-fallback", &[("lvs_sched", "!mh")]),
+    without("ops", &[("protocol", "!UDP")]),
+    too_early("sh-port", &[("lvs_sched", "sh")]),
+    expected(
+        "generated",
+        &["FWM 3: ha_suspend: keepalived off, ipvsd on"],
+        EFFECTLESS,
+    ),
+    expected(
+        "generated",
+        &[": sorry_server: keepalived ", ":0, ipvsd ", ":80"],
+        "| `sorry_server` without a port, with NAT |",
+    ),
+    // The port is the virtual server's with DR and TUN, and these are said too early.
+    expected(
+        "generated",
+        &[": sorry_server: keepalived ", ":8080, ipvsd ", ":80"],
+        "| `sh-port` and its like before `lvs_sched`",
+    )
+    .where_it_says(&[("sorry_server_lvs_method", "!NAT")]),
+    expected(
+        "generated",
+        &[": sorry_server_lvs_method: keepalived "],
+        "| `sh-port` and its like before `lvs_sched`",
+    ),
+    expected(
+        "generated",
+        &["SMTP_CHECK ", ": only in keepalived"],
+        "| `host` in `SMTP_CHECK` |",
+    ),
+    expected(
+        "generated",
+        &["BFD_CHECK 1: only in ipvsd"],
+        "| `BFD_CHECK` of a `bfd_instance` with `vrrp` and without `checker` |",
+    )
+    .where_it_says(&[("(its session)", "for instances alone")]),
+    expected(
+        "generated",
+        &[
+            "vrrp_instance ",
+            ": promote_secondaries: keepalived off, ipvsd on",
+        ],
+        "| `promote_secondaries` with `use_vmac` or `use_ipvlan` |",
+    )
+    .where_it_says(&[("(vmac)", "yes")]),
+    // An instance without a peer, whose adverts keepalived shows to go out by multicast.
+    expected(
+        "generated",
+        &[
+            "vrrp_instance ",
+            ": mcast_dst_ip: keepalived ",
+            "ipvsd says nothing",
+        ],
+        PEERLESS,
+    )
+    .where_it_says(&[("(unicast)", "off"), ("unicast_fault_no_peer", "on")]),
+    expected(
+        "generated",
+        &[
+            "vrrp_instance ",
+            ": check_unicast_src: keepalived off, ipvsd on",
+        ],
+        PEERLESS,
+    )
+    .where_it_says(&[("(unicast)", "off")]),
+    expected(
+        "generated",
+        &[
+            "vrrp_instance ",
+            ": check_unicast_src: keepalived off, ipvsd on",
+        ],
+        "| `vrrp_check_unicast_src` |",
+    )
+    .where_it_says(&[("(unicast)", "on"), ("(all check_unicast_src)", "yes")]),
+    expected(
+        "generated",
+        &[
+            "global_defs: smtp_connect_timeout: keepalived ",
+            ".",
+            "ipvsd ",
+        ],
+        "| `smtp_connect_timeout 2.5` |",
+    ),
+    expected(
+        "generated",
+        &["global_defs: nftables_priority: keepalived -1, ipvsd "],
+        NFTABLES,
+    ),
+    expected(
+        "generated",
+        &["global_defs: nftables_ifindex: keepalived off, ipvsd on"],
+        NFTABLES,
+    ),
+    expected(
+        "generated",
+        &["global_defs: nftables_ipvs_priority: keepalived -1, ipvsd "],
+        NFTABLES,
+    ),
+    expected(
+        "generated",
+        &["global_defs: nftables_ipvs_start_fwmark: keepalived 1000, ipvsd "],
+        NFTABLES,
     ),
 ];
+
+const EFFECTLESS: &str = "- `ops` and `persistence_engine sip` have no effect without UDP";
+const PEERLESS: &str = "- Words about unicast without a peer";
+const NFTABLES: &str = "| `nftables_priority` and its like without `nftables`, or before it |";
+
+/// A word of a virtual server that has no effect with what else is said.
+const fn without(word: &'static str, also: &'static [(&'static str, &'static str)]) -> Expected {
+    taken_back(word, EFFECTLESS, also)
+}
+
+/// A word of a virtual server that keepalived wants to have behind another one.
+const fn too_early(word: &'static str, also: &'static [(&'static str, &'static str)]) -> Expected {
+    taken_back(word, "| `sh-port` and its like before `lvs_sched`", also)
+}
+
+const fn taken_back(
+    word: &'static str,
+    line: &'static str,
+    also: &'static [(&'static str, &'static str)],
+) -> Expected {
+    Expected {
+        of: "generated",
+        word,
+        has: &[": keepalived off, ipvsd on"],
+        also,
+        line,
+    }
+}

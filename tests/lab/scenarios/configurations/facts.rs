@@ -1,6 +1,7 @@
 //! What a configuration comes to, in words that both programs' dumps are put into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Between a real server's name and what tells its checks apart.
 const CHECK: &str = ", check ";
@@ -37,7 +38,13 @@ impl Facts {
 pub fn checks_by_method(facts: Facts) -> Facts {
     let mut named = Facts::default();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for (thing, words) in facts.0 {
+    for (thing, mut words) in facts.0 {
+        // No time of its own is the time to the next one.
+        if words.get("misc_timeout").is_some_and(|time| time == "0")
+            && let Some(time) = words.get("delay_loop").cloned()
+        {
+            words.insert("misc_timeout".to_owned(), time);
+        }
         let name = match (thing.split_once(CHECK), words.get("method")) {
             (Some((real_server, _)), Some(method)) => {
                 let kind = format!("{real_server}{CHECK}{method}");
@@ -115,19 +122,18 @@ pub fn address(line: &str) -> (String, String) {
     let mut options = BTreeMap::new();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "dev" | "label" | "brd" => {
+            "dev" => {
+                // A virtual interface with the one that it is on.
+                let name = words.next().unwrap_or_default();
+                let real = name.split_once('@').map(|(_, real)| real.to_owned());
+                options.insert(word, real.unwrap_or(name));
+            }
+            "label" | "brd" => {
                 options.insert(word, words.next().unwrap_or_default());
             }
             "scope" => {
                 let scope = words.next().unwrap_or_default();
-                let number = match scope.as_str() {
-                    "global" => "0",
-                    "site" => "200",
-                    "link" => "253",
-                    "host" => "254",
-                    "nowhere" => "255",
-                    other => other,
-                };
+                let number = scope_number(&scope);
                 if number != "0" {
                     options.insert(word, number.to_owned());
                 }
@@ -147,4 +153,122 @@ pub fn address(line: &str) -> (String, String) {
         .map(|(option, value)| format!("{option} {value}").trim_end().to_owned())
         .collect();
     (full, options.join(" "))
+}
+
+/// The command line as keepalived shows it: the program where it really is, each word in
+/// quotes, and by whom it is run left out.
+pub fn script(value: &str) -> String {
+    let mut words = Vec::new();
+    let mut rest = value;
+    loop {
+        rest = rest.trim_start();
+        if let Some(quoted) = rest.strip_prefix('\'') {
+            let (word, after) = quoted.split_once('\'').unwrap_or((quoted, ""));
+            words.push(word.to_owned());
+            rest = after;
+        } else if words.is_empty() && !rest.is_empty() {
+            let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            words.push(word.to_owned());
+            rest = after;
+        } else {
+            break;
+        }
+    }
+    if let Some(program) = words.first_mut() {
+        let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let candidates = folders
+            .iter()
+            .map(|folder| Path::new(folder).join(&*program));
+        let mut real = candidates.filter_map(|candidate| candidate.canonicalize().ok());
+        if let Some(real) = real.next() {
+            *program = real.to_string_lossy().into_owned();
+        }
+    }
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    words.join(" ")
+}
+
+/// Words of a route or a rule behind which there is a value.
+const WITH_VALUE: &[&str] = &[
+    "via",
+    "dev",
+    "src",
+    "from",
+    "to",
+    "iif",
+    "oif",
+    "tos",
+    "table",
+    "metric",
+    "protocol",
+    "scope",
+    "realms",
+    "preference",
+    "weight",
+    "mtu",
+    "fwmark",
+    "suppress_prefixlength",
+];
+
+/// A route or a rule in an order and a spelling of its own.
+pub fn route_or_rule(line: &str) -> String {
+    let mut words = line.split_whitespace().map(plain);
+    let mut said = BTreeSet::new();
+    while let Some(word) = words.next() {
+        let word = match word.as_str() {
+            // What is so where nothing is said, and the family, which the addresses show.
+            "add" | "prepend" | "inet" | "inet6" | "unicast" => continue,
+            "proto" => "protocol",
+            "lookup" => "table",
+            "priority" => "preference",
+            "gw" => "via",
+            other => other,
+        };
+        if !WITH_VALUE.contains(&word) {
+            said.insert(network(word));
+            continue;
+        }
+        let value = words.find(|value| !["inet", "inet6"].contains(&value.as_str()));
+        let value = value.unwrap_or_default();
+        match (word, value.as_str()) {
+            // The number that keepalived has for itself.
+            ("protocol", "18" | "keepalived") | ("tos", "0x0" | "0") | ("weight", "1") => {}
+            ("scope", scope) => {
+                said.insert(format!("scope {}", scope_number(scope)));
+            }
+            // A rule says from where and to where, a route where to.
+            ("from" | "to", value) => {
+                said.insert(format!("{word} {}", network(value)));
+            }
+            (word, value) => {
+                said.insert(format!("{word} {value}"));
+            }
+        }
+    }
+    // Of a route without an interface there is nothing to track.
+    if !said.iter().any(|it| it.starts_with("dev ")) {
+        said.remove("no_track");
+    }
+    said.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// An address with its prefix length; anything else as it is.
+fn network(word: &str) -> String {
+    match word {
+        "default" => "0.0.0.0/0".to_owned(),
+        _ if word.contains('/') || !word.contains(['.', ':']) => word.to_owned(),
+        _ if word.contains(':') => format!("{word}/128"),
+        _ => format!("{word}/32"),
+    }
+}
+
+fn scope_number(scope: &str) -> &str {
+    match scope {
+        "global" | "universe" => "0",
+        "site" => "200",
+        "link" => "253",
+        "host" => "254",
+        "nowhere" => "255",
+        other => other,
+    }
 }

@@ -1,14 +1,18 @@
 //! What `ipvsd check --dump` prints, read as the configuration that it is. Blocks begin
 //! and end with a line, and each statement has a line of its own.
 
-use std::path::Path;
+mod conclude;
+mod global;
+mod servers;
 
-use super::facts::{Facts, address, checks_by_method, plain, server, switch, virtual_server};
+use super::facts::{Facts, address, checks_by_method, route_or_rule, script, server, switch};
 
 /// A statement and the block behind it.
 #[derive(Debug, Default)]
 struct Statement {
     words: Vec<String>,
+    /// It is marked as one that `global_defs` says for all.
+    is_global: bool,
     block: Vec<Statement>,
 }
 
@@ -43,17 +47,32 @@ impl Statement {
 pub fn facts(dump: &str) -> Facts {
     let mut facts = Facts::default();
     let mut lines = dump.lines();
-    for statement in block(&mut lines) {
+    let statements = block(&mut lines);
+    for statement in &statements {
         match statement.keyword() {
             "vrrp_instance" | "vrrp_sync_group" | "vrrp_script" | "track_file"
-            | "vrrp_track_process" => vrrp(&mut facts, &statement),
+            | "vrrp_track_process" => vrrp(&mut facts, statement),
             "vrrp_track_file" => {
                 let name = statement.value();
                 words(&mut facts, &format!("track_file {name}"), &statement.block);
             }
-            "global_defs" => words(&mut facts, "global_defs", &statement.block),
-            "virtual_server" => servers(&mut facts, &statement),
+            "global_defs" => global::global(&mut facts, &statement.block),
+            "instance" => facts.say("global_defs", "instance", &statement.value()),
+            _ if statement.keyword().starts_with("static_") => {
+                routing(&mut facts, "static", statement);
+            }
+            "virtual_server" => servers::servers(&mut facts, statement),
             _ => {}
+        }
+    }
+    conclude::conclude(&mut facts);
+    for statement in statements
+        .iter()
+        .filter(|it| it.keyword() == "bfd_instance")
+    {
+        let is_for_vrrp = statement.inner("vrrp").is_some();
+        if is_for_vrrp && statement.inner("checker").is_none() {
+            conclude::not_for_checks(&mut facts, &statement.value());
         }
     }
     checks_by_method(facts)
@@ -64,15 +83,21 @@ fn block(lines: &mut std::str::Lines<'_>) -> Vec<Statement> {
     let mut all = Vec::new();
     while let Some(line) = lines.next() {
         let mut words = words_of(line);
+        let is_global = line.ends_with("# from global_defs");
         match words.last().map(String::as_str) {
             Some("}") => break,
             Some("{") => {
                 words.pop();
                 let block = block(lines);
-                all.push(Statement { words, block });
+                all.push(Statement {
+                    words,
+                    is_global,
+                    block,
+                });
             }
             Some(_) => all.push(Statement {
                 words,
+                is_global,
                 block: Vec::new(),
             }),
             None => {}
@@ -115,16 +140,30 @@ fn word(facts: &mut Facts, thing: &str, statement: &Statement) {
         return facts.say(thing, keyword, &script(&value));
     }
     match keyword {
-        "smtp_server" => {
-            let address = value.split(' ').next().unwrap_or_default();
-            facts.say(thing, keyword, address);
+        "process" => {
+            let (process, parameters) = value.split_once(' ').unwrap_or((&value, ""));
+            facts.say(thing, keyword, process);
+            facts.say(thing, "parameters", parameters);
+        }
+        // With a command or without.
+        "notify_deleted" => facts.say(thing, keyword, "on"),
+        "delay" => {
+            facts.say(thing, "fork_delay", &value);
+            facts.say(thing, "terminate_delay", &value);
+        }
+        "check_unicast_src" => {
+            facts.say(thing, keyword, &value);
+            if statement.is_global {
+                facts.say(thing, "(all check_unicast_src)", "yes");
+            }
         }
         "mcast_src_ip" | "unicast_src_ip" => facts.say(thing, "source", &value),
         "accept" => facts.say(thing, "no_accept", switch(value == "off")),
         "preempt" => facts.say(thing, "nopreempt", switch(false)),
         "sorry_server" => {
             let words: Vec<&str> = value.split(' ').collect();
-            let protocol = thing.rsplit(':').nth(1).unwrap_or_default();
+            // A mark has none.
+            let protocol = thing.rsplit(':').nth(1).unwrap_or("none");
             if let [address, port] = words.as_slice() {
                 facts.say(thing, keyword, &server(address, port, protocol));
             }
@@ -139,43 +178,31 @@ fn word(facts: &mut Facts, thing: &str, statement: &Statement) {
 }
 
 fn is_script(keyword: &str) -> bool {
-    let no_scripts = ["notify_deleted", "notify_priority_changes"];
-    let is_notify = keyword.starts_with("notify") && !keyword.starts_with("notification");
-    (is_notify && !no_scripts.contains(&keyword) && keyword != "notify_timeout")
+    let no_scripts = [
+        "notify_deleted",
+        "notify_priority_changes",
+        "notify_timeout",
+        "notify_fifo",
+    ];
+    let is_notify = keyword.starts_with("notify") && !no_scripts.contains(&keyword);
+    is_notify
+        || keyword.ends_with("_script")
         || ["quorum_up", "quorum_down", "misc_path", "script"].contains(&keyword)
 }
 
-/// The command line as keepalived shows it: the program where it really is, each word in
-/// quotes, and by whom it is run left out.
-fn script(value: &str) -> String {
-    let mut words = Vec::new();
-    let mut rest = value;
-    loop {
-        rest = rest.trim_start();
-        if let Some(quoted) = rest.strip_prefix('\'') {
-            let (word, after) = quoted.split_once('\'').unwrap_or((quoted, ""));
-            words.push(word.to_owned());
-            rest = after;
-        } else if words.is_empty() && !rest.is_empty() {
-            let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
-            words.push(word.to_owned());
-            rest = after;
-        } else {
-            break;
-        }
+/// Each address, route or rule by what it says.
+fn routing(facts: &mut Facts, thing: &str, of: &Statement) {
+    let keyword = of.keyword();
+    for line in &of.block {
+        let said = match keyword == "static_ipaddress" {
+            true => {
+                let (name, rest) = address(&line.line());
+                format!("{name} {rest}")
+            }
+            false => route_or_rule(&line.line()),
+        };
+        facts.say(thing, &format!("{keyword} {said}"), "");
     }
-    if let Some(program) = words.first_mut() {
-        let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-        let candidates = folders
-            .iter()
-            .map(|folder| Path::new(folder).join(&*program));
-        let mut real = candidates.filter_map(|candidate| candidate.canonicalize().ok());
-        if let Some(real) = real.next() {
-            *program = real.to_string_lossy().into_owned();
-        }
-    }
-    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    words.join(" ")
 }
 
 fn vrrp(facts: &mut Facts, of: &Statement) {
@@ -190,10 +217,7 @@ fn vrrp(facts: &mut Facts, of: &Statement) {
                     facts.say(&thing, &format!("{keyword} {name}"), &rest);
                 }
             }
-            "virtual_routes" | "virtual_rules" => {
-                let count = statement.block.len().to_string();
-                facts.say(&thing, keyword, &count);
-            }
+            "virtual_routes" | "virtual_rules" => routing(facts, &thing, statement),
             "unicast_peer" => {
                 for line in &statement.block {
                     let rest = line.values().join(" ");
@@ -214,70 +238,19 @@ fn vrrp(facts: &mut Facts, of: &Statement) {
                 let kind = statement.inner("auth_type").unwrap_or_default();
                 facts.say(&thing, "auth_type", &kind);
             }
+            "use_ipvlan" => {
+                facts.say(&thing, "(vmac)", "yes");
+            }
             "use_vmac" => {
-                let name = statement.values().first().copied().unwrap_or_default();
-                facts.say(&thing, keyword, name);
-            }
-            _ => word(facts, &thing, statement),
-        }
-    }
-}
-
-fn servers(facts: &mut Facts, of: &Statement) {
-    let protocol = of.inner("protocol").unwrap_or_else(|| "none".to_owned());
-    let thing = virtual_server(&of.values(), &protocol);
-    facts.there(&thing);
-    for statement in &of.block {
-        if statement.keyword() == "real_server" {
-            real_server(facts, &thing, &protocol, statement);
-        } else {
-            word(facts, &thing, statement);
-        }
-    }
-}
-
-fn real_server(facts: &mut Facts, service: &str, protocol: &str, of: &Statement) {
-    let values = of.values();
-    let (address, port) = match values.as_slice() {
-        [address, port, ..] => (*address, *port),
-        [address] => (*address, "0"),
-        [] => return,
-    };
-    let thing = format!("{service} -> {}", server(address, port, protocol));
-    facts.there(&thing);
-    for statement in &of.block {
-        let keyword = statement.keyword();
-        if keyword.ends_with("_CHECK") || keyword.ends_with("_GET") {
-            // One for each host.
-            let hosts = statement.block.iter().filter(|it| it.keyword() == "host");
-            for _ in 0..hosts.count().max(1) {
-                check(facts, &thing, statement);
-            }
-        } else {
-            word(facts, &thing, statement);
-        }
-    }
-}
-
-fn check(facts: &mut Facts, real_server: &str, of: &Statement) {
-    let thing = facts.check(real_server);
-    facts.say(&thing, "method", of.keyword());
-    let mut urls = 0;
-    for statement in &of.block {
-        let keyword = statement.keyword();
-        match keyword {
-            "url" => {
-                urls += 1;
-                for inner in &statement.block {
-                    let word = format!("url {urls} {}", inner.keyword());
-                    facts.say(&thing, &word, &inner.value());
+                // Without a name it is made of the virtual router id.
+                let values = statement.values();
+                let name = values.iter().find(|value| **value != "name");
+                if let Some(name) = name {
+                    facts.say(&thing, keyword, name);
                 }
+                facts.say(&thing, "(vmac)", "yes");
             }
-            "connect_ip" | "connect_port" | "bindto" | "bind_port" => {}
             _ => word(facts, &thing, statement),
         }
-    }
-    if let (Some(ip), Some(port)) = (of.inner("connect_ip"), of.inner("connect_port")) {
-        facts.say(&thing, "target", &format!("[{}]:{port}", plain(&ip)));
     }
 }
