@@ -63,6 +63,16 @@ impl Budget {
         self.steps <= MAX_STEPS
     }
 
+    /// Whether there is room for so many replacements more. If not, nothing is left.
+    pub fn has_steps(&mut self, steps: u128) -> bool {
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        let after = self.steps.saturating_add(steps);
+        if after > MAX_STEPS {
+            self.steps = after;
+        }
+        after <= MAX_STEPS
+    }
+
     /// One more file is looked for. False if that is too much.
     pub fn take_name(&mut self) -> bool {
         self.tried += 1;

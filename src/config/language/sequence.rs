@@ -119,6 +119,11 @@ impl Expander<'_> {
             self.wrong(&repeated.head, message, "this never comes to an end");
             return;
         }
+        // What would never be done is not begun.
+        let rounds = (i128::from(end) - i128::from(start)) / i128::from(step) + 1;
+        if !self.budget.has_steps(rounds.unsigned_abs()) {
+            return self.overflow();
+        }
         let mut at = Some(start);
         while let Some(number) = at.filter(|at| if step > 0 { *at <= end } else { *at >= end }) {
             let value = match (hexadecimal, number < 0) {
@@ -201,6 +206,11 @@ impl Expander<'_> {
         self.line(repeated.rest.clone(), Vec::new());
         // What is wrong in one round is wrong in each.
         self.diagnostics.errors() == errors
+    }
+
+    fn unmatched(&mut self, repeated: &Repeated) {
+        let message = "the braces of this list do not match";
+        self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
     }
 
     /// A block that begins on a line which is repeated is opened each time, and what
