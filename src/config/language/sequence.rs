@@ -230,11 +230,6 @@ impl Expander<'_> {
             );
     }
 
-    fn unmatched(&mut self, repeated: &Repeated) {
-        let message = "the braces of this list do not match";
-        self.wrong(&repeated.head, message, "each entry is `{VALUE, VALUE}`");
-    }
-
     fn wrong_name(&mut self, name: &str, repeated: &Repeated) {
         let message = format!("`{}` is no name", shown(name));
         let label = "a name has letters, digits and `_`, and no digit first";
