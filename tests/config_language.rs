@@ -101,6 +101,14 @@ fn definitions_are_looked_up_where_they_are_used() {
     assert_eq!(words(lines), ["a0@x", "a1@x", "a1@y"]);
 }
 
+/// What a sequence names is another value in every round, and the last one thereafter.
+#[test]
+fn a_sequence_that_a_definition_makes_is_the_same_each_time() {
+    let lines = "$ALL=~LST(P, a, b) ${P}@x\n$ALL\n$ALL\n  $ALL";
+    let once = ["a@x", "b@x"];
+    assert_eq!(words(lines), [once, once, once].concat());
+}
+
 #[test]
 fn what_is_replaced_and_what_is_text() {
     let lines =
