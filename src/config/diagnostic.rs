@@ -132,6 +132,11 @@ impl Tally {
 }
 
 impl Diagnostics {
+    /// How many are counted only.
+    fn omitted(&self) -> usize {
+        self.tally.all().saturating_sub(self.list.len())
+    }
+
     /// In the order of the files; not all where there are very many.
     pub fn list(&self) -> &[Diagnostic] {
         &self.list

@@ -17,6 +17,9 @@ const MISSPELT: usize = 2;
 /// Where text has what nobody is to see.
 pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
+    if !text.contains("pas") && !text.contains("auth") {
+        return found;
+    }
     let has_keys = text.contains("auth_hmac");
     let mut start = 0;
     for line in text.split_inclusive('\n') {

@@ -14,6 +14,18 @@ use crate::pages::{self, ROFF};
 const CONFIGURATION: &str = "docs/man/ipvsd.conf.5";
 const IN_MEMORY: &str = "a page in memory";
 const PROGRAM: &str = "docs/man/ipvsd.8";
+const EXIT_STATUS: &str = "\
+.SH EXIT STATUS
+0: it has ended as it was told to, or the configuration has no errors.
+.br
+1: the configuration cannot be run, or ipvsd cannot go on; the log says why.
+.br
+2: the command line is wrong.
+.br
+5: with
+.BR \\-t ,
+the configuration cannot be run.
+";
 
 #[test]
 fn the_manual_page_has_every_word_as_the_table_has_it() {
@@ -62,6 +74,7 @@ fn the_manual_page_of_the_program_has_its_options() {
         let of_its_own = options.split_once(".SH OPTIONS\n");
         made.extend_from_slice(of_its_own.map_or("", |(_, rest)| rest).as_bytes());
     }
+    made.extend_from_slice(EXIT_STATUS.as_bytes());
     made.extend_from_slice(b".SH SEE ALSO\n.BR ipvsd.conf (5)\n");
     // Blank lines are no part of the language, though there is one before each list.
     let made = String::from_utf8(made).expect("UTF-8");
@@ -155,7 +168,7 @@ fn roff(text: &str) -> String {
     }
 }
 
-/// `[text](target)` is `text`.
+/// `[text](target)` is `text`, with the file that has the section where it is one.
 fn unlinked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -167,6 +180,10 @@ fn unlinked(text: &str) -> String {
             Some((before, label)) => {
                 out.push_str(before);
                 out.push_str(label);
+                // The page has no such section.
+                if target.starts_with('#') {
+                    out.push_str(" in docs/configuration.md");
+                }
             }
             None => out.push_str(&format!("{before}]({target})")),
         }

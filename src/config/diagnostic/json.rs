@@ -11,6 +11,8 @@ pub struct Json<'a> {
     pub errors: usize,
     pub warnings: usize,
     pub hints: usize,
+    /// How many are counted, and not among the diagnostics.
+    pub omitted: usize,
     pub diagnostics: Vec<Entry<'a>>,
 }
 
@@ -34,6 +36,14 @@ pub struct Entry<'a> {
     /// Further places with the same fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<At<'a>>,
+    /// How many of them are counted only.
+    #[serde(skip_serializing_if = "is_none")]
+    pub more_omitted: usize,
+}
+
+/// For serde.
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A place. Lines and columns count from 1, columns in characters; offsets are bytes.
@@ -55,6 +65,7 @@ impl Diagnostics {
             errors: self.tally.errors,
             warnings: self.tally.warnings,
             hints: self.tally.hints,
+            omitted: self.omitted(),
             diagnostics: self.list.iter().map(|entry| self.entry(entry)).collect(),
         }
     }
@@ -79,6 +90,7 @@ impl Diagnostics {
                 .iter()
                 .map(|span| at(&self.sources, *span, ""))
                 .collect(),
+            more_omitted: diagnostic.more_count.saturating_sub(diagnostic.more.len()),
         }
     }
 }

@@ -27,6 +27,12 @@ pub(super) fn settle(diagnostic: &mut Diagnostic, sources: &Sources) {
     for span in &mut diagnostic.more {
         *span = sources.resolve(*span).span;
     }
+    // A line that is repeated brings one place again and again.
+    let own = diagnostic.primary.as_ref().map(|label| label.span);
+    let mut told: HashSet<Span> = own.into_iter().collect();
+    let count = diagnostic.more.len();
+    diagnostic.more.retain(|span| told.insert(*span));
+    diagnostic.more_count -= count - diagnostic.more.len();
     diagnostic.trail.extend(trail);
     if !diagnostic.trail.is_empty() {
         diagnostic.replacement = None;

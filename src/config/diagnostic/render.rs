@@ -33,10 +33,9 @@ impl Diagnostics {
             text.push_str(&renderer.render(&[group(&self.sources, diagnostic)]));
             text.push_str("\n\n");
         }
-        let kept = self.list.len();
-        let all = self.tally.all();
-        if all > kept {
-            text.push_str(&format!("… and {} more\n\n", all - kept));
+        let omitted = self.omitted();
+        if omitted > 0 {
+            text.push_str(&format!("… and {omitted} more\n\n"));
         }
         text
     }
