@@ -50,6 +50,8 @@ fn without_numbers(line: &str) -> String {
         [director, "|", log @ ..] => [&[*director, "|"], log.get(5..).unwrap_or(log)]
             .concat()
             .join(" "),
+        // Of the day that it was sent.
+        [">", "Date:", ..] => "> Date:".to_owned(),
         words => words.join(" "),
     };
     let mut text = String::new();
