@@ -95,7 +95,13 @@ pub fn inspect(model: &Model) -> Vec<ScriptProblem> {
         };
         let identity = users.of(script);
         if let Err(why) = &identity {
-            found(ProblemKind::User, why.clone());
+            let text = match &script.user {
+                Some(_) => format!(
+                    "{why}; where it is meant as an argument, quotes belong around the whole command"
+                ),
+                None => why.clone(),
+            };
+            found(ProblemKind::User, text);
         }
         let Some(path) = find(name) else {
             found(ProblemKind::Absent, NOT_IN_PATH.to_owned());
