@@ -33,6 +33,23 @@ pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Which words of a statement stand behind one that has a secret behind it, wherever that
+/// is among them. `has_keys`: also those of `auth_hmac`.
+pub(super) fn among<'w>(words: impl Iterator<Item = &'w str>, has_keys: bool) -> Vec<usize> {
+    let mut words = words.enumerate().peekable();
+    let mut found = Vec::new();
+    while let Some((_, word)) = words.next() {
+        if has_keys && word == KEY {
+            words.next_if(|(_, word)| is_number(word));
+            let key = words.next_if(|(_, word)| !names_a_file(word));
+            found.extend(key.map(|(at, _)| at));
+        } else if is_before_secrets(word) {
+            found.extend(words.by_ref().map(|(at, _)| at));
+        }
+    }
+    found
+}
+
 fn in_line(line: &str, start: usize, found: &mut Vec<Range<usize>>) {
     let mut words = words(line).peekable();
     while let Some(word) = words.next() {

@@ -5,6 +5,7 @@ use super::hmac::{FILE, HEX, KEY};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::{self, AUTH_HMAC, AUTHENTICATION, block_name};
 use crate::config::lower::Lower;
+use crate::config::secrets;
 use crate::config::syntax::{StatementId, Word};
 
 /// The words of `auth_hmac` that say nothing secret.
@@ -32,6 +33,12 @@ impl Lower<'_, '_> {
             {
                 self.hide(*word);
             }
+            // What stands for a secret may be a definition's, of which the text says nothing.
+            let in_hmac = self.parent(id) == block_name(AUTH_HMAC);
+            let texts = words.iter().map(|word| self.text(*word));
+            for at in secrets::among(texts, in_hmac) {
+                self.hide(words[at]);
+            }
             match self.secrecy(id) {
                 Secrecy::None => {}
                 Secrecy::Values => after.iter().for_each(|word| self.hide(*word)),
@@ -47,7 +54,7 @@ impl Lower<'_, '_> {
 
     fn secrecy(&self, id: StatementId) -> Secrecy {
         let ast = self.ast;
-        let parent = ast.parent(id).map_or("", |parent| ast.keyword(parent));
+        let parent = self.parent(id);
         let in_hmac = parent == block_name(AUTH_HMAC);
         match ast.keyword(id) {
             PASSWORD => Secrecy::Values,
@@ -63,6 +70,12 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// The word of the block that a statement is in.
+    fn parent(&self, id: StatementId) -> &str {
+        let parent = self.ast.parent(id);
+        parent.map_or("", |parent| self.ast.keyword(parent))
+    }
+
     /// What is written for octets, wherever it stands.
     fn is_octets(&self, word: Word) -> bool {
         self.text(word).starts_with(HEX)
@@ -75,7 +88,7 @@ impl Lower<'_, '_> {
         let Some(word) = ast.words(id).first() else {
             return false;
         };
-        let parent = ast.parent(id).map_or("", |parent| ast.keyword(parent));
+        let parent = self.parent(id);
         let mut blocks = [AUTHENTICATION, AUTH_HMAC].into_iter();
         let block = blocks.find(|block| block_name(block) == parent);
         let unlike = |block: &str| {
