@@ -52,7 +52,8 @@ impl Expander<'_> {
         Some(value)
     }
 
-    /// A variable of the environment, as text in which nothing is special.
+    /// A variable of the environment: `$`, `#` and `!` are nothing special in it, blanks,
+    /// quotes and braces are.
     fn variable(&mut self, name: &str, text: &Text) -> String {
         match (self.surroundings.environment)(name) {
             Some(value) => value
