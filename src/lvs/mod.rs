@@ -4,18 +4,20 @@
 //! schedulers, forwarding methods); [`table`] a whole table and the operations
 //! that change one; [`pool`] what the verdicts of the checks make of one virtual
 //! server (quorum, sorry server, weights); [`mod@reconcile`] the operations that lead
-//! from the actual table to the wanted one.
+//! from the actual table to the wanted one; [`settings`] what is beside the table.
 
 pub mod keeper;
 pub mod pool;
 pub mod reconcile;
 pub mod refusal;
+pub mod settings;
 pub mod table;
 pub mod types;
 
 pub use keeper::{Keeper, Note, Step};
 pub use reconcile::{reconcile, reconcile_service};
 pub use refusal::OpError;
+pub use settings::{SyncDaemon, SyncRole, Timeouts};
 pub use table::{Entry, IpvsOp, Table};
 pub use types::{
     Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,

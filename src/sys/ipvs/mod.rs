@@ -21,6 +21,7 @@
 //! receive fail with ENOBUFS.
 
 mod link;
+mod settings;
 mod wire;
 
 use std::collections::{HashMap, HashSet};

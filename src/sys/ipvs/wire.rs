@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod settings;
 #[cfg(all(test, target_endian = "little"))]
 mod tests;
 
@@ -14,6 +15,10 @@ pub use decode::{Described, read, read_family_id};
 pub use encode::{
     write_dump_destinations, write_dump_services, write_get_family, write_get_info,
     write_get_service, write_op,
+};
+pub use settings::{
+    read_sync_daemon, read_timeouts, write_dump_sync_daemons, write_get_timeouts,
+    write_set_timeouts, write_start_sync_daemon, write_stop_sync_daemon,
 };
 
 /// `IPVS_GENL_NAME`
@@ -32,6 +37,11 @@ enum Command {
     SetDestination = 6,
     DeleteDestination = 7,
     GetDestination = 8,
+    NewDaemon = 9,
+    DeleteDaemon = 10,
+    GetDaemon = 11,
+    SetConfig = 12,
+    GetConfig = 13,
     GetInfo = 15,
 }
 impl Cmd for Command {}
@@ -41,6 +51,10 @@ impl Cmd for Command {}
 enum TopAttr {
     Service = 1,
     Destination = 2,
+    Daemon = 3,
+    TimeoutTcp = 4,
+    TimeoutTcpFin = 5,
+    TimeoutUdp = 6,
 }
 impl NlAttrType for TopAttr {}
 
@@ -78,6 +92,23 @@ enum DestinationAttr {
 }
 impl NlAttrType for DestinationAttr {}
 
+/// `IPVS_DAEMON_ATTR_*`
+#[neli::neli_enum(serialized_type = "u16")]
+enum DaemonAttr {
+    State = 1,
+    Interface = 2,
+    SyncId = 3,
+    MaxLength = 4,
+    Group = 5,
+    Group6 = 6,
+    Port = 7,
+    Ttl = 8,
+}
+impl NlAttrType for DaemonAttr {}
+
+/// `IP_VS_STATE_*`
+const STATE_MASTER: u32 = 1;
+const STATE_BACKUP: u32 = 2;
 /// `IP_VS_SVC_F_PERSISTENT`
 const FLAG_PERSISTENT: u32 = 0x0001;
 /// `IP_VS_CONN_F_FWD_MASK` and its values.

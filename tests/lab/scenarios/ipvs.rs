@@ -3,6 +3,7 @@
 
 mod director;
 mod large;
+mod settings;
 
 use std::collections::HashSet;
 
@@ -16,6 +17,7 @@ use ipvsd::sys::ipvs::{Ipvs, OpenError};
 
 use self::director::{Director, block_on, dr, server, service, table, tcp};
 use self::large::{a_dump_may_be_given_up, large_tables};
+use self::settings::{connections_are_told_as_asked, timeouts_are_those_that_are_set};
 use crate::ipvs_watch::Op;
 use crate::lab::{Lab, secs};
 use crate::net::run;
@@ -30,6 +32,8 @@ pub const ALL: &[Scenario] = scenarios!(ipvs:
     changes_are_taken_in_place,
     the_keeper_repairs_what_others_change,
     after_opening_nothing_but_messages,
+    timeouts_are_those_that_are_set,
+    connections_are_told_as_asked,
     a_dump_may_be_given_up,
     large_tables.limit(300).memory(1024),
 );

@@ -45,7 +45,7 @@ pub fn read(payload: &[u8], family: Family) -> Result<Described, Malformed> {
         match attr.nla_type().nla_type() {
             TopAttr::Service => return read_service(attr.payload().as_ref()),
             TopAttr::Destination => return read_destination(attr.payload().as_ref(), family),
-            TopAttr::UnrecognizedConst(_) => {}
+            _ => {}
         }
     }
     Err(Malformed)
@@ -61,16 +61,16 @@ pub fn read_family_id(payload: &[u8]) -> Result<u16, Malformed> {
 }
 
 /// Attributes by their numbers. The last of a kind counts, as for the kernel.
-struct Attrs<T>(GenlBuffer<T, Buffer>);
+pub(super) struct Attrs<T>(pub(super) GenlBuffer<T, Buffer>);
 
 impl<T: NlAttrType> Attrs<T> {
-    fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         GenlBuffer::from_bytes_with_input(&mut Cursor::new(bytes), bytes.len())
             .map(Attrs)
             .map_err(|_| Malformed)
     }
 
-    fn bytes(&self, kind: T) -> Option<&[u8]> {
+    pub(super) fn bytes(&self, kind: T) -> Option<&[u8]> {
         let found = self
             .0
             .iter()
@@ -80,25 +80,25 @@ impl<T: NlAttrType> Attrs<T> {
     }
 
     /// A payload of exactly this many bytes.
-    fn array<const N: usize>(&self, kind: T) -> Result<Option<[u8; N]>, Malformed> {
+    pub(super) fn array<const N: usize>(&self, kind: T) -> Result<Option<[u8; N]>, Malformed> {
         let exact = |bytes: &[u8]| bytes.try_into().map_err(|_| Malformed);
         self.bytes(kind).map(exact).transpose()
     }
 
-    fn required<const N: usize>(&self, kind: T) -> Result<[u8; N], Malformed> {
+    pub(super) fn required<const N: usize>(&self, kind: T) -> Result<[u8; N], Malformed> {
         self.array(kind)?.ok_or(Malformed)
     }
 
-    fn u16(&self, kind: T) -> Result<u16, Malformed> {
+    pub(super) fn u16(&self, kind: T) -> Result<u16, Malformed> {
         self.required(kind).map(u16::from_ne_bytes)
     }
 
-    fn u32(&self, kind: T) -> Result<u32, Malformed> {
+    pub(super) fn u32(&self, kind: T) -> Result<u32, Malformed> {
         self.required(kind).map(u32::from_ne_bytes)
     }
 
     /// A string up to its NUL.
-    fn string(&self, kind: T) -> Option<String> {
+    pub(super) fn string(&self, kind: T) -> Option<String> {
         let bytes = self.bytes(kind)?;
         let text = bytes.split(|byte| *byte == 0).next()?;
         Some(String::from_utf8_lossy(text).into_owned())

@@ -123,7 +123,7 @@ pub fn write_get_family(out: &mut Cursor<Vec<u8>>, seq: u32) {
 }
 
 /// A request of generic netlink, appended to `out`.
-fn write<C: Cmd, T: NlAttrType>(
+pub(super) fn write<C: Cmd, T: NlAttrType>(
     out: &mut Cursor<Vec<u8>>,
     family: u16,
     seq: u32,
@@ -149,7 +149,7 @@ fn write<C: Cmd, T: NlAttrType>(
 }
 
 /// An attribute with a payload.
-fn attr<T: NlAttrType, P: Size + ToBytes>(kind: T, payload: P) -> Nlattr<T, Buffer> {
+pub(super) fn attr<T: NlAttrType, P: Size + ToBytes>(kind: T, payload: P) -> Nlattr<T, Buffer> {
     let kind = AttrTypeBuilder::default()
         .nla_type(kind)
         .build()
@@ -161,7 +161,11 @@ fn attr<T: NlAttrType, P: Size + ToBytes>(kind: T, payload: P) -> Nlattr<T, Buff
         .expect(COMPLETE)
 }
 
-fn nest<T: NlAttrType>(kind: TopAttr, inner: &[Nlattr<T, Buffer>]) -> Nlattr<TopAttr, Buffer> {
+/// An attribute that holds others.
+pub(super) fn nest<T: NlAttrType>(
+    kind: TopAttr,
+    inner: &[Nlattr<T, Buffer>],
+) -> Nlattr<TopAttr, Buffer> {
     let outer = attr(kind, Buffer::new());
     inner.iter().fold(outer, |outer, inner| {
         outer.nest(inner).expect("memory takes what is written")
