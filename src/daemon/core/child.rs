@@ -65,12 +65,14 @@ impl Kind for Vrrp {
     type To = ToVrrp;
     type From = FromVrrp;
     const NAME: &'static str = "vrrp";
-    /// With adverts every second others wait three of them before they take over. A
-    /// process that hangs is found out and replaced before that, and nobody notices; one
-    /// that was only slow costs no more, because the next goes on where it was.
+    /// With adverts every second others wait three of them before they take over. The
+    /// last one may be a second old when a process hangs, and at most a second and a half
+    /// go by until that is found out: half a second is left for the next to begin, and
+    /// nobody notices. One that was only slow costs no more, because the next goes on
+    /// where it was.
     /// Rounds are few, because each wakes two processes that mostly have little else to do.
     const ROUND: Duration = Duration::from_millis(500);
-    const SILENT_ROUNDS: u32 = 3;
+    const SILENT_ROUNDS: u32 = 2;
     /// Meanwhile the addresses stay on their interfaces: with a longer pause others take
     /// over, and two have them.
     const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -42,6 +42,10 @@ fn a_vrrp_process_that_hangs_is_replaced_before_others_notice(lab: &Lab) {
     );
     let samples = director1.sample_addresses();
     let before = pair.one.child("vrrp").pid;
+    let sent = || pair.one.status_json()["instances"][0]["packets"]["adverts_sent"].as_u64();
+    // Right after an advert, so that a guest that is slow to start processes has its time.
+    let so_far = sent();
+    wait_until("the next advert", LONG, || sent() > so_far);
     lab.note(format!("vrrp process {before} hangs"));
     send(Signal::SIGSTOP, before);
     wait_until("adverts of another vrrp process", LONG, || {
