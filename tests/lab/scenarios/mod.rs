@@ -8,6 +8,7 @@ mod command_line;
 mod compare;
 mod configurations;
 mod failover;
+mod groups;
 mod harness;
 mod ipvs;
 mod mail;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         compare::ALL,
         configurations::ALL,
         failover::ALL,
+        groups::ALL,
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
