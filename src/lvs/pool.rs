@@ -23,7 +23,7 @@ pub use event::{PoolChange, PoolEvent, ServerName};
 
 use super::table::Entry;
 use super::types::{
-    Destination, DestinationKey, ForwardingMethod, Persistence, Service, ServiceFlags, ServiceKey,
+    Destination, DestinationKey, ForwardingMethod, Service, ServiceFlags, ServiceKey,
 };
 use crate::check::{self, CheckKey, Verdict};
 use crate::config::model::{CheckSpec, Model, RealServer, SorryServer, VirtualServer};
@@ -58,6 +58,8 @@ struct Server {
     method: ForwardingMethod,
     /// What the file says.
     configured: u16,
+    upper_threshold: u32,
+    lower_threshold: u32,
     inhibit_on_failure: bool,
     checks: Vec<Check>,
     state: ServerState,
@@ -264,11 +266,11 @@ impl Pool {
                 } else {
                     0
                 };
-                destinations.insert(server.key, destination(server.method, u32::from(weight)));
+                destinations.insert(server.key, server.destination(weight));
             }
         }
         if let Some(sorry) = sorry {
-            destinations.insert(sorry.key, destination(sorry.method, SORRY_WEIGHT));
+            destinations.insert(sorry.key, sorry_destination(sorry));
         }
         Entry {
             service: self.service.clone(),
@@ -422,6 +424,8 @@ impl Server {
             key: server.key,
             method: server.method,
             configured: server.weight.0,
+            upper_threshold: server.upper_threshold,
+            lower_threshold: server.lower_threshold,
             inhibit_on_failure: server.inhibit_on_failure,
             checks: checks.collect(),
             state: ServerState {
@@ -472,21 +476,31 @@ fn is_dynamic(spec: &CheckSpec) -> bool {
 fn service_of(virtual_server: &VirtualServer) -> Service {
     Service {
         scheduler: virtual_server.scheduler.name().to_owned(),
-        flags: ServiceFlags::default(),
+        flags: ServiceFlags(virtual_server.flags.chosen()),
         persistence: virtual_server
-            .persistence_timeout
-            .map(|timeout| Persistence {
-                timeout,
-                prefix: virtual_server.key.family().address_bits(),
-                engine: None,
-            }),
+            .persistence
+            .as_ref()
+            .map(|persistence| persistence.of_family(virtual_server.key.family())),
     }
 }
 
-fn destination(method: ForwardingMethod, weight: u32) -> Destination {
+impl Server {
+    /// What the kernel should hold for it with this weight.
+    fn destination(&self, weight: u16) -> Destination {
+        Destination {
+            method: self.method,
+            weight: u32::from(weight),
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
+        }
+    }
+}
+
+/// What the kernel should hold for a sorry server: it is there for everybody.
+fn sorry_destination(sorry: &SorryServer) -> Destination {
     Destination {
-        method,
-        weight,
+        method: sorry.method,
+        weight: SORRY_WEIGHT,
         upper_threshold: 0,
         lower_threshold: 0,
     }
