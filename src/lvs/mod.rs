@@ -23,6 +23,6 @@ pub use refusal::OpError;
 pub use settings::{SyncDaemon, SyncRole, Timeouts};
 pub use table::{Entry, IpvsOp, Table};
 pub use types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Scheduler, Service, ServiceFlags, ServiceKey, TunnelType,
 };

@@ -2,6 +2,7 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod balancing;
 mod routing;
 mod text;
 mod vrrp;
@@ -172,14 +173,15 @@ impl Text<'_> {
                 text.say("ip_family", family.word());
             }
             text.say("lvs_sched", virtual_server.scheduler.name());
-            text.some("persistence_timeout", virtual_server.persistence_timeout);
+            text.service_flags(virtual_server);
+            text.persistence(virtual_server.persistence.as_ref());
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
             text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
-                text.say("sorry_server_lvs_method", sorry.method.name());
+                text.say("sorry_server_lvs_method", sorry.method);
             }
             text.later(&virtual_server.later);
             for server in &virtual_server.real_servers {
@@ -193,7 +195,8 @@ impl Text<'_> {
         let sayer = Sayer::Block(server.origin);
         self.scope(head, "real_server", sayer, |text| {
             text.say("weight", server.weight.0);
-            text.say("lvs_method", server.method.name());
+            text.say("lvs_method", server.method);
+            text.thresholds(server);
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("smtp_alert", Switch(server.smtp_alert));
             text.later(&server.later);

@@ -34,7 +34,10 @@ pub use vrrp::{
     VrrpInstance, VrrpSyncGroup,
 };
 
-use crate::lvs::{DestinationKey, Family, ForwardingMethod, PoolId, Scheduler, ServiceKey};
+use crate::lvs::{
+    DestinationKey, Family, ForwardingMethod, Persistence, PoolId, Scheduler, ServiceFlags,
+    ServiceKey,
+};
 
 /// A finished configuration. `core` makes it once; the other processes get it
 /// whole and never see text.
@@ -185,8 +188,11 @@ pub struct VirtualServer {
     /// in another virtual server.
     pub services: Vec<ServiceKey>,
     pub scheduler: Scheduler,
-    /// `persistence_timeout` in seconds, above 0; None is no persistence.
-    pub persistence_timeout: Option<u32>,
+    /// The scheduler's flags, `ops` and `hashed`.
+    pub flags: ServiceFlags,
+    /// None is no persistence. What it says of addresses of a family is for virtual
+    /// servers of that family ([`Persistence::of_family`]).
+    pub persistence: Option<Persistence>,
     /// Real servers are down until a check has said otherwise.
     pub alpha: bool,
     /// The least sum of weights alive with which the virtual server works.
@@ -233,6 +239,11 @@ pub struct RealServer {
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub weight: Weight,
+    /// `uthreshold`: above so many connections it gets no new ones; 0 is no limit.
+    pub upper_threshold: u32,
+    /// `lthreshold`: below so many it gets them again; at most
+    /// [`upper_threshold`](Self::upper_threshold), and 0 lets the kernel choose.
+    pub lower_threshold: u32,
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
