@@ -19,6 +19,7 @@ mod seeds;
 mod serving;
 mod status;
 mod timing;
+mod unnoticed;
 mod vrrp_bad_input;
 mod vrrp_process;
 
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Scenario> {
         serving::ALL,
         status::ALL,
         timing::ALL,
+        unnoticed::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
     ]
