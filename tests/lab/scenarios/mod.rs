@@ -7,6 +7,7 @@ mod children;
 mod command_line;
 mod compare;
 mod configurations;
+mod cutover;
 mod failover;
 mod harness;
 mod ipvs;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         command_line::ALL,
         compare::ALL,
         configurations::ALL,
+        cutover::ALL,
         failover::ALL,
         harness::ALL,
         ipvs::ALL,
