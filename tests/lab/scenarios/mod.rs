@@ -9,6 +9,7 @@ mod compare;
 mod configurations;
 mod cutover;
 mod failover;
+mod groups;
 mod harness;
 mod ipvs;
 mod mail;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         configurations::ALL,
         cutover::ALL,
         failover::ALL,
+        groups::ALL,
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
