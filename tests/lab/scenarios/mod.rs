@@ -7,6 +7,7 @@ mod children;
 mod command_line;
 mod compare;
 mod configurations;
+mod cutover;
 mod failover;
 mod groups;
 mod harness;
@@ -20,6 +21,7 @@ mod seeds;
 mod serving;
 mod status;
 mod timing;
+mod unnoticed;
 mod vrrp_bad_input;
 mod vrrp_process;
 
@@ -33,6 +35,7 @@ pub fn all() -> Vec<Scenario> {
         command_line::ALL,
         compare::ALL,
         configurations::ALL,
+        cutover::ALL,
         failover::ALL,
         groups::ALL,
         harness::ALL,
@@ -46,6 +49,7 @@ pub fn all() -> Vec<Scenario> {
         serving::ALL,
         status::ALL,
         timing::ALL,
+        unnoticed::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
     ]
