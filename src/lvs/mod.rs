@@ -17,7 +17,7 @@ pub mod types;
 pub use keeper::{Keeper, Note, Step};
 pub use reconcile::{reconcile, reconcile_service};
 pub use refusal::OpError;
-pub use settings::{SyncDaemon, SyncRole, Timeouts};
+pub use settings::{Settings, SettingsKeeper, SyncDaemon, SyncRole, Timeouts};
 pub use table::{Entry, IpvsOp, Table};
 pub use types::{
     Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,

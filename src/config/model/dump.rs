@@ -2,6 +2,7 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod ipvs;
 mod routing;
 mod text;
 mod vrrp;
@@ -57,7 +58,9 @@ impl Text<'_> {
             text.say("notify_timeout", Seconds(global.notify_timeout));
             text.mail(&global.mail);
             text.vrrp_global(&global.vrrp);
+            text.ipvs(&global.ipvs);
             text.process("vrrp", &global.vrrp_process);
+            text.process("checker", &global.checker_process);
             text.auto_priority(&global.auto_priority);
             text.later(&global.later);
         });

@@ -29,10 +29,11 @@ impl Core {
     }
 
     pub(super) fn take(&mut self, model: Model) {
-        if let Err(error) = self
-            .record
-            .add(model.virtual_servers.iter().map(|vs| vs.key))
-        {
+        let services = model.virtual_servers.iter().map(|vs| vs.key);
+        // With `-P` none of them comes into the kernel.
+        let services = services.filter(|_| self.serves(Subsystem::Checkers));
+        let services: Vec<ServiceKey> = services.collect();
+        if let Err(error) = self.record.add(services) {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
             );
