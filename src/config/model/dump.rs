@@ -3,6 +3,7 @@
 
 mod address;
 mod balancing;
+mod ipvs;
 mod routing;
 mod text;
 mod vrrp;
@@ -58,7 +59,9 @@ impl Text<'_> {
             text.say("notify_timeout", Seconds(global.notify_timeout));
             text.mail(&global.mail);
             text.vrrp_global(&global.vrrp);
+            text.ipvs(&global.ipvs);
             text.process("vrrp", &global.vrrp_process);
+            text.process("checker", &global.checker_process);
             text.auto_priority(&global.auto_priority);
             text.later(&global.later);
         });

@@ -4,6 +4,7 @@
 
 mod check;
 mod dump;
+mod ipvs;
 mod mail;
 mod process;
 pub mod route;
@@ -25,6 +26,7 @@ pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
 };
 
+pub use ipvs::{FlushOnStop, IpvsGlobal, ReceiveBuffer};
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, VirtualServerGroup};
@@ -117,8 +119,11 @@ pub struct Global {
     pub notify_timeout: Duration,
     pub mail: Mail,
     pub vrrp: VrrpGlobal,
+    pub ipvs: IpvsGlobal,
     /// The vrrp process.
     pub vrrp_process: ProcessOptions,
+    /// The checker process.
+    pub checker_process: ProcessOptions,
     pub auto_priority: AutoPriority,
     /// What nothing acts on yet.
     pub later: Vec<Setting>,
@@ -143,7 +148,9 @@ impl Default for Global {
             notify_timeout: Self::DEFAULT_NOTIFY_TIMEOUT,
             mail: Mail::default(),
             vrrp: VrrpGlobal::default(),
+            ipvs: IpvsGlobal::default(),
             vrrp_process: ProcessOptions::default(),
+            checker_process: ProcessOptions::default(),
             auto_priority: AutoPriority::default(),
             later: Vec::new(),
         }

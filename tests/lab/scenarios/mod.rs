@@ -2,6 +2,7 @@
 //! line is its module and its function.
 
 mod announcing;
+mod around;
 mod bad_input;
 mod children;
 mod command_line;
@@ -30,6 +31,7 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         announcing::ALL,
+        around::ALL,
         bad_input::ALL,
         children::ALL,
         command_line::ALL,
