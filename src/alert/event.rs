@@ -141,6 +141,7 @@ impl What {
             What::Table(note) => match note {
                 Note::Adopted { .. } => "adopted",
                 Note::Repaired { .. } => "repaired",
+                Note::RepairedAgain { .. } => "repaired-again",
                 Note::Refused { .. } => "refused",
                 Note::Accepted { .. } => "accepted",
                 Note::Released { .. } => "released",
@@ -168,7 +169,7 @@ impl What {
                 | PoolChange::SurvivorsOut => Importance::Warning,
                 _ => Importance::Info,
             },
-            What::Table(Note::Repaired { .. }) => Importance::Warning,
+            What::Table(Note::Repaired { .. } | Note::RepairedAgain { .. }) => Importance::Warning,
             What::Table(Note::Refused { .. } | Note::Unreachable { .. }) => Importance::Error,
             What::Vrrp(event) => vrrp_importance(&event.change),
             What::Mail(event) => event.importance(),

@@ -35,6 +35,7 @@ impl Keeper {
         if full {
             self.verify = false;
             self.audit_at = Some(now + self.audit_interval);
+            notes.extend(self.repeats.summary(now));
         }
         // In the order in which they are to be changed.
         let mut keys: Vec<_> = keys.into_iter().collect();
@@ -129,8 +130,9 @@ impl Keeper {
             None if outcome.answered => notes.extend(self.worked()),
             None => {}
         }
-        let repaired = outcome.repairs.into_iter();
-        notes.extend(repaired.map(|(key, changes)| Note::Repaired { key, changes }));
+        for (key, changes) in outcome.repairs {
+            notes.extend(self.repeats.repaired(now, key, changes));
+        }
         notes.extend(outcome.notes);
         notes
     }
