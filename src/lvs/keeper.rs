@@ -145,6 +145,8 @@ pub struct Keeper {
     drift: HashMap<ServiceKey, Drift>,
     repeats: Repeats,
     fault: Option<Fault>,
+    /// The one that was told last, and when.
+    fault_told: Option<(OpError, Moment)>,
     under_way: UnderWay,
     /// Look at everything as soon as there is nothing else to do.
     verify: bool,
@@ -178,6 +180,7 @@ impl Keeper {
             drift: HashMap::new(),
             repeats: Repeats::default(),
             fault: None,
+            fault_told: None,
             under_way: UnderWay::Nothing,
             verify: false,
             audit_at: None,

@@ -471,6 +471,44 @@ fn without_a_right_all_waits_and_is_told_once() {
     world.assert_as_wanted();
 }
 
+/// A look that fails while operations go through, as with a buffer that is too small:
+/// once a minute it is told, not each time.
+#[test]
+fn what_comes_and_goes_is_told_once_a_minute() {
+    let mut world = settled(many(2));
+    let start = world.now;
+    let mut last = 0;
+    while world.now < start + Duration::from_secs(150) {
+        last += 1;
+        world.want(tcp("192.0.2.1", 1), Some(entry(&[last % 7 + 2; 20])));
+        step(&mut world);
+        world.keeper.audit_soon();
+        for _ in 0..2 {
+            let lost = Faults {
+                dump: Some(105),
+                ..Faults::default()
+            };
+            world.step(lost);
+        }
+        world.run(Duration::from_secs(3));
+    }
+    let unreachable = |note: &&Note| matches!(note, Note::Unreachable { .. });
+    let reachable = |note: &&Note| matches!(note, Note::Reachable);
+    assert_eq!(
+        world.notes.iter().filter(unreachable).count(),
+        3,
+        "{:?}",
+        world.notes
+    );
+    assert_eq!(
+        world.notes.iter().filter(reachable).count(),
+        3,
+        "{:?}",
+        world.notes
+    );
+    world.assert_as_wanted();
+}
+
 /// A virtual server that is wanted for a moment and then not is left to whom it
 /// belongs.
 #[test]

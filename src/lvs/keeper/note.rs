@@ -56,7 +56,7 @@ pub enum Note {
         was_there: bool,
     },
     /// Nothing can be read or changed at all. Told once until it works again or
-    /// fails for another reason.
+    /// fails for another reason, and where it comes and goes, once a minute at most.
     Unreachable { error: OpError, retry_at: Moment },
     /// The table can be read and changed again.
     Reachable,

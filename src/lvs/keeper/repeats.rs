@@ -14,7 +14,7 @@ use crate::moment::Moment;
 
 /// A change that is seen again within this time is not told again, and what was not
 /// told is summed up this often at most.
-const PAUSE: Duration = Duration::from_secs(60);
+pub(super) const PAUSE: Duration = Duration::from_secs(60);
 
 /// How many repairs are told in full within [`PAUSE`] at most.
 const TOLD_IN_FULL: usize = 20;
