@@ -13,6 +13,7 @@
 mod event;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::HashMap;
 
@@ -267,8 +268,16 @@ impl Pool {
                 destinations.insert(server.key, destination(server.method, u32::from(weight)));
             }
         }
-        if let Some(sorry) = sorry {
-            destinations.insert(sorry.key, destination(sorry.method, SORRY_WEIGHT));
+        match &self.sorry {
+            Some(sorry) if !self.quorum_up => {
+                destinations.insert(sorry.key, destination(sorry.method, SORRY_WEIGHT));
+            }
+            // It may be a real server, too, with clients of its own.
+            Some(sorry) if sorry.inhibit => {
+                let idle = destination(sorry.method, 0);
+                destinations.entry(sorry.key).or_insert(idle);
+            }
+            _ => {}
         }
         Entry {
             service: self.service.clone(),
@@ -365,11 +374,21 @@ impl Pool {
         if sorry_before == sorry_after {
             return;
         }
+        let stays = |server| {
+            let sorry = self.sorry.as_ref();
+            sorry.is_some_and(|sorry| sorry.inhibit && sorry.key == server)
+        };
         if let Some(server) = sorry_before {
-            tell(PoolChange::SorryServerOut { server });
+            tell(PoolChange::SorryServerOut {
+                server,
+                inhibited: stays(server),
+            });
         }
         if let Some(server) = sorry_after {
-            tell(PoolChange::SorryServerIn { server });
+            tell(PoolChange::SorryServerIn {
+                server,
+                inhibited: stays(server),
+            });
         }
         match (sorry_before, sorry_after) {
             (None, Some(_)) => tell(PoolChange::SurvivorsOut),
@@ -435,15 +454,11 @@ impl Server {
 
     /// What the verdicts make of the server.
     fn judge(&self) -> ServerState {
-        let configured = i64::from(self.configured);
         let asked = self.checks.iter().filter_map(|check| check.verdict.dynamic);
-        // From the configured weight each time: nothing adds up from run to run.
-        let moved: i64 = asked
-            .map(|status| i64::from(status.weight()) - configured)
-            .sum();
+        let asked = asked.map(|status| i64::from(status.weight()));
         ServerState {
             up: self.checks.iter().all(|check| check.verdict.up),
-            weight: u16::try_from((configured + moved).max(0)).unwrap_or(u16::MAX),
+            weight: weight::moved(self.configured, asked),
         }
     }
 

@@ -7,7 +7,9 @@ use super::timing::{TimingWords, said};
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
-use crate::config::model::{RealServer, SorryServer, UnservedVirtualServer, VirtualServer, Weight};
+use crate::config::model::{
+    RealServer, Script, SorryServer, UnservedVirtualServer, VirtualServer, Weight,
+};
 use crate::config::syntax::StatementId;
 use crate::lvs::{DestinationKey, ForwardingMethod, Protocol, Scheduler, ServiceKey};
 
@@ -32,8 +34,13 @@ pub(super) struct VirtualServerWords<'a> {
     pub(super) persistence_timeout: Option<Said<u32>>,
     quorum: Option<Said<u32>>,
     hysteresis: Option<Said<u32>>,
+    quorum_up: Option<Said<Script>>,
+    quorum_down: Option<Said<Script>>,
+    omega: Option<Said<bool>>,
+    ha_suspend: Option<Said<bool>>,
     pub(super) sorry_server: Option<Said<Server>>,
     sorry_server_method: Option<Said<ForwardingMethod>>,
+    sorry_server_inhibit: Option<Said<bool>>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -75,6 +82,10 @@ impl<'s> Lower<'_, 's> {
             alpha: said(words.timing.alpha).unwrap_or(false),
             quorum,
             hysteresis,
+            quorum_up: self.numbered(words.quorum_up),
+            quorum_down: self.numbered(words.quorum_down),
+            omega: said(words.omega).unwrap_or(false),
+            ha_suspend: said(words.ha_suspend).unwrap_or(false),
             sorry_server,
             smtp_alert: said(words.smtp_alert)
                 .unwrap_or_else(|| self.alert_defaults.virtual_server()),
@@ -136,6 +147,20 @@ impl<'s> Lower<'_, 's> {
                 let word = self.value(id, "a sum of weights");
                 let value = word.and_then(|word| self.number(word, 0..=u32::MAX));
                 self.say(&mut words.hysteresis, id, value);
+            }
+            "quorum_up" => self.one_script(&mut words.quorum_up, id),
+            "quorum_down" => self.one_script(&mut words.quorum_down, id),
+            "omega" => {
+                let value = self.flag(id);
+                self.say(&mut words.omega, id, value);
+            }
+            "ha_suspend" => {
+                let value = self.flag(id);
+                self.say(&mut words.ha_suspend, id, value);
+            }
+            "sorry_server_inhibit" => {
+                let value = self.flag(id);
+                self.say(&mut words.sorry_server_inhibit, id, value);
             }
             "weight" => {
                 let value = self.weight(id, 1);
@@ -333,6 +358,7 @@ impl<'s> Lower<'_, 's> {
         Some(SorryServer {
             key,
             method,
+            inhibit: said(words.sorry_server_inhibit).unwrap_or(false),
             origin: self.origin(sorry.by),
         })
     }

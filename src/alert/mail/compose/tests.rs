@@ -36,6 +36,8 @@ fn model() -> Model {
         weight: Weight(1),
         inhibit_on_failure: false,
         smtp_alert: true,
+        notify_up: None,
+        notify_down: None,
         checks: Vec::new(),
         origin: Origin::default(),
         later: Vec::new(),
@@ -60,6 +62,10 @@ fn model() -> Model {
             alpha: false,
             quorum: 1,
             hysteresis: 0,
+            quorum_up: None,
+            quorum_down: None,
+            omega: false,
+            ha_suspend: false,
             sorry_server: None,
             smtp_alert: true,
             real_servers: vec![real_server(81), real_server(82)],
@@ -247,6 +253,7 @@ fn the_quorum_is_lost_and_gained() {
     model.virtual_servers[0].sorry_server = Some(SorryServer {
         key: destination(90),
         method: ForwardingMethod::DirectRouting,
+        inhibit: false,
         origin: Origin::default(),
     });
     for (change, state, body) in [
