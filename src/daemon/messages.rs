@@ -26,7 +26,14 @@ pub enum ToChecker {
     /// The first message to a new checker.
     Start(Box<Start>),
     /// Another configuration is to take the place of the present one.
-    Reload { generation: u64, model: Box<Model> },
+    Reload {
+        generation: u64,
+        model: Box<Model>,
+        /// As [`Start::suspended`].
+        suspended: Vec<PoolId>,
+    },
+    /// These virtual servers, and no others, are not to be checked.
+    Suspended(Vec<PoolId>),
     /// The end of a script that [`FromChecker::RunScript`] asked for.
     ScriptEnded { request: u64, end: ScriptEnd },
     /// Say [`FromChecker::Status`].
@@ -46,6 +53,8 @@ pub struct Start {
     pub owned: Vec<ServiceKey>,
     /// What the checker before this one knew.
     pub memory: Memory,
+    /// The virtual servers that are not to be checked for now (`ha_suspend`).
+    pub suspended: Vec<PoolId>,
     pub cause: Cause,
 }
 

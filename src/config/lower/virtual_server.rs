@@ -77,6 +77,7 @@ impl<'s> Lower<'_, 's> {
             return;
         }
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
+        let ha_suspend = words.ha_suspend.is_some() && identity.has_addresses_only();
         let virtual_server = VirtualServer {
             id: identity.id,
             services: identity.services,
@@ -88,7 +89,7 @@ impl<'s> Lower<'_, 's> {
             quorum_up: self.numbered(words.quorum_up),
             quorum_down: self.numbered(words.quorum_down),
             omega: said(words.omega).unwrap_or(false),
-            ha_suspend: said(words.ha_suspend).unwrap_or(false),
+            ha_suspend,
             sorry_server,
             smtp_alert: said(words.smtp_alert)
                 .unwrap_or_else(|| self.alert_defaults.virtual_server()),

@@ -204,7 +204,8 @@ pub struct VirtualServer {
     pub quorum_down: Option<ScriptId>,
     /// The scripts for what goes down are run when everything ends, too.
     pub omega: bool,
-    /// Nothing is checked while none of its addresses is on this host.
+    /// Nothing is checked while none of its addresses is on this host. It is for addresses
+    /// only.
     pub ha_suspend: bool,
     pub sorry_server: Option<SorryServer>,
     /// Whether losing and gaining the quorum is mailed: its own `smtp_alert`, or else

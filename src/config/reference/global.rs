@@ -232,7 +232,7 @@ const FIFOS: &[Word] = &[
         .later(NOT_WRITTEN),
     Word::flag("rs_init_notifies")
         .default("off")
-        .means("a real server that is new and up has its `notify_up` run; only changes are told of otherwise"),
+        .means("at the start, and after a reload, `notify_up` is run for each real server that is new and up"),
 ];
 
 const FIREWALL: &[Word] = &[

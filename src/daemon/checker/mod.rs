@@ -25,6 +25,7 @@ use crate::alert::{Cause, What};
 use crate::check::misc::{self, ScriptEnd};
 use crate::check::{CheckKey, FailureKind, Outcome};
 use crate::config::model::{CheckSpec, MiscCheck};
+use crate::lvs::PoolId;
 use crate::moment::Moment;
 use crate::probe;
 use crate::sys::{clock, ipvs::Ipvs, sandbox};
@@ -75,6 +76,8 @@ struct Checker {
 
 struct Finished {
     key: CheckKey,
+    /// As [`Job::run`].
+    run: u64,
     outcome: Outcome,
     took: Duration,
 }
@@ -105,6 +108,7 @@ impl Checker {
             model,
             owned,
             memory,
+            suspended,
             cause,
         } = *start;
         let audit_interval = model.global.audit_interval;
@@ -123,7 +127,7 @@ impl Checker {
             settling_from: None,
             stopping: None,
         };
-        checker.configure(model, Some(memory), core);
+        checker.configure(model, Some(memory), suspended, core);
         Ok(Some(checker))
     }
 
@@ -223,6 +227,7 @@ impl Checker {
     fn run_check(&mut self, job: Job, core: &mut Core) {
         let Job {
             key,
+            run,
             spec,
             timeout,
             alarmingly_late,
@@ -260,6 +265,7 @@ impl Checker {
                     };
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -270,6 +276,7 @@ impl Checker {
                     let outcome = probe::run(&spec, timeout).await;
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -279,8 +286,13 @@ impl Checker {
     }
 
     fn on_finished(&mut self, finished: Finished, core: &mut Core) {
-        let Finished { key, outcome, took } = finished;
-        let Some(ended) = self.pools.ended(&key, outcome, took, clock::now()) else {
+        let Finished {
+            key,
+            run,
+            outcome,
+            took,
+        } = finished;
+        let Some(ended) = self.pools.ended(&key, run, outcome, took, clock::now()) else {
             return;
         };
         if let Some(remark) = ended.remark {
@@ -295,10 +307,17 @@ impl Checker {
         match message {
             ToChecker::Ping => core.send(&FromChecker::Alive),
             ToChecker::Start(_) => tracing::error!("core starts a checker that runs already"),
-            ToChecker::Reload { generation, model } => {
+            ToChecker::Reload {
+                generation,
+                model,
+                suspended,
+            } => {
                 self.generation = generation;
                 self.cause = Cause::Reload { generation };
-                self.configure(*model, None, core);
+                self.configure(*model, None, suspended, core);
+            }
+            ToChecker::Suspended(suspended) => {
+                self.pools.suspend(suspended, clock::now());
             }
             ToChecker::ScriptEnded { request, end } => {
                 if let Some(waiting) = self.scripts.remove(&request) {
@@ -328,6 +347,7 @@ impl Checker {
         &mut self,
         model: crate::config::model::Model,
         memory: Option<crate::lvs::pool::Memory>,
+        suspended: Vec<PoolId>,
         core: &mut Core,
     ) {
         let now = clock::now();
@@ -336,7 +356,7 @@ impl Checker {
             .set_audit_interval(model.global.audit_interval);
         let events = self
             .pools
-            .configure(model, memory, now, || self.random.next());
+            .configure(model, memory, suspended, now, || self.random.next());
         let cause = &self.cause;
         let told = |event| Told {
             cause: cause.clone(),

@@ -46,6 +46,7 @@ impl Core {
             model: self.model.without_vrrp(),
             owned: owned.clone(),
             memory: self.memory.clone(),
+            suspended: self.presence.suspended().to_vec(),
             cause,
         })));
         self.owned_before = owned;
@@ -56,7 +57,11 @@ impl Core {
         let generation = self.generation;
         if self.checker.working().is_some() {
             let model = Box::new(self.model.without_vrrp());
-            self.checker.send(&ToChecker::Reload { generation, model });
+            self.checker.send(&ToChecker::Reload {
+                generation,
+                model,
+                suspended: self.presence.suspended().to_vec(),
+            });
         } else if !self.checker.is_there() && !self.checker.is_pausing() {
             self.start_checker(cause);
         }
@@ -111,12 +116,14 @@ impl Core {
             FromChecker::Alive => {}
             FromChecker::Failed(why) => self.checker.gave_up(why),
             FromChecker::Pools { pools, told } => {
+                self.notify_of_pools(&pools);
                 self.memory.pools = pools.into_iter().collect();
                 self.memory.keep_only(&self.model);
                 self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Verdict(news) => {
+                self.notify_of_verdict(&news);
                 let NewVerdict {
                     key,
                     verdict,
