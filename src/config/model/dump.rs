@@ -2,6 +2,8 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod balancing;
+mod ipvs;
 mod routing;
 mod text;
 mod vrrp;
@@ -63,7 +65,9 @@ impl Text<'_> {
             text.flag("rs_init_notifies", global.rs_init_notifies);
             text.mail(&global.mail);
             text.vrrp_global(&global.vrrp);
+            text.ipvs(&global.ipvs);
             text.process("vrrp", &global.vrrp_process);
+            text.process("checker", &global.checker_process);
             text.auto_priority(&global.auto_priority);
             text.later(&global.later);
         });
@@ -178,7 +182,8 @@ impl Text<'_> {
                 text.say("ip_family", family.word());
             }
             text.say("lvs_sched", virtual_server.scheduler.name());
-            text.some("persistence_timeout", virtual_server.persistence_timeout);
+            text.service_flags(virtual_server);
+            text.persistence(virtual_server.persistence.as_ref());
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
@@ -189,7 +194,7 @@ impl Text<'_> {
             text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
-                text.say("sorry_server_lvs_method", sorry.method.name());
+                text.say("sorry_server_lvs_method", sorry.method);
                 text.flag("sorry_server_inhibit", sorry.inhibit);
             }
             text.later(&virtual_server.later);
@@ -204,7 +209,8 @@ impl Text<'_> {
         let sayer = Sayer::Block(server.origin);
         self.scope(head, "real_server", sayer, |text| {
             text.say("weight", server.weight.0);
-            text.say("lvs_method", server.method.name());
+            text.say("lvs_method", server.method);
+            text.thresholds(server);
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("smtp_alert", Switch(server.smtp_alert));
             text.some("notify_up", model.command(server.notify_up));
