@@ -145,6 +145,14 @@ impl Belief {
             }
         }
         table.extend(sorry.map(|sorry| (sorry.key, 1)));
+        // Weight 0 where it is not needed, unless it is there for its own sake.
+        if let Some(idle) = &virtual_server.sorry_server
+            && sorry.is_none()
+            && idle.inhibit
+            && !table.iter().any(|(key, _)| *key == idle.key)
+        {
+            table.push((idle.key, 0));
+        }
         table
     }
 }
@@ -196,10 +204,10 @@ impl Reader {
                     prop_assert!(!std::mem::replace(&mut self.quorum, true), "{}", event);
                 }
                 PoolChange::QuorumDownAtStart { .. } => prop_assert!(!self.quorum),
-                PoolChange::SorryServerIn { server } => {
+                PoolChange::SorryServerIn { server, .. } => {
                     prop_assert_eq!(self.sorry.replace(*server), None);
                 }
-                PoolChange::SorryServerOut { server } => {
+                PoolChange::SorryServerOut { server, .. } => {
                     prop_assert_eq!(self.sorry.take(), Some(*server));
                 }
                 PoolChange::SurvivorsOut => {
@@ -252,12 +260,13 @@ fn any_virtual_server() -> impl Strategy<Value = VirtualServer> {
         .prop_shuffle()
         .prop_flat_map(move |numbers| numbers.into_iter().map(any_server).collect::<Vec<_>>());
     // 14 is a real server at times, and the sorry server at others, or both.
-    let sorry = prop::option::of(prop_oneof![Just(14u8), Just(19)]);
+    let sorry = prop::option::of((prop_oneof![Just(14u8), Just(19)], any::<bool>()));
     (servers, 0u32..9, 0u32..5, sorry).prop_map(|(servers, quorum, hysteresis, sorry)| {
         let hysteresis = hysteresis.min(quorum.saturating_sub(1));
         let plain = virtual_server(quorum, hysteresis, servers);
         match sorry {
-            Some(number) => with_sorry(plain, number),
+            Some((number, true)) => with_inhibited_sorry(plain, number),
+            Some((number, false)) => with_sorry(plain, number),
             None => plain,
         }
     })
