@@ -16,7 +16,7 @@ enum Happening {
     /// A new checker takes over.
     Handover,
     /// The file has changed.
-    Reload(VirtualServer),
+    Reload(Box<VirtualServer>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -281,7 +281,7 @@ fn any_happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         12 => (0usize..16, said).prop_map(|(check, said)| Happening::Verdict { check, said }),
         1 => Just(Happening::Handover),
-        2 => any_virtual_server().prop_map(Happening::Reload),
+        2 => any_virtual_server().prop_map(|next| Happening::Reload(Box::new(next))),
     ]
 }
 
@@ -350,7 +350,7 @@ proptest! {
                 Some(Happening::Reload(next)) => {
                     let mut memory = Memory::default();
                     pool.remember(&mut memory);
-                    current = next;
+                    current = *next;
                     belief.read(&current);
                     reader.read(&current, &belief);
                     let (successor, events) = Pool::new(&model, &current, &memory, at(3));
