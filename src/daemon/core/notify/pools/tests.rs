@@ -1,6 +1,9 @@
 //! What scripts are told, in the words of the scripts of the lab. Where nothing else is
 //! said, keepalived 2.2.7 was seen to tell the same.
 
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
 use super::*;
 use crate::check::{Failure, FailureKind, Verdict};
 use crate::config::{self, Sources};
@@ -98,6 +101,25 @@ impl Play {
         lines(self.told.on_verdict(&news))
     }
 
+    /// Whether the first virtual server has this real server.
+    fn has(&self, number: u8) -> bool {
+        let address = format!("10.0.0.{number}");
+        let mut servers = self.pools[0].servers();
+        servers.any(|(server, _)| server.address.to_string() == address)
+    }
+
+    /// All that scripts are told about.
+    fn names(&self) -> Vec<String> {
+        let virtual_servers = self.model.virtual_servers.iter();
+        let names = virtual_servers.flat_map(|it| {
+            let virtual_server = PoolSubject::VirtualServer(it.id.clone());
+            let servers = it.real_servers.iter();
+            let servers = servers.map(|server| PoolSubject::RealServer(it.id.clone(), server.key));
+            servers.chain([virtual_server])
+        });
+        names.map(name).collect()
+    }
+
     fn end(&mut self) -> Vec<String> {
         lines(self.told.on_end(&self.model))
     }
@@ -105,18 +127,19 @@ impl Play {
 
 fn lines(turns: Vec<Turn>) -> Vec<String> {
     let lines = turns.into_iter().map(|Turn { subject, up }| {
-        let name = match subject {
-            PoolSubject::VirtualServer(PoolId::Service(ServiceKey::Address { port, .. })) => {
-                format!("vs{port}")
-            }
-            PoolSubject::RealServer(_, server) => {
-                server.address.to_string().replace("10.0.0.", "rs")
-            }
-            other => panic!("{other}"),
-        };
-        format!("{name} {}", if up { "up" } else { "down" })
+        format!("{} {}", name(subject), if up { "up" } else { "down" })
     });
     lines.collect()
+}
+
+fn name(subject: PoolSubject) -> String {
+    match subject {
+        PoolSubject::VirtualServer(PoolId::Service(ServiceKey::Address { port, .. })) => {
+            format!("vs{port}")
+        }
+        PoolSubject::RealServer(_, server) => server.address.to_string().replace("10.0.0.", "rs"),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -216,4 +239,81 @@ fn another_checker_and_another_core_tell_nothing_again_and_lose_nothing() {
     play.check(12, false);
     play.told = told;
     assert_eq!(play.restart(), ["rs12 down", "vs80 down"]);
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Verdict(u8, bool),
+    /// Another checker; `true`: core has not heard of the latest verdict.
+    Restart(bool),
+    Reload(usize),
+}
+
+fn any_happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        8 => (11u8..15, any::<bool>()).prop_map(|(number, up)| Happening::Verdict(number, up)),
+        2 => any::<bool>().prop_map(Happening::Restart),
+        2 => (0usize..5).prop_map(Happening::Reload),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, to each object scripts say `up` and `down` in turns, and what
+    /// they said last is how it is.
+    #[test]
+    fn up_and_down_take_turns(
+        rs_init in any::<bool>(),
+        happenings in prop::collection::vec(any_happening(), 0..40),
+    ) {
+        let global = if rs_init { "global_defs {\n rs_init_notifies\n}\n" } else { "" };
+        let texts = [
+            virtual_server(80, "", &[11, 12, 13]),
+            virtual_server(80, "quorum 2", &[13, 12]),
+            virtual_server(80, "alpha\n sorry_server 10.0.0.19 80", &[11, 14]),
+            virtual_server(80, "quorum 3\n hysteresis 1", &[11, 12, 13, 14]),
+            virtual_server(81, "omega", &[15]) + &virtual_server(80, "", &[11]),
+        ]
+        .map(|text| format!("{global}{text}"));
+        let (mut play, first) = Play::begin(&texts[0]);
+        let mut last: HashMap<String, String> = HashMap::new();
+        let mut hear = |play: &Play, lines: Vec<String>| -> Result<(), TestCaseError> {
+            for line in lines {
+                let (name, word) = line.split_once(' ').unwrap();
+                let before = last.insert(name.to_owned(), word.to_owned());
+                prop_assert_ne!(before.as_deref(), Some(word), "{}", name);
+            }
+            // One that comes back is new.
+            last.retain(|name, _| play.names().contains(name));
+            Ok(())
+        };
+        hear(&play, first)?;
+        for happening in happenings {
+            let lines = match happening {
+                Happening::Verdict(number, up) if play.has(number) => play.check(number, up),
+                Happening::Verdict(..) => Vec::new(),
+                Happening::Restart(true) if play.has(11) => {
+                    let told = play.told.clone();
+                    play.check(11, false);
+                    play.told = told;
+                    play.restart()
+                }
+                Happening::Restart(_) => play.restart(),
+                Happening::Reload(which) => play.load(&texts[which]),
+            };
+            hear(&play, lines)?;
+        }
+        for pool in &play.pools {
+            let PoolId::Service(ServiceKey::Address { port, .. }) = pool.id() else {
+                unreachable!("no group, no mark");
+            };
+            let up = |name: String| last.get(&name).map(|word| word == "up");
+            let quorum = up(format!("vs{port}")).unwrap_or(false);
+            prop_assert_eq!(quorum, pool.quorum_up());
+            for (server, state) in pool.servers() {
+                let told = up(server.address.to_string().replace("10.0.0.", "rs"));
+                // Nothing is told of what was so from the beginning.
+                prop_assert!(told.is_none_or(|told| told == state.up), "{}", server);
+            }
+        }
+    }
 }
