@@ -166,6 +166,17 @@ pub enum Command {
         #[arg(long)]
         dump: bool,
     },
+    /// Show what a configuration would change, in the kernel and in the running director,
+    /// and change nothing. Exit status: 0 nothing would change, 3 something would, 1 it is
+    /// refused or could not be found out
+    Plan {
+        /// Default: the file that the running director reads at a reload, or that would be
+        /// run
+        file: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the pools, weights, verdicts and processes of the running director
     Status {
         /// Print one JSON object

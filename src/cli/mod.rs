@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod check;
+mod plan;
 mod run;
 mod status;
 
@@ -65,6 +66,7 @@ pub fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             }
         }
+        Some(Command::Plan { file, json }) => plan::run(&arguments, file.as_deref(), *json),
         Some(Command::Status { json, events }) => status::run(*json, *events),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(

@@ -4,8 +4,10 @@
 //! schedulers, forwarding methods); [`table`] a whole table and the operations
 //! that change one; [`pool`] what the verdicts of the checks make of one virtual
 //! server (quorum, sorry server, weights); [`mod@reconcile`] the operations that lead
-//! from the actual table to the wanted one; [`settings`] what is beside the table.
+//! from the actual table to the wanted one; [`difference`] says in words what two entries
+//! differ in; [`settings`] what is beside the table.
 
+pub mod difference;
 pub mod keeper;
 pub mod pool;
 pub mod reconcile;

@@ -5,6 +5,7 @@ mod vrrp;
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::daemon::core::control::{self, Answer, Request};
@@ -30,21 +31,30 @@ pub fn run(json: bool, events: bool) -> ExitCode {
             eprintln!("ipvsd: {why}");
             return ExitCode::FAILURE;
         }
+        Ok(_) => {
+            eprintln!("ipvsd: another answer than was asked for");
+            return ExitCode::FAILURE;
+        }
         Err(error) => {
-            let path = path.display();
-            match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => eprintln!(
-                    "ipvsd: no director runs in this network namespace (nobody listens at {path})"
-                ),
-                ErrorKind::PermissionDenied => eprintln!("ipvsd: only root may ask ({path})"),
-                _ => eprintln!("ipvsd: no answer at {path}: {error}"),
-            }
+            eprintln!("ipvsd: {}", unanswered(&path, &error));
             return ExitCode::FAILURE;
         }
     };
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Why core does not answer.
+pub(super) fn unanswered(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            format!("no director runs in this network namespace (nobody listens at {path})")
+        }
+        ErrorKind::PermissionDenied => format!("only root may ask ({path})"),
+        _ => format!("no answer at {path}: {error}"),
     }
 }
 

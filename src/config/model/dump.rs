@@ -2,6 +2,7 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod blocks;
 mod routing;
 mod text;
 mod vrrp;
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
+    Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer, VirtualServerGroup,
 };
 use crate::config::said::{Said, Sayer};
 use crate::lvs::{DestinationKey, ServiceKey};
+pub use blocks::address_line;
 use text::Text;
 pub(super) use vrrp::CommandAndUser;
 
@@ -73,10 +75,7 @@ impl Text<'_> {
             self.vrrp_instance(model, instance);
         }
         for group in &model.virtual_server_groups {
-            let head = format!("virtual_server_group {}", Quoted(&group.name));
-            self.block(head, |text| {
-                group.entries.iter().for_each(|entry| text.line(entry));
-            });
+            self.virtual_server_group(group);
         }
         for virtual_server in &model.virtual_servers {
             self.virtual_server(model, None, virtual_server);
@@ -86,6 +85,14 @@ impl Text<'_> {
             self.virtual_server(model, group, &unserved.virtual_server);
         }
     }
+
+    fn virtual_server_group(&mut self, group: &VirtualServerGroup) {
+        let head = format!("virtual_server_group {}", Quoted(&group.name));
+        self.block(head, |text| {
+            group.entries.iter().for_each(|entry| text.line(entry));
+        });
+    }
+
     /// What nothing acts on yet.
     fn later(&mut self, settings: &[Setting]) {
         for setting in settings {

@@ -25,6 +25,7 @@ pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
 };
 
+pub use dump::address_line;
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};

@@ -62,6 +62,9 @@ impl Core {
                 let events = self.journal.events().map(Into::into).collect();
                 let _ = asked.answer.send(Answer::Events { events });
             }
+            Request::InForce => {
+                let _ = asked.answer.send(Answer::in_force(&self.in_force()));
+            }
             Request::Status => {
                 self.next_request += 1;
                 let request = self.next_request;

@@ -11,7 +11,7 @@
 //! | configurations | `reload`, `taken` |
 //! | what happens | `journal`, and from there `notify` and `outbox` |
 //! | what is written down | `record`, `keep` |
-//! | the status | `control`, `answer`, `report` |
+//! | the status, and what `plan` asks for | `control`, `answer`, `report`, `in_force` |
 //! | the end | `signals`, `stop` |
 
 mod answer;
@@ -19,6 +19,7 @@ mod checker;
 mod child;
 pub mod control;
 mod front;
+pub mod in_force;
 mod journal;
 mod keep;
 mod life;
@@ -102,7 +103,7 @@ pub struct Options {
 }
 
 /// A part of the work that can be served alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Subsystem {
     /// Instances, sync groups and their addresses.
     Vrrp,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Event;
 use crate::check::{self, CheckKey};
-use crate::config::model::{CheckSpec, Model};
+use crate::config::model::Model;
 use crate::daemon::messages::{CheckRuns, Live};
 use crate::lvs::pool::Memory;
 use crate::lvs::{DestinationKey, Protocol, ServiceKey};
@@ -220,7 +220,7 @@ pub fn virtual_servers(
                     let failure = verdict.and_then(|verdict| verdict.failure.as_ref());
                     CheckStatus {
                         check: check.spec.keyword().to_owned(),
-                        target: target(model, &check.spec),
+                        target: check.spec.target(model),
                         up: verdict.map_or(!check.alpha, |verdict| verdict.up),
                         checked: verdict.is_some_and(|verdict| verdict.ever_ran),
                         age: verdict.map_or(0.0, |verdict| (now - verdict.since).as_secs_f64()),
@@ -325,20 +325,5 @@ fn protocol(key: &ServiceKey) -> &'static str {
             ..
         } => "SCTP",
         ServiceKey::Fwmark { .. } => "FWM",
-    }
-}
-
-fn target(model: &Model, spec: &CheckSpec) -> String {
-    match spec {
-        CheckSpec::Tcp(target) => target.address.to_string(),
-        CheckSpec::Http(check) => {
-            let paths: Vec<&str> = check.urls.iter().map(|url| url.path.as_str()).collect();
-            format!("{} {}", check.target.address, paths.join(" "))
-        }
-        CheckSpec::Misc(check) => model
-            .scripts
-            .get(check.script.0 as usize)
-            .map(|script| script.argv.join(" "))
-            .unwrap_or_default(),
     }
 }
