@@ -13,6 +13,7 @@ mod ipvs;
 mod mail;
 mod notify;
 mod pairs;
+mod plan;
 mod processes;
 mod reload;
 mod seeds;
@@ -38,6 +39,7 @@ pub fn all() -> Vec<Scenario> {
         mail::ALL,
         notify::ALL,
         pairs::ALL,
+        plan::ALL,
         processes::ALL,
         reload::ALL,
         seeds::ALL,
