@@ -98,7 +98,7 @@ fn it_names_what_a_reload_sends(lab: &Lab) {
     });
 
     // What the director runs is what it would reload.
-    assert_eq!(planned(lab, &director, &[]), (vec![], vec![]));
+    assert_eq!(planned(lab, director, &[]), (vec![], vec![]));
     let adopted = service(8080, "wlc", &[(13, 9)])
         .replace("TCP_CHECK {\n connect_timeout 1\n retry 0\n }\n", "");
     let steps = [
@@ -115,7 +115,7 @@ fn it_names_what_a_reload_sends(lab: &Lab) {
     for (number, conf) in steps.iter().enumerate() {
         let file = lab.scratch("plans").join(format!("{number}.conf"));
         std::fs::write(&file, conf).unwrap();
-        let (kernel, configuration) = planned(lab, &director, &[file.to_str().unwrap()]);
+        let (kernel, configuration) = planned(lab, director, &[file.to_str().unwrap()]);
         assert_eq!(
             number == 0,
             kernel.is_empty() && configuration.is_empty(),
@@ -123,17 +123,17 @@ fn it_names_what_a_reload_sends(lab: &Lab) {
         );
         let sent = reload(&ipvsd, &watch, conf);
         assert_eq!(kernel, sent, "{number}: {conf}");
-        assert_eq!(planned(lab, &director, &[]), (vec![], vec![]), "{conf}");
+        assert_eq!(planned(lab, director, &[]), (vec![], vec![]), "{conf}");
     }
 
     // Drift shows as what is repaired.
     let last = service(80, "wrr", &[(11, 3), (13, 1)]);
     reload(&ipvsd, &watch, &last);
     director.sh("ipvsadm -e -t 10.0.0.80:80 -r 10.0.0.11:80 -g -w 0");
-    let (kernel, configuration) = planned(lab, &director, &[]);
+    let (kernel, configuration) = planned(lab, director, &[]);
     assert_eq!(kernel, ["set-dest TCP 10.0.0.80:80 10.0.0.11:80"]);
     assert_eq!(configuration, [""; 0]);
-    let told = plan(lab, &director, &[]);
+    let told = plan(lab, director, &[]);
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(
         told.contains("~ real server 10.0.0.11:80 of TCP 10.0.0.80:80: weight 0 -> 3\n"),
@@ -143,7 +143,7 @@ fn it_names_what_a_reload_sends(lab: &Lab) {
     // is in what was seen, and then its repair.
     let sent = reload(&ipvsd, &watch, &last);
     assert_eq!(sent.last(), kernel.last(), "{sent:?}");
-    assert_eq!(planned(lab, &director, &[]), (vec![], vec![]));
+    assert_eq!(planned(lab, director, &[]), (vec![], vec![]));
 
     let refused = lab.scratch("plans").join("refused.conf");
     std::fs::write(
@@ -151,7 +151,7 @@ fn it_names_what_a_reload_sends(lab: &Lab) {
         "virtual_server 10.0.0.80 80 {\n lb_algo nonsense\n}\n",
     )
     .unwrap();
-    let output = plan(lab, &director, &[refused.to_str().unwrap()]);
+    let output = plan(lab, director, &[refused.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("nonsense"));
 }
@@ -167,7 +167,7 @@ fn without_a_director_it_is_about_a_start(lab: &Lab) {
     // What is there and not ours stays.
     director.sh("ipvsadm -A -t 10.0.0.99:80 -s rr");
     let watch = director.watch_ipvs();
-    let (kernel, configuration) = planned(lab, &director, &[file]);
+    let (kernel, configuration) = planned(lab, director, &[file]);
     assert_eq!(
         kernel,
         [
@@ -192,7 +192,7 @@ fn without_a_director_it_is_about_a_start(lab: &Lab) {
     let other = service(443, "rr", &[]).replace("}\n", " real_server 10.0.0.11 443 {\n }\n}\n");
     let path = lab.scratch("plans").join("other.conf");
     std::fs::write(&path, &other).unwrap();
-    let (kernel, _) = planned(lab, &director, &[path.to_str().unwrap()]);
+    let (kernel, _) = planned(lab, director, &[path.to_str().unwrap()]);
     assert_eq!(
         kernel,
         [
