@@ -144,7 +144,7 @@ proptest! {
         let again = Plan::new(&known(new.clone()), &new, &after, now());
         prop_assert!(again.is_empty(), "{:?}", again);
         let sorted = |mut model: Model| {
-            model.virtual_servers.sort_by_key(|it| it.key);
+            model.virtual_servers.sort_by(|a, b| a.id.cmp(&b.id));
             for it in &mut model.virtual_servers {
                 it.real_servers.sort_by_key(|server| server.key);
             }
@@ -250,7 +250,7 @@ fn every_change_has_its_line() {
     );
     assert_eq!(
         said(&OLD.replace("router_id one", "router_id two")),
-        ["~ global settings: global_defs router_id \"one\" -> \"two\""]
+        ["~ global settings: router_id \"one\" -> \"two\""]
     );
     assert_eq!(
         said(&OLD.replace("priority 100", "priority 150")),
@@ -288,9 +288,9 @@ fn a_dead_server_stays_out_and_what_is_not_ours_is_left_alone() {
 
     let mut dead = old.clone();
     let service = &dead.model.virtual_servers[0];
-    let checks = ipvsd::check::keys_of(&dead.model, service.key, &service.real_servers[0]);
+    let checks = ipvsd::check::keys_of(&dead.model, &service.id, &service.real_servers[0]);
     let verdict = ipvsd::check::Verdict::assumed(false, now());
-    dead.memory.verdicts.insert(checks[0], verdict);
+    dead.memory.verdicts.insert(checks[0].clone(), verdict);
     // Its check knows that it is down; the table has it, so it goes.
     assert_eq!(
         lines(&dead, OLD, &actual),

@@ -5,7 +5,7 @@
 //! stands in a file is no part of what is compared ([`Origin`](super::model::Origin)).
 //!
 //! A block that stands for something is known by what the daemon knows it by: a virtual
-//! server by its key, instances and groups by their names. Lists of which nothing has a
+//! server by its id, instances and groups by their names. Lists of which nothing has a
 //! name are replaced as a whole.
 
 use std::collections::{HashMap, HashSet};
@@ -14,10 +14,10 @@ use std::hash::Hash;
 use super::model::route::Route;
 use super::model::rule::Rule;
 use super::model::{
-    Global, InterfaceUse, Model, RealServer, Script, Setting, StaticAddress, UnservedVirtualServer,
-    VirtualServer, VirtualServerGroup, VrrpInstance, VrrpSyncGroup,
+    Global, InterfaceUse, Model, RealServer, Script, Setting, StaticAddress, VirtualServer,
+    VirtualServerGroup, VrrpInstance, VrrpSyncGroup,
 };
-use crate::lvs::{DestinationKey, ServiceKey};
+use crate::lvs::{DestinationKey, PoolId};
 
 /// Something of which a list has but one with the same key.
 pub trait Keyed: Clone + PartialEq {
@@ -100,10 +100,10 @@ impl<T: Keyed> ListDiff<T> {
 }
 
 impl Keyed for VirtualServer {
-    type Key = ServiceKey;
+    type Key = PoolId;
 
-    fn key(&self) -> ServiceKey {
-        self.key
+    fn key(&self) -> PoolId {
+        self.id.clone()
     }
 }
 
@@ -146,7 +146,6 @@ pub struct ModelDiff {
     pub global: Option<Box<Global>>,
     pub virtual_servers: ListDiff<VirtualServer>,
     pub virtual_server_groups: ListDiff<VirtualServerGroup>,
-    pub unserved_virtual_servers: Option<Vec<UnservedVirtualServer>>,
     pub vrrp_instances: ListDiff<VrrpInstance>,
     pub vrrp_sync_groups: ListDiff<VrrpSyncGroup>,
     pub static_addresses: Option<Vec<StaticAddress>>,
@@ -165,7 +164,6 @@ impl ModelDiff {
             global,
             virtual_servers,
             virtual_server_groups,
-            unserved_virtual_servers,
             vrrp_instances,
             vrrp_sync_groups,
             static_addresses,
@@ -182,10 +180,6 @@ impl ModelDiff {
             virtual_server_groups: ListDiff::between(
                 &old.virtual_server_groups,
                 virtual_server_groups,
-            ),
-            unserved_virtual_servers: replaced(
-                &old.unserved_virtual_servers,
-                unserved_virtual_servers,
             ),
             vrrp_instances: ListDiff::between(&old.vrrp_instances, vrrp_instances),
             vrrp_sync_groups: ListDiff::between(&old.vrrp_sync_groups, vrrp_sync_groups),
@@ -205,7 +199,6 @@ impl ModelDiff {
             global,
             virtual_servers,
             virtual_server_groups,
-            unserved_virtual_servers,
             vrrp_instances,
             vrrp_sync_groups,
             static_addresses,
@@ -219,7 +212,6 @@ impl ModelDiff {
             && global.is_none()
             && virtual_servers.is_empty()
             && virtual_server_groups.is_empty()
-            && unserved_virtual_servers.is_none()
             && vrrp_instances.is_empty()
             && vrrp_sync_groups.is_empty()
             && static_addresses.is_none()
@@ -239,10 +231,6 @@ impl ModelDiff {
         self.virtual_servers.apply(&mut model.virtual_servers);
         self.virtual_server_groups
             .apply(&mut model.virtual_server_groups);
-        put(
-            &self.unserved_virtual_servers,
-            &mut model.unserved_virtual_servers,
-        );
         self.vrrp_instances.apply(&mut model.vrrp_instances);
         self.vrrp_sync_groups.apply(&mut model.vrrp_sync_groups);
         put(&self.static_addresses, &mut model.static_addresses);

@@ -49,6 +49,21 @@ impl ServiceKey {
         }
     }
 
+    /// As `ipvsadm -Ln` has it: `TCP 10.0.0.80:80`, `TCP [fd00::80]:80`, `FWM 3`.
+    pub fn listed(&self) -> String {
+        match self {
+            ServiceKey::Address {
+                protocol,
+                address,
+                port,
+            } => {
+                let place = SocketAddr::new(*address, *port);
+                format!("{} {place}", protocol.name().to_uppercase())
+            }
+            ServiceKey::Fwmark { mark, .. } => format!("FWM {mark}"),
+        }
+    }
+
     /// The virtual server's port; 0 for a fwmark.
     pub fn port(&self) -> u16 {
         match self {
@@ -83,6 +98,21 @@ pub struct DestinationKey {
 }
 
 impl DestinationKey {
+    /// What the kernel knows this server of the file by within a virtual server: where
+    /// packets are not rewritten it has the virtual server's port, and so it has where the
+    /// file says none.
+    pub fn within(self, service: &ServiceKey, method: ForwardingMethod) -> Self {
+        let has_its_own = self.port != 0 && !method.keeps_destination();
+        DestinationKey {
+            port: if has_its_own {
+                self.port
+            } else {
+                service.port()
+            },
+            ..self
+        }
+    }
+
     pub fn socket_addr(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port)
     }

@@ -60,13 +60,12 @@ impl fmt::Display for KernelChange {
 
 /// What the table is to be under `model` after what is known, as a reload makes it.
 pub fn wanted(model: &Model, memory: &Memory, now: Moment) -> Table {
-    let entries = model.virtual_servers.iter().map(|virtual_server| {
+    let mut table = Table::default();
+    for virtual_server in &model.virtual_servers {
         let (pool, _) = Pool::new(model, virtual_server, memory, now);
-        (pool.key(), pool.wanted())
-    });
-    Table {
-        services: entries.collect(),
+        table.services.extend(pool.wanted());
     }
+    table
 }
 
 pub(super) fn changes(
@@ -79,29 +78,11 @@ pub(super) fn changes(
     let ops = reconcile(&wanted, actual, &known.owned);
     let names: HashMap<&ServiceKey, String> = ops
         .iter()
-        .map(|op| (op.service(), name(op.service())))
+        .map(|op| (op.service(), op.service().listed()))
         .collect();
     ops.iter()
         .map(|op| change(op, &names[op.service()], actual.services.get(op.service())))
         .collect()
-}
-
-/// A virtual server as `ipvsadm -Ln` has it.
-pub fn name(key: &ServiceKey) -> String {
-    match key {
-        ServiceKey::Address {
-            protocol,
-            address,
-            port,
-        } => {
-            let place = DestinationKey {
-                address: *address,
-                port: *port,
-            };
-            format!("{} {place}", protocol.name().to_uppercase())
-        }
-        ServiceKey::Fwmark { mark, .. } => format!("FWM {mark}"),
-    }
 }
 
 fn change(op: &IpvsOp, name: &str, found: Option<&Entry>) -> KernelChange {

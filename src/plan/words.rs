@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::kernel::name;
 use super::lines::{WordChange, compare};
 use super::{Known, Sign};
 use crate::check::{self, CheckKey};
@@ -314,7 +313,7 @@ impl Teller<'_> {
     ) {
         let (old, new) = (self.old, self.new);
         let keyed = |model, (service, server): (&VirtualServer, &'_ RealServer)| {
-            check::keys_of(model, service.key, server)
+            check::keys_of(model, &service.id, server)
         };
         let (keys_before, keys_after) = (keyed(old, before), keyed(new, after));
         let known: HashMap<&CheckKey, &Check> = keys_before.iter().zip(&before.1.checks).collect();
@@ -465,5 +464,5 @@ fn place<'m>((address, _): &Advertised<'m>) -> (std::net::IpAddr, &'m str) {
 }
 
 fn of(virtual_server: &VirtualServer) -> String {
-    name(&virtual_server.key)
+    virtual_server.id.listed()
 }

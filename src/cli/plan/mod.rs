@@ -80,7 +80,10 @@ fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
             if running.is_none() {
                 known.memory.keep_only(model);
             }
-            let wanted = model.virtual_servers.iter().map(|it| it.key);
+            let wanted = model
+                .virtual_servers
+                .iter()
+                .flat_map(|it| it.services.clone());
             let keys = known.owned.iter().copied().chain(wanted).collect();
             let actual = match known.serves.virtual_servers {
                 true => look(&keys)?,

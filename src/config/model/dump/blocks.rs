@@ -35,7 +35,7 @@ impl Model {
             real_servers: Vec::new(),
             ..virtual_server.clone()
         };
-        self.block(|text| text.virtual_server(self, None, &alone))
+        self.block(|text| text.virtual_server(self, &alone))
     }
 
     /// A real server without its checks.
