@@ -186,6 +186,31 @@ pub enum Command {
         #[arg(long)]
         events: bool,
     },
+    /// Give a real server no new connections, with weight 0, until `undrain`: also over
+    /// reloads and restarts. Without names: list those that are drained
+    Drain {
+        /// The virtual server and the real server, as the file or `ipvsadm -Ln` has them:
+        /// `10.0.0.80:80 10.0.0.11:80`, `UDP 10.0.0.80:53 10.0.0.11`,
+        /// `fwmark 3 10.0.0.11:80`, `group web 10.0.0.11:80`
+        #[arg(value_name = "VIRTUAL_SERVER REAL_SERVER")]
+        names: Vec<String>,
+        /// Return when its connections are gone; with SECONDS, at the latest then, with
+        /// exit status 1 if some are left
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+        wait: Option<Option<u64>>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a drained real server new connections again
+    Undrain {
+        /// As for `drain`
+        #[arg(value_name = "VIRTUAL_SERVER REAL_SERVER", required = true)]
+        names: Vec<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// A process of the running director; core starts these

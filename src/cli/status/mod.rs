@@ -58,7 +58,7 @@ pub(super) fn unanswered(path: &Path, error: &io::Error) -> String {
     }
 }
 
-fn pretty(value: &impl serde::Serialize) -> String {
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
@@ -186,6 +186,16 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus,
     for server in &virtual_server.real_servers {
         plain_real_server(text, server, known);
     }
+    for leaving in &virtual_server.leaving {
+        let _ = writeln!(
+            text,
+            "  -> {} no longer configured, drained for {}{}, at most {} more",
+            leaving.address,
+            age(leaving.age),
+            left(leaving.connections),
+            age(leaving.time_left)
+        );
+    }
     if let Some(sorry) = &virtual_server.sorry_server {
         let state = if sorry.in_use {
             "STANDS IN"
@@ -205,7 +215,12 @@ fn plain_real_server(text: &mut String, server: &RealServerStatus, known: bool) 
             server.weight, server.configured_weight
         ),
     };
+    let drained = server.drained.as_ref().map_or_else(String::new, |it| {
+        format!(", DRAINED for {}{}", age(it.age), left(it.connections))
+    });
     let kernel = match server.kernel_weight {
+        // As it is to be.
+        Some(0) if server.drained.is_some() => String::new(),
         Some(kernel) if kernel == u32::from(server.weight) => String::new(),
         Some(kernel) => format!(", in the kernel {kernel}"),
         None if known => ", not in the kernel".to_owned(),
@@ -213,7 +228,7 @@ fn plain_real_server(text: &mut String, server: &RealServerStatus, known: bool) 
     };
     let _ = writeln!(
         text,
-        "  -> {} {} {weight}{kernel} {state}",
+        "  -> {} {} {weight}{kernel} {state}{drained}",
         server.address, server.forwarding
     );
     for check in &server.checks {
@@ -244,6 +259,15 @@ fn plain_check(text: &mut String, check: &CheckStatus) {
     text.push('\n');
 }
 
+/// How many connections there still are, if they were counted.
+pub(super) fn left(connections: Option<u64>) -> String {
+    match connections {
+        Some(1) => ", 1 connection left".to_owned(),
+        Some(number) => format!(", {number} connections left"),
+        None => String::new(),
+    }
+}
+
 fn plain_events(events: &[EventStatus]) -> String {
     let mut text = String::new();
     for event in events {
@@ -258,7 +282,7 @@ fn plain_events(events: &[EventStatus]) -> String {
 }
 
 /// A length of time in seconds, as people say it.
-fn age(seconds: f64) -> String {
+pub(super) fn age(seconds: f64) -> String {
     let whole = seconds as u64;
     match whole {
         0..10 => format!("{seconds:.1} s"),

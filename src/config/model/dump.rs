@@ -202,6 +202,7 @@ impl Text<'_> {
             text.say("weight", server.weight.0);
             text.say("lvs_method", server.method.name());
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
+            text.say("drain_timeout", Seconds(server.drain_timeout));
             text.say("smtp_alert", Switch(server.smtp_alert));
             text.later(&server.later);
             for check in &server.checks {

@@ -1,15 +1,20 @@
 //! The kernel's table: drives a [`Keeper`] with one [`Ipvs`] connection, a step at a
 //! time, while the process goes on with other work.
 
+use std::collections::HashSet;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
 use crate::lvs::keeper::{Keeper, Note, Step};
+use crate::lvs::pool::Counts;
 use crate::lvs::refusal::OpError;
 use crate::lvs::{IpvsOp, ServiceKey, Table};
 use crate::moment::Moment;
 use crate::sys::ipvs::{Counters, Interrupter, Ipvs};
+
+/// From one count of connections to the next, and from the change of a weight to the first.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The keeper and what it works with.
 pub struct TableKeeper {
@@ -17,6 +22,12 @@ pub struct TableKeeper {
     work: Work,
     counters: Counters,
     interrupter: Interrupter,
+    /// The virtual servers in which connections are counted.
+    counted_in: HashSet<ServiceKey>,
+    count_at: Moment,
+    /// What is counted is no longer what is under way.
+    is_outdated: bool,
+    counts: Option<Counts>,
 }
 
 enum Work {
@@ -34,6 +45,7 @@ pub struct Done {
 enum DoneWhat {
     Dumped(Result<Table, OpError>),
     Executed(Vec<(IpvsOp, Result<(), OpError>)>),
+    Counted(Result<Counts, OpError>),
 }
 
 impl TableKeeper {
@@ -43,7 +55,25 @@ impl TableKeeper {
             counters: ipvs.counters(),
             interrupter: ipvs.interrupter(),
             work: Work::Idle(Some(ipvs)),
+            counted_in: HashSet::new(),
+            count_at: Moment::default(),
+            is_outdated: false,
+            counts: None,
         }
+    }
+
+    /// Connections are to be counted in these virtual servers, once what has changed in
+    /// them is in the kernel.
+    pub fn count_in(&mut self, services: HashSet<ServiceKey>, now: Moment) {
+        self.counted_in = services;
+        self.count_at = now + COUNT_INTERVAL;
+        self.is_outdated = true;
+        self.counts = None;
+    }
+
+    /// What was counted last, once.
+    pub fn take_counts(&mut self) -> Option<Counts> {
+        self.counts.take()
     }
 
     /// Everything owned is to go, now: a look at the table that is under way ends.
@@ -64,7 +94,17 @@ impl TableKeeper {
         };
         let step = self.keeper.next(now);
         if let Step::Wait(until) = step {
-            return until;
+            if self.counted_in.is_empty() {
+                return until;
+            }
+            if self.count_at > now {
+                return Some(until.map_or(self.count_at, |until| until.min(self.count_at)));
+            }
+            let ipvs = idle.take()?;
+            let services = self.counted_in.clone();
+            self.is_outdated = false;
+            self.work = Work::UnderWay(Box::pin(count(ipvs, services)));
+            return None;
         }
         // Taken out only to be moved into the work that brings it back.
         let ipvs = idle.take()?;
@@ -87,11 +127,27 @@ impl TableKeeper {
         match done.what {
             DoneWhat::Dumped(table) => self.keeper.dumped(now, table),
             DoneWhat::Executed(results) => self.keeper.executed(now, results),
+            DoneWhat::Counted(counts) => {
+                if !self.is_outdated {
+                    self.count_at = now + COUNT_INTERVAL;
+                    // One that failed is made again.
+                    self.counts = counts.ok();
+                }
+                Vec::new()
+            }
         }
     }
 
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+}
+
+async fn count(mut ipvs: Ipvs, services: HashSet<ServiceKey>) -> Done {
+    let counts = ipvs.connections(&services).await;
+    Done {
+        ipvs,
+        what: DoneWhat::Counted(counts),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
+use super::drain::Drained;
 use super::in_force::InForce;
 use super::report::{EventStatus, Status};
 
@@ -32,6 +33,14 @@ pub enum Request {
     Events,
     /// What is gone by, for `ipvsd plan`.
     InForce,
+    /// Drain a real server, or no longer.
+    Drain {
+        virtual_server: String,
+        real_server: String,
+        on: bool,
+    },
+    /// Which real servers are drained, and how many connections they have left.
+    Drained,
 }
 
 /// What is answered.
@@ -48,6 +57,14 @@ pub enum Answer {
         /// An [`InForce`] as postcard. It follows the line.
         #[serde(skip)]
         bytes: Vec<u8>,
+    },
+    Drained {
+        /// False where it was so already.
+        changed: bool,
+        server: Drained,
+    },
+    AllDrained {
+        servers: Vec<Drained>,
     },
     Refused {
         why: String,

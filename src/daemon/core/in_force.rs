@@ -48,7 +48,8 @@ impl InForce {
     pub fn at_rest() -> io::Result<Self> {
         let run_dir = host::run_dir();
         let (boot_id, namespace) = (host::boot_id()?, host::net_namespace()?);
-        let (_, memory) = Keep::open(run_dir.join("verdicts"), boot_id.clone(), namespace);
+        let (_, mut memory) = Keep::open(run_dir.join("verdicts"), boot_id.clone(), namespace);
+        memory.drains = DrainFile::in_folder(&host::state_dir()).read().0;
         let (record, _) = OwnedRecord::read(run_dir.join("owned.json"), boot_id, namespace);
         Ok(InForce {
             memory,

@@ -48,6 +48,7 @@ impl Core {
         self.reload_vrrp(cause.clone());
         self.reload_checker(cause.clone());
         self.reload_front(cause);
+        self.forget_drains();
         self.forget_old_configurations();
         self.check_arrival();
     }

@@ -35,6 +35,7 @@ fn model() -> Model {
         method: ForwardingMethod::DirectRouting,
         weight: Weight(1),
         inhibit_on_failure: false,
+        drain_timeout: Duration::ZERO,
         smtp_alert: true,
         checks: Vec::new(),
         origin: Origin::default(),

@@ -2,6 +2,7 @@
 //! `ipvsadm -Sn`, and what ipvsd does otherwise on purpose. Here is how a test says
 //! what it means.
 
+mod draining;
 mod properties;
 mod reload;
 mod running;
@@ -63,6 +64,7 @@ fn server(number: u8, weight: u16) -> RealServer {
         method: ForwardingMethod::DirectRouting,
         weight: Weight(weight),
         inhibit_on_failure: false,
+        drain_timeout: Duration::ZERO,
         smtp_alert: true,
         checks: vec![tcp(number, 80)],
         origin: Origin::default(),
