@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::types::{Destination, ForwardingMethod, Persistence, Service, ServiceFlags, TunnelType};
+use super::types::{Destination, Persistence, Service, ServiceFlags};
 
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +56,7 @@ pub fn of_destinations(from: &Destination, to: &Destination) -> Vec<Difference> 
         found.push(Difference::new("weight", from.weight, to.weight));
     }
     if from.method != to.method {
-        found.push(Difference::new(
-            "forwarding",
-            method(from.method),
-            method(to.method),
-        ));
+        found.push(Difference::new("forwarding", from.method, to.method));
     }
     if from.upper_threshold != to.upper_threshold {
         let (from, to) = (from.upper_threshold, to.upper_threshold);
@@ -99,11 +95,8 @@ fn persistence(of: Option<&Persistence>, one: &Service, other: &Service) -> Stri
         let both = one.persistence.as_ref().zip(other.persistence.as_ref());
         both.is_some_and(|(one, other)| differ(one, other))
     };
-    if differ(|one, other| one.prefix != other.prefix) {
-        match persistence.prefix {
-            Persistence::SCATTERED => text.push_str(" with a scattered netmask"),
-            prefix => text.push_str(&format!(" for each /{prefix}")),
-        }
+    if differ(|one, other| one.granularity != other.granularity) {
+        text.push_str(&format!(" with granularity {}", persistence.granularity));
     }
     if differ(|one, other| one.engine != other.engine) {
         match &persistence.engine {
@@ -114,24 +107,10 @@ fn persistence(of: Option<&Persistence>, one: &Service, other: &Service) -> Stri
     text
 }
 
-/// A forwarding method with the encapsulation of a tunnel.
-pub fn method(method: ForwardingMethod) -> String {
-    match method {
-        ForwardingMethod::Tunnel(TunnelType::Ipip) => "TUN".to_owned(),
-        ForwardingMethod::Tunnel(TunnelType::Gue { port, flags }) => {
-            format!("TUN (gue, port {port}, flags {flags:#x})")
-        }
-        ForwardingMethod::Tunnel(TunnelType::Gre { flags }) => {
-            format!("TUN (gre, flags {flags:#x})")
-        }
-        ForwardingMethod::Nat | ForwardingMethod::DirectRouting => method.name().to_owned(),
-        ForwardingMethod::Other(number) => format!("an unknown method ({number})"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lvs::types::{Family, ForwardingMethod, Granularity, TunnelType};
 
     #[test]
     fn every_difference_is_named_with_both_values() {
@@ -140,7 +119,7 @@ mod tests {
             flags: ServiceFlags::default(),
             persistence: Some(Persistence {
                 timeout: 50,
-                prefix: 32,
+                granularity: Granularity::each_address(Family::V4),
                 engine: None,
             }),
         };
@@ -149,7 +128,7 @@ mod tests {
             flags: ServiceFlags(ServiceFlags::SCHEDULER_2 | 2),
             persistence: Some(Persistence {
                 timeout: 50,
-                prefix: 24,
+                granularity: Granularity::Netmask([255, 255, 255, 0].into()),
                 engine: None,
             }),
         };
@@ -160,7 +139,7 @@ mod tests {
         assert_eq!(
             said(of_services(&from, &to)),
             "scheduler rr -> sh; flags none -> flag-2; \
-             persistence 50 s for each /32 -> 50 s for each /24"
+             persistence 50 s with granularity 255.255.255.255 -> 50 s with granularity 255.255.255.0"
         );
         let off = Service {
             persistence: None,
@@ -183,7 +162,7 @@ mod tests {
         };
         assert_eq!(
             said(of_destinations(&from, &to)),
-            "weight 1 -> 0; forwarding NAT -> TUN (gue, port 80, flags 0x0); \
+            "weight 1 -> 0; forwarding NAT -> TUN type gue port 80 nocsum; \
              uthreshold 0 -> 9; lthreshold 5 -> 0"
         );
         assert!(of_destinations(&to, &to).is_empty());

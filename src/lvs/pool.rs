@@ -28,7 +28,7 @@ pub use event::{PoolChange, PoolEvent, ServerName};
 use super::pool_id::PoolId;
 use super::table::Entry;
 use super::types::{
-    Destination, DestinationKey, ForwardingMethod, Persistence, Service, ServiceFlags, ServiceKey,
+    Destination, DestinationKey, ForwardingMethod, Service, ServiceFlags, ServiceKey,
 };
 use crate::check::{self, CheckKey, Verdict};
 use crate::config::model::{CheckSpec, Model, RealServer, SorryServer, VirtualServer};
@@ -66,6 +66,8 @@ struct Server {
     method: ForwardingMethod,
     /// What the file says.
     configured: u16,
+    upper_threshold: u32,
+    lower_threshold: u32,
     inhibit_on_failure: bool,
     drain_timeout: Duration,
     checks: Vec<Check>,
@@ -306,7 +308,7 @@ impl Pool {
             // One that is drained keeps its connections, whoever stands in.
             if takes_clients || (up && drained) || server.inhibit_on_failure {
                 let weight = if takes_clients { weight } else { 0 };
-                let to = server.destination(u32::from(weight));
+                let to = server.destination(weight);
                 destinations.insert(server.key.within(key, server.method), to);
             }
         }
@@ -315,7 +317,7 @@ impl Pool {
             destinations.entry(place).or_insert(it.destination);
         }
         if let Some(sorry) = sorry {
-            let to = destination(sorry.method, SORRY_WEIGHT);
+            let to = sorry_destination(sorry);
             destinations.insert(sorry.key.within(key, sorry.method), to);
         }
         Entry {
@@ -482,6 +484,8 @@ impl Server {
             key: server.key,
             method: server.method,
             configured: server.weight.0,
+            upper_threshold: server.upper_threshold,
+            lower_threshold: server.lower_threshold,
             inhibit_on_failure: server.inhibit_on_failure,
             drain_timeout: server.drain_timeout,
             checks: checks.collect(),
@@ -508,11 +512,6 @@ impl Server {
             weight: u16::try_from((configured + moved).max(0)).unwrap_or(u16::MAX),
             drained: self.state.drained,
         }
-    }
-
-    /// What the kernel is to have of it with this weight.
-    fn destination(&self, weight: u32) -> Destination {
-        destination(self.method, weight)
     }
 
     /// The failure of the first check that has failed.
@@ -543,21 +542,31 @@ fn is_dynamic(spec: &CheckSpec) -> bool {
 fn service_of(virtual_server: &VirtualServer, key: &ServiceKey) -> Service {
     Service {
         scheduler: virtual_server.scheduler.name().to_owned(),
-        flags: ServiceFlags::default(),
+        flags: ServiceFlags(virtual_server.flags.chosen()),
         persistence: virtual_server
-            .persistence_timeout
-            .map(|timeout| Persistence {
-                timeout,
-                prefix: key.family().address_bits(),
-                engine: None,
-            }),
+            .persistence
+            .as_ref()
+            .map(|persistence| persistence.of_family(key.family())),
     }
 }
 
-fn destination(method: ForwardingMethod, weight: u32) -> Destination {
+impl Server {
+    /// What the kernel should hold for it with this weight.
+    fn destination(&self, weight: u16) -> Destination {
+        Destination {
+            method: self.method,
+            weight: u32::from(weight),
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
+        }
+    }
+}
+
+/// What the kernel should hold for a sorry server: it is there for everybody.
+fn sorry_destination(sorry: &SorryServer) -> Destination {
     Destination {
-        method,
-        weight,
+        method: sorry.method,
+        weight: SORRY_WEIGHT,
         upper_threshold: 0,
         lower_threshold: 0,
     }

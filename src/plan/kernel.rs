@@ -153,7 +153,7 @@ fn describe_destination(destination: &Destination) -> String {
     };
     let more = difference::of_destinations(&plain, destination);
     let more = more.iter().map(|it| format!(", {} {}", it.what, it.to));
-    let method = difference::method(destination.method);
+    let method = destination.method;
     let weight = destination.weight;
     format!("{method}, weight {weight}{}", more.collect::<String>())
 }

@@ -38,7 +38,10 @@ impl Lower<'_, '_> {
                 "lvs_audit_interval" => self.audit_interval(id),
                 "notify_timeout" => self.notify_timeout(id),
                 "reload_check_config" => self.reload_check_config(id),
-                _ if self.global_mail(id) || self.global_vrrp(id) || self.global_process(id) => {}
+                _ if self.global_mail(id)
+                    || self.global_vrrp(id)
+                    || self.global_process(id)
+                    || self.global_ipvs(id) => {}
                 "include_check" | "random_seed" => self.worked_off(GLOBAL_DEFS, id),
                 _ => self.other(GLOBAL_DEFS, id),
             }

@@ -20,6 +20,8 @@ struct RealServerWords<'a> {
     timing: TimingWords,
     weight: Option<Said<Weight>>,
     method: Option<Said<ForwardingMethod>>,
+    upper_threshold: Option<Said<u32>>,
+    lower_threshold: Option<Said<u32>>,
     inhibit_on_failure: Option<Said<bool>>,
     drain_timeout: Option<Said<Duration>>,
     virtualhost: Option<Said<&'a str>>,
@@ -61,7 +63,7 @@ impl<'s> Lower<'_, 's> {
             self.unserved_check(server, id);
         }
         let later = std::mem::replace(&mut self.later, around_it);
-        self.thresholds(id);
+        let thresholds = self.thresholds(words.upper_threshold, words.lower_threshold, id);
         if let Some(server) = server {
             let place = server.address_word.span();
             self.across.real_servers.push((server.address, place));
@@ -84,6 +86,8 @@ impl<'s> Lower<'_, 's> {
             key,
             method,
             weight: weight.unwrap_or_default(),
+            upper_threshold: thresholds.0,
+            lower_threshold: thresholds.1,
             inhibit_on_failure: inhibit.unwrap_or(false),
             drain_timeout: drain_timeout.unwrap_or_default(),
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
@@ -110,6 +114,14 @@ impl<'s> Lower<'_, 's> {
             "lvs_method" => {
                 let value = self.method(id);
                 self.say(&mut words.method, id, value);
+            }
+            "uthreshold" => {
+                let value = self.connections(id);
+                self.say(&mut words.upper_threshold, id, value);
+            }
+            "lthreshold" => {
+                let value = self.connections(id);
+                self.say(&mut words.lower_threshold, id, value);
             }
             "alpha" => {
                 let value = self.switch(id);
@@ -138,6 +150,11 @@ impl<'s> Lower<'_, 's> {
     pub(super) fn drain_timeout(&mut self, id: StatementId) -> Option<Duration> {
         let word = self.value(id, "a time in seconds")?;
         self.seconds(word, Duration::ZERO..=LONGEST_DRAIN)
+    }
+
+    fn connections(&mut self, id: StatementId) -> Option<u32> {
+        let word = self.value(id, "a number of connections")?;
+        self.number(word, 0..=u32::MAX)
     }
 
     fn checks(&mut self, checked: Option<Checked<'s>>, statements: &[StatementId]) -> Vec<Check> {

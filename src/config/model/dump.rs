@@ -2,7 +2,9 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod balancing;
 mod blocks;
+mod ipvs;
 mod routing;
 mod text;
 mod vrrp;
@@ -59,7 +61,9 @@ impl Text<'_> {
             text.say("notify_timeout", Seconds(global.notify_timeout));
             text.mail(&global.mail);
             text.vrrp_global(&global.vrrp);
+            text.ipvs(&global.ipvs);
             text.process("vrrp", &global.vrrp_process);
+            text.process("checker", &global.checker_process);
             text.auto_priority(&global.auto_priority);
             text.later(&global.later);
         });
@@ -179,14 +183,15 @@ impl Text<'_> {
                 text.say("ip_family", family.word());
             }
             text.say("lvs_sched", virtual_server.scheduler.name());
-            text.some("persistence_timeout", virtual_server.persistence_timeout);
+            text.service_flags(virtual_server);
+            text.persistence(virtual_server.persistence.as_ref());
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
             text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
-                text.say("sorry_server_lvs_method", sorry.method.name());
+                text.say("sorry_server_lvs_method", sorry.method);
             }
             text.later(&virtual_server.later);
             for server in &virtual_server.real_servers {
@@ -200,7 +205,8 @@ impl Text<'_> {
         let sayer = Sayer::Block(server.origin);
         self.scope(head, "real_server", sayer, |text| {
             text.say("weight", server.weight.0);
-            text.say("lvs_method", server.method.name());
+            text.say("lvs_method", server.method);
+            text.thresholds(server);
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("drain_timeout", Seconds(server.drain_timeout));
             text.say("smtp_alert", Switch(server.smtp_alert));

@@ -4,6 +4,7 @@
 
 mod check;
 mod dump;
+mod ipvs;
 mod mail;
 mod process;
 pub mod route;
@@ -26,6 +27,7 @@ pub use check::{
 };
 
 pub use dump::address_line;
+pub use ipvs::{FlushOnStop, IpvsGlobal, ReceiveBuffer};
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, VirtualServerGroup};
@@ -35,7 +37,10 @@ pub use vrrp::{
     VrrpInstance, VrrpSyncGroup,
 };
 
-use crate::lvs::{DestinationKey, Family, ForwardingMethod, PoolId, Scheduler, ServiceKey};
+use crate::lvs::{
+    DestinationKey, Family, ForwardingMethod, Persistence, PoolId, Scheduler, ServiceFlags,
+    ServiceKey,
+};
 
 /// A finished configuration. `core` makes it once; the other processes get it
 /// whole and never see text.
@@ -115,8 +120,11 @@ pub struct Global {
     pub notify_timeout: Duration,
     pub mail: Mail,
     pub vrrp: VrrpGlobal,
+    pub ipvs: IpvsGlobal,
     /// The vrrp process.
     pub vrrp_process: ProcessOptions,
+    /// The checker process.
+    pub checker_process: ProcessOptions,
     pub auto_priority: AutoPriority,
     /// What nothing acts on yet.
     pub later: Vec<Setting>,
@@ -141,7 +149,9 @@ impl Default for Global {
             notify_timeout: Self::DEFAULT_NOTIFY_TIMEOUT,
             mail: Mail::default(),
             vrrp: VrrpGlobal::default(),
+            ipvs: IpvsGlobal::default(),
             vrrp_process: ProcessOptions::default(),
+            checker_process: ProcessOptions::default(),
             auto_priority: AutoPriority::default(),
             later: Vec::new(),
         }
@@ -186,8 +196,11 @@ pub struct VirtualServer {
     /// in another virtual server.
     pub services: Vec<ServiceKey>,
     pub scheduler: Scheduler,
-    /// `persistence_timeout` in seconds, above 0; None is no persistence.
-    pub persistence_timeout: Option<u32>,
+    /// The scheduler's flags, `ops` and `hashed`.
+    pub flags: ServiceFlags,
+    /// None is no persistence. What it says of addresses of a family is for virtual
+    /// servers of that family ([`Persistence::of_family`]).
+    pub persistence: Option<Persistence>,
     /// Real servers are down until a check has said otherwise.
     pub alpha: bool,
     /// The least sum of weights alive with which the virtual server works.
@@ -234,6 +247,11 @@ pub struct RealServer {
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub weight: Weight,
+    /// `uthreshold`: above so many connections it gets no new ones; 0 is no limit.
+    pub upper_threshold: u32,
+    /// `lthreshold`: below so many it gets them again; at most
+    /// [`upper_threshold`](Self::upper_threshold), and 0 lets the kernel choose.
+    pub lower_threshold: u32,
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
     /// `drain_timeout`: how long it may keep its connections, with weight 0, after it has

@@ -61,7 +61,7 @@ use self::outbox::Outbox;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
 use self::report::{Configuration, Status};
-use self::scheduling::VrrpScheduling;
+use self::scheduling::ChildScheduling;
 use self::slot::Slot;
 use self::stop::End;
 use self::taken::Taken;
@@ -181,6 +181,8 @@ struct Core {
     owned_before: Vec<ServiceKey>,
     journal: Journal,
     checker: Slot<Checker>,
+    /// What the checker was last told of the instance that `lvs_sync_daemon` follows.
+    told_master: Option<bool>,
     /// The latest generation that the checker has spoken of.
     checker_generation: u64,
     vrrp: Slot<Vrrp>,
@@ -190,7 +192,8 @@ struct Core {
     routers_in_force: Routers,
     /// The vrrp process was told to end because no instance is left.
     vrrp_dismissed: bool,
-    scheduling: VrrpScheduling,
+    scheduling: ChildScheduling,
+    checker_scheduling: ChildScheduling,
     front: Slot<Front>,
     /// The front process was told to end because nothing is mailed any more.
     front_dismissed: bool,
@@ -293,12 +296,14 @@ impl Core {
             owned_before: Vec::new(),
             journal: Journal::default(),
             checker: Slot::new(checkers_pid_file),
+            told_master: None,
             checker_generation: 1,
             vrrp: Slot::new(vrrp_pid_file),
             vrrp_memory: Default::default(),
             routers_in_force: Routers::default(),
             vrrp_dismissed: false,
-            scheduling: VrrpScheduling::new(),
+            scheduling: ChildScheduling::new(),
+            checker_scheduling: ChildScheduling::new(),
             front: Slot::new(in_run_dir("ipvsd_front.pid")),
             front_dismissed: false,
             outbox: Outbox::default(),

@@ -29,7 +29,8 @@ impl Core {
     }
 
     pub(super) fn take(&mut self, model: Model) {
-        if let Err(error) = self.record.add(model.services()) {
+        let services = self.services_of(&model);
+        if let Err(error) = self.record.add(services) {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
             );

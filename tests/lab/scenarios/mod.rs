@@ -2,12 +2,15 @@
 //! line is its module and its function.
 
 mod announcing;
+mod around;
 mod bad_input;
 mod children;
 mod command_line;
 mod compare;
 mod configurations;
+mod cutover;
 mod failover;
+mod groups;
 mod harness;
 mod ipvs;
 mod mail;
@@ -20,6 +23,7 @@ mod seeds;
 mod serving;
 mod status;
 mod timing;
+mod unnoticed;
 mod vrrp_bad_input;
 mod vrrp_process;
 
@@ -28,12 +32,15 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         announcing::ALL,
+        around::ALL,
         bad_input::ALL,
         children::ALL,
         command_line::ALL,
         compare::ALL,
         configurations::ALL,
+        cutover::ALL,
         failover::ALL,
+        groups::ALL,
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
@@ -46,6 +53,7 @@ pub fn all() -> Vec<Scenario> {
         serving::ALL,
         status::ALL,
         timing::ALL,
+        unnoticed::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
     ]

@@ -8,7 +8,7 @@ use crate::config::model::{
     Global, Mail, Notify, Origin, RealServer, SmtpHost, SmtpServer, SorryServer, VrrpInstance,
     VrrpSyncGroup, Weight,
 };
-use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler, ServiceKey};
+use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler, ServiceFlags, ServiceKey};
 use crate::vrrp::settings::{GroupSettings, InstanceSettings};
 use crate::vrrp::{Priority, Vrid};
 
@@ -34,6 +34,8 @@ fn model() -> Model {
         key: destination(port),
         method: ForwardingMethod::DirectRouting,
         weight: Weight(1),
+        upper_threshold: 0,
+        lower_threshold: 0,
         inhibit_on_failure: false,
         drain_timeout: Duration::ZERO,
         smtp_alert: true,
@@ -58,7 +60,8 @@ fn model() -> Model {
             id: service().into(),
             services: vec![service()],
             scheduler: Scheduler::RoundRobin,
-            persistence_timeout: None,
+            flags: ServiceFlags::default(),
+            persistence: None,
             alpha: false,
             quorum: 1,
             hysteresis: 0,

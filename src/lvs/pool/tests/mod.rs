@@ -14,7 +14,7 @@ use crate::check::{DynamicStatus, FailureKind};
 use crate::config::model::{
     Check as ModelCheck, CheckTarget, MiscCheck, Origin, Script, ScriptId, Timing, Weight,
 };
-use crate::lvs::{Protocol, Scheduler};
+use crate::lvs::{Granularity, Persistence, Protocol, Scheduler, TunnelType};
 
 /// A virtual server 10.0.0.80:80 with LVS-DR, real servers 10.0.0.N:80.
 fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> VirtualServer {
@@ -27,7 +27,8 @@ fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> Vir
         id: key.into(),
         services: vec![key],
         scheduler: Scheduler::RoundRobin,
-        persistence_timeout: None,
+        flags: ServiceFlags::default(),
+        persistence: None,
         alpha: false,
         quorum,
         hysteresis,
@@ -63,6 +64,8 @@ fn server(number: u8, weight: u16) -> RealServer {
         key: destination_key(number),
         method: ForwardingMethod::DirectRouting,
         weight: Weight(weight),
+        upper_threshold: 0,
+        lower_threshold: 0,
         inhibit_on_failure: false,
         drain_timeout: Duration::ZERO,
         smtp_alert: true,
