@@ -79,6 +79,8 @@ struct Checker {
     settling_from: Option<u64>,
     /// When the time of a real server that is leaving is up.
     next_departure: Option<Moment>,
+    /// What was last counted.
+    counts: Option<Counts>,
     /// What was last told of the connections of those that are drained or leaving.
     told_connections: Option<Vec<(PoolId, DestinationKey, u64)>>,
     /// Told to end: until then everything is to be out.
@@ -147,6 +149,7 @@ impl Checker {
             random: Random::default(),
             settling_from: None,
             next_departure: None,
+            counts: None,
             told_connections: None,
             stopping: None,
         };
@@ -184,7 +187,7 @@ impl Checker {
                         core.send(&FromChecker::Table(told));
                     }
                     if let Some(counts) = self.table.take_counts() {
-                        self.on_counts(&counts, &mut core);
+                        self.on_counts(counts, &mut core);
                     }
                 }
                 Some(finished) = self.running.join_next() => match finished {
@@ -211,7 +214,8 @@ impl Checker {
                 .next_departure
                 .is_some_and(|departure| departure <= now)
             {
-                self.depart(None, core);
+                let counts = self.counts.take();
+                self.depart(counts.as_ref(), core);
             }
             wake = wake.min(self.next_departure.unwrap_or(wake));
         }
@@ -430,13 +434,14 @@ impl Checker {
         self.table.count_in(self.pools.counted_in(), clock::now());
     }
 
-    fn on_counts(&mut self, counts: &Counts, core: &mut Core) {
-        let connections = self.pools.connections(counts);
+    fn on_counts(&mut self, counts: Counts, core: &mut Core) {
+        let connections = self.pools.connections(&counts);
         if self.told_connections.as_ref() != Some(&connections) {
             core.send(&FromChecker::Connections(connections.clone()));
             self.told_connections = Some(connections);
         }
-        self.depart(Some(counts), core);
+        self.depart(Some(&counts), core);
+        self.counts = Some(counts);
     }
 
     /// Lets go of the real servers that have left and have no connections any more, or no

@@ -9,6 +9,7 @@ mod command_line;
 mod compare;
 mod configurations;
 mod cutover;
+mod draining;
 mod failover;
 mod groups;
 mod harness;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Scenario> {
         compare::ALL,
         configurations::ALL,
         cutover::ALL,
+        draining::ALL,
         failover::ALL,
         groups::ALL,
         harness::ALL,
