@@ -3,6 +3,7 @@
 
 mod announcing;
 mod bad_input;
+mod balancing;
 mod children;
 mod command_line;
 mod compare;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Scenario> {
     [
         announcing::ALL,
         bad_input::ALL,
+        balancing::ALL,
         children::ALL,
         command_line::ALL,
         compare::ALL,
