@@ -83,6 +83,21 @@ pub struct DestinationKey {
 }
 
 impl DestinationKey {
+    /// What the kernel knows this server of the file by within a virtual server: where
+    /// packets are not rewritten it has the virtual server's port, and so it has where the
+    /// file says none.
+    pub fn within(self, service: &ServiceKey, method: ForwardingMethod) -> Self {
+        let has_its_own = self.port != 0 && !method.keeps_destination();
+        DestinationKey {
+            port: if has_its_own {
+                self.port
+            } else {
+                service.port()
+            },
+            ..self
+        }
+    }
+
     pub fn socket_addr(&self) -> SocketAddr {
         SocketAddr::new(self.address, self.port)
     }

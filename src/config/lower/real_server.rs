@@ -62,7 +62,7 @@ impl<'s> Lower<'_, 's> {
             let place = server.address_word.span();
             self.across.real_servers.push((server.address, place));
         }
-        let port = around.map_or(0, |around| around.port);
+        let port = around.and_then(|around| around.port).unwrap_or(0);
         let checked = server.map(|server| Checked {
             server,
             port: server.port.unwrap_or(port),

@@ -25,7 +25,8 @@ pub(super) struct Server {
 pub(super) struct Around {
     /// None is both, as a group may have it: only tunnels reach its servers.
     pub(super) family: Option<Family>,
-    pub(super) port: u16,
+    /// 0 for every port and for a mark. None is a group whose addresses differ in it.
+    pub(super) port: Option<u16>,
     pub(super) method: ForwardingMethod,
 }
 
@@ -98,11 +99,15 @@ impl Lower<'_, '_> {
             .help("only `lvs_method TUN` joins the families");
             return None;
         }
-        let mut port = server.port.unwrap_or(around.port);
-        if method.keeps_destination() && port != around.port {
-            self.port_overridden(what, server, around, method);
-            port = around.port;
+        let is_overridden =
+            method.keeps_destination() && server.port.is_some() && server.port != around.port;
+        if is_overridden {
+            self.port_overridden(what, server, around.port, method);
         }
+        let port = match around.port {
+            Some(port) if is_overridden => port,
+            port => server.port.or(port).unwrap_or(0),
+        };
         Some(DestinationKey {
             address: server.address,
             port,
@@ -141,7 +146,7 @@ impl Lower<'_, '_> {
         &mut self,
         what: &'static str,
         server: Server,
-        around: Around,
+        port: Option<u16>,
         method: ForwardingMethod,
     ) {
         let word = server.port_word.unwrap_or(server.address_word);
@@ -155,14 +160,14 @@ impl Lower<'_, '_> {
             "a {what} has the virtual server's port with {}",
             method.name()
         );
-        let port = around.port;
         self.diagnostics
             .report_first(Code::PortOverridden, what, message)
             .at(
                 word.span(),
                 match port {
-                    0 => "no port is used".to_owned(),
-                    _ => format!("port {port} is used"),
+                    Some(0) => "no port is used".to_owned(),
+                    Some(port) => format!("port {port} is used"),
+                    None => "the port of each address is used".to_owned(),
                 },
             )
             .help("packets arrive as they were sent, so only NAT can change the port");

@@ -89,7 +89,7 @@ impl<'s> Lower<'_, 's> {
                 self.report(Code::NoEffect, "`ha_suspend` without an address")
                     .at(span, "this has no effect: a mark is on every host");
             }
-            ServiceKey::Address { address, .. } if identity.group.is_none() => {
+            ServiceKey::Address { address, .. } if identity.services.len() == 1 => {
                 self.across.suspended.push((address, id));
             }
             ServiceKey::Address { .. } => {}

@@ -9,7 +9,7 @@ use super::virtual_identity::Identity;
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
-use crate::config::model::{RealServer, SorryServer, UnservedVirtualServer, VirtualServer, Weight};
+use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
 use crate::config::syntax::StatementId;
 use crate::lvs::{
     DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol, Scheduler,
@@ -37,6 +37,7 @@ pub(super) struct VirtualServerWords<'a> {
     /// By their places in [`Flag::ALL`].
     pub(super) flags: [Option<Said<bool>>; Flag::ALL.len()],
     pub(super) persistence_timeout: Option<Said<u32>>,
+    pub(super) ip_family: Option<Said<Family>>,
     pub(super) persistence_granularity: Option<Said<Granularity>>,
     pub(super) persistence_engine: Option<Said<&'a str>>,
     quorum: Option<Said<u32>>,
@@ -68,7 +69,10 @@ impl<'s> Lower<'_, 's> {
         let identity = self.identity(id, subject.as_ref(), &words, &statements);
         let around = identity.as_ref().map(|identity| identity.around);
         // Looked at even where the virtual server is wrong: they may be, too.
-        let real_servers = self.real_servers(&words, around, &statements);
+        let services = identity
+            .as_ref()
+            .map_or(&[][..], |identity| &identity.services);
+        let real_servers = self.real_servers(&words, around, services, &statements);
         let sorry_server = self.sorry_server(&words, around);
         let Some(identity) = identity else { return };
         self.virtual_server_doubts(id, &identity, &words);
@@ -77,11 +81,14 @@ impl<'s> Lower<'_, 's> {
             return;
         }
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
+        let flags = self.service_flags(&identity, &words);
+        let persistence = self.persistence(&words, &identity, id);
         let virtual_server = VirtualServer {
-            key: identity.key,
+            id: identity.id,
+            services: identity.services,
             scheduler: said(words.scheduler).unwrap_or(Scheduler::WeightedLeastConnection),
-            flags: self.service_flags(&identity, &words),
-            persistence: self.persistence(&words, &identity, id),
+            flags,
+            persistence,
             alpha: said(words.timing.alpha).unwrap_or(false),
             quorum,
             hysteresis,
@@ -92,17 +99,7 @@ impl<'s> Lower<'_, 's> {
             origin: self.origin(id),
             later,
         };
-        let is_mark = matches!(identity.key, ServiceKey::Fwmark { .. });
-        if identity.group.is_none() && !is_mark {
-            self.model.virtual_servers.push(virtual_server);
-        } else {
-            self.model
-                .unserved_virtual_servers
-                .push(UnservedVirtualServer {
-                    group: identity.group,
-                    virtual_server,
-                });
-        }
+        self.model.virtual_servers.push(virtual_server);
     }
 
     fn virtual_server_word(&mut self, words: &mut VirtualServerWords<'s>, id: StatementId) {
@@ -148,6 +145,11 @@ impl<'s> Lower<'_, 's> {
             "protocol" => {
                 let value = self.protocol(id);
                 self.say(&mut words.protocol, id, value);
+            }
+            "ip_family" => {
+                let word = self.value(id, "a family");
+                let value = word.and_then(|word| self.family_name(word));
+                self.say(&mut words.ip_family, id, value);
             }
             "quorum" => {
                 let word = self.value(id, "a sum of weights");
@@ -328,20 +330,29 @@ impl<'s> Lower<'_, 's> {
         &mut self,
         words: &VirtualServerWords<'s>,
         around: Option<Around>,
+        services: &[ServiceKey],
         statements: &[StatementId],
     ) -> Vec<RealServer> {
-        let mut seen: HashMap<DestinationKey, StatementId> = HashMap::new();
+        // Servers that differ in the file may be one to the kernel. Only the port of a
+        // virtual server makes a difference.
+        let by_port: HashMap<u16, &ServiceKey> =
+            services.iter().map(|key| (key.port(), key)).collect();
+        let mut seen: HashMap<(u16, DestinationKey), StatementId> = HashMap::new();
         let mut servers = Vec::with_capacity(statements.len());
         for id in statements {
             let Some(server) = self.real_server(words, around, *id) else {
                 continue;
             };
-            if let Some(first) = seen.insert(server.key, *id) {
-                seen.insert(server.key, first);
-                self.same_real_server(server.key, first, *id);
-                continue;
+            let mut same = None;
+            for (port, key) in &by_port {
+                let place = (*port, server.key.within(key, server.method));
+                same = same.or(seen.get(&place).copied());
+                seen.entry(place).or_insert(*id);
             }
-            servers.push(server);
+            match same {
+                Some(first) => self.same_real_server(server.key, first, *id),
+                None => servers.push(server),
+            }
         }
         servers
     }

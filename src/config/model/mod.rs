@@ -27,7 +27,7 @@ pub use check::{
 
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
-pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
+pub use server_group::{GroupEntry, VirtualServerGroup};
 pub use setting::{Secret, Setting, SettingValue, SettingsOf};
 pub use vrrp::{
     InterfaceUse, IpvlanMode, Mac, Notify, StaticAddress, VirtualInterface, VrrpGlobal,
@@ -35,7 +35,8 @@ pub use vrrp::{
 };
 
 use crate::lvs::{
-    DestinationKey, ForwardingMethod, Persistence, Scheduler, ServiceFlags, ServiceKey,
+    DestinationKey, Family, ForwardingMethod, Persistence, PoolId, Scheduler, ServiceFlags,
+    ServiceKey,
 };
 
 /// A finished configuration. `core` makes it once; the other processes get it
@@ -48,8 +49,6 @@ pub struct Model {
     pub virtual_servers: Vec<VirtualServer>,
     /// In the order of the file, no two with the same name.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
-    /// Virtual servers by mark and for groups, which nothing runs yet.
-    pub unserved_virtual_servers: Vec<UnservedVirtualServer>,
     /// In the order of the file, no two with the same name.
     pub vrrp_instances: Vec<VrrpInstance>,
     /// In the order of the file, no two with the same name; every member is there and in
@@ -68,6 +67,14 @@ pub struct Model {
     pub scripts: Vec<Script>,
     /// What stands in no block, and whole blocks, that nothing acts on yet.
     pub later: Vec<Setting>,
+}
+
+impl Model {
+    /// Everything that the kernel is to have, in the order of the file.
+    pub fn services(&self) -> impl Iterator<Item = ServiceKey> + '_ {
+        let virtual_servers = self.virtual_servers.iter();
+        virtual_servers.flat_map(|virtual_server| virtual_server.services.iter().copied())
+    }
 }
 
 /// Where in the files something was said. It is no part of what was said, so two
@@ -176,7 +183,10 @@ impl Default for Weight {
 /// `virtual_server`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualServer {
-    pub key: ServiceKey,
+    pub id: PoolId,
+    /// What the kernel knows it by: one, or all that a group has. Not empty, and none is
+    /// in another virtual server.
+    pub services: Vec<ServiceKey>,
     pub scheduler: Scheduler,
     /// The scheduler's flags, `ops` and `hashed`.
     pub flags: ServiceFlags,
@@ -201,9 +211,19 @@ pub struct VirtualServer {
     pub later: Vec<Setting>,
 }
 
+impl VirtualServer {
+    /// The family of all that it is for; None where a group has both.
+    pub fn family(&self) -> Option<Family> {
+        let mut families = self.services.iter().map(ServiceKey::family);
+        let first = families.next()?;
+        families.all(|family| family == first).then_some(first)
+    }
+}
+
 /// `sorry_server`: it stands in while the quorum is not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SorryServer {
+    /// As [`RealServer::key`].
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub origin: Origin,
@@ -212,8 +232,10 @@ pub struct SorryServer {
 /// `real_server`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RealServer {
-    /// As the kernel will know it: with DR and TUN the port is already the virtual
-    /// server's.
+    /// What it is known by, which is what the kernel knows it by: with DR and TUN the port
+    /// is already the virtual server's. Only for a group with several ports it is as the
+    /// file says it, 0 where it does not, and [`DestinationKey::within`] tells what the
+    /// kernel has.
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub weight: Weight,

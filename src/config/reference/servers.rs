@@ -36,8 +36,8 @@ pub(super) const SWITCH: &[Value] = &[optional("SWITCH", Kind::Switch)];
 /// What stands in no block.
 pub const TOP: &[Word] = &[
     Word::block("virtual_server", SERVER).means(
-        "what clients talk to, and the servers behind it; `fwmark MARK` or `group NAME` in the \
-         place of the address is not run yet",
+        "what clients talk to, and the servers behind it; `fwmark MARK` or `group NAME` may \
+         stand in the place of the address",
     ),
     Word::new(
         "virtual_server_group",
@@ -53,8 +53,7 @@ pub const TOP: &[Word] = &[
         "addresses and marks that `virtual_server group NAME` is for: on each line \
          `ADDRESS [PORT]`, `FIRST-LAST [PORT]`, `ADDRESS/PREFIX [PORT]` or \
          `fwmark MARK [inet|inet6]`",
-    )
-    .later("virtual servers by group are not run"),
+    ),
 ];
 
 pub const VIRTUAL_SERVER: Block = Block {
@@ -82,8 +81,7 @@ const BALANCING: &[Word] = &[
         &[one("FAMILY", Kind::OneOf(&["inet", "inet6"]))],
     )
     .default("that of the real servers")
-    .means("the family of a virtual server by `fwmark`")
-    .later("virtual servers by fwmark are not run"),
+    .means("the family of a virtual server by `fwmark`"),
     Word::values("lb_algo", &[one("NAME", Kind::OneOf(SCHEDULERS))])
         .default("wlc")
         .means("the kernel's scheduler"),

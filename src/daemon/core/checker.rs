@@ -28,10 +28,7 @@ impl Core {
         // What is found in the kernel of these is ours; of the others that are about
         // to be written down it is someone else's.
         let owned: Vec<ServiceKey> = self.record.services().collect();
-        if let Err(error) = self
-            .record
-            .add(self.model.virtual_servers.iter().map(|vs| vs.key))
-        {
+        if let Err(error) = self.record.add(self.model.services()) {
             return self.cannot_start_checker(&format!(
                 "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
             ));
@@ -128,13 +125,13 @@ impl Core {
                     sorry,
                     told,
                 } = *news;
-                self.memory.verdicts.insert(key, verdict);
-                self.keep.changed();
-                if let Some(pool) = self.memory.pools.get_mut(&key.service) {
+                if let Some(pool) = self.memory.pools.get_mut(&key.pool) {
                     pool.quorum_up = quorum_up;
                     pool.sorry = sorry;
                     pool.servers.insert(key.server, server);
                 }
+                self.memory.verdicts.insert(key, verdict);
+                self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Table(told) => self.tell_all(told),
@@ -191,8 +188,8 @@ impl Core {
         if generation != self.generation {
             return;
         }
-        let wanted: Vec<_> = self.model.virtual_servers.iter().map(|vs| vs.key).collect();
-        self.write_record(owned.into_iter().chain(wanted));
+        let model = self.model.clone();
+        self.write_record(owned.into_iter().chain(model.services()));
         if let Some(arriving) = &mut self.arriving
             && arriving.generation == generation
         {

@@ -29,10 +29,7 @@ impl Core {
     }
 
     pub(super) fn take(&mut self, model: Model) {
-        if let Err(error) = self
-            .record
-            .add(model.virtual_servers.iter().map(|vs| vs.key))
-        {
+        if let Err(error) = self.record.add(model.services()) {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
             );
