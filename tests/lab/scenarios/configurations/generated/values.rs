@@ -74,8 +74,6 @@ pub const APART: &[(&str, &[&str])] = &[
     ("global_defs", &["checker_process_name", "lvs_process_name"]),
     ("virtual_server", &["lb_algo", "lvs_sched"]),
     ("virtual_server", &["lb_kind", "lvs_method"]),
-    // Each brings the other with it.
-    ("real_server", &["uthreshold", "lthreshold"]),
     // The last one counts in keepalived, whichever it is.
     (
         "vrrp_track_process",
@@ -205,11 +203,6 @@ pub fn by_hand(dice: &mut Dice, block: &str, word: &str, number: usize) -> Optio
             let weight = dice.one_of(&["", " weight 7", " weight -7 reverse"]);
             format!("{{\n{name}{weight}\n}}")
         }
-        // The lower one says nothing without the upper one, and may not be above it.
-        (of, "uthreshold") if of == real_server => {
-            dice.one_of(&["5", "9\nlthreshold 3"]).to_owned()
-        }
-        (of, "lthreshold") if of == real_server => "3\nuthreshold 5".to_owned(),
         ("virtual_server", "real_server") => {
             format!("10.1.{}.{} 80", number / 10, number % 10)
         }
