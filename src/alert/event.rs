@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::mail::MailEvent;
 use crate::lvs::keeper::Note;
 use crate::lvs::pool::{PoolChange, PoolEvent};
+use crate::lvs::settings;
 use crate::vrrp::{Change, State, VrrpEvent};
 
 /// Something that happened, as the journal keeps it.
@@ -81,6 +82,8 @@ pub enum What {
     Pool(PoolEvent),
     /// To the kernel's table.
     Table(Note),
+    /// To what IPVS has beside its table.
+    Ipvs(settings::Note),
     /// To an instance or a sync group.
     Vrrp(VrrpEvent),
     /// To the mail queue.
@@ -141,11 +144,19 @@ impl What {
             What::Table(note) => match note {
                 Note::Adopted { .. } => "adopted",
                 Note::Repaired { .. } => "repaired",
+                Note::RepairedAgain { .. } => "repaired-again",
                 Note::Refused { .. } => "refused",
                 Note::Accepted { .. } => "accepted",
                 Note::Released { .. } => "released",
                 Note::Unreachable { .. } => "unreachable",
                 Note::Reachable => "reachable",
+            },
+            What::Ipvs(note) => match note {
+                settings::Note::Carried { repair: false, .. } => "ipvs-set",
+                settings::Note::Carried { repair: true, .. } => "ipvs-repaired",
+                settings::Note::Refused { .. } => "ipvs-refused",
+                settings::Note::Accepted { .. } => "ipvs-accepted",
+                settings::Note::Unreadable { .. } => "ipvs-unreadable",
             },
             What::Vrrp(event) => event.change.name(),
             What::Mail(event) => event.name(),
@@ -168,8 +179,12 @@ impl What {
                 | PoolChange::SurvivorsOut => Importance::Warning,
                 _ => Importance::Info,
             },
-            What::Table(Note::Repaired { .. }) => Importance::Warning,
+            What::Table(Note::Repaired { .. } | Note::RepairedAgain { .. }) => Importance::Warning,
             What::Table(Note::Refused { .. } | Note::Unreachable { .. }) => Importance::Error,
+            What::Ipvs(settings::Note::Carried { repair: true, .. }) => Importance::Warning,
+            What::Ipvs(settings::Note::Refused { .. } | settings::Note::Unreadable { .. }) => {
+                Importance::Error
+            }
             What::Vrrp(event) => vrrp_importance(&event.change),
             What::Mail(event) => event.importance(),
             What::ReloadRefused { .. } | What::ProcessDied { .. } | What::ProcessHung { .. } => {
@@ -186,6 +201,7 @@ impl fmt::Display for What {
         match self {
             What::Pool(event) => event.fmt(f),
             What::Table(note) => note.fmt(f),
+            What::Ipvs(note) => note.fmt(f),
             What::Vrrp(event) => event.fmt(f),
             What::Mail(event) => event.fmt(f),
             What::StartupComplete {

@@ -2,6 +2,7 @@
 //! line is its module and its function.
 
 mod announcing;
+mod around;
 mod bad_input;
 mod balancing;
 mod children;
@@ -16,6 +17,7 @@ mod ipvs;
 mod mail;
 mod notify;
 mod pairs;
+mod pools;
 mod processes;
 mod reload;
 mod seeds;
@@ -31,6 +33,7 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         announcing::ALL,
+        around::ALL,
         bad_input::ALL,
         balancing::ALL,
         children::ALL,
@@ -45,6 +48,7 @@ pub fn all() -> Vec<Scenario> {
         mail::ALL,
         notify::ALL,
         pairs::ALL,
+        pools::ALL,
         processes::ALL,
         reload::ALL,
         seeds::ALL,
