@@ -22,6 +22,14 @@ impl Family {
         }
     }
 
+    /// The word of the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Family::V4 => "inet",
+            Family::V6 => "inet6",
+        }
+    }
+
     /// The length of an address in bits.
     pub fn address_bits(self) -> u8 {
         match self {

@@ -65,10 +65,10 @@ virtual_server 10.0.0.1 80 {
     let [virtual_server] = model.virtual_servers.as_slice() else {
         panic!("{model:#?}");
     };
-    assert_eq!(virtual_server.key.to_string(), "[10.0.0.1]:tcp:80");
+    assert_eq!(virtual_server.id.to_string(), "[10.0.0.1]:tcp:80");
     assert_eq!(virtual_server.origin.line, 5);
     assert_eq!(virtual_server.scheduler.name(), "wrr");
-    assert_eq!(virtual_server.persistence_timeout, Some(50));
+    assert_eq!(virtual_server.persistence.as_ref().unwrap().timeout, 50);
     let sorry = virtual_server
         .sorry_server
         .as_ref()
@@ -93,7 +93,7 @@ virtual_server 10.0.0.1 80 {
 fn what_is_not_said() {
     let server = virtual_server("", "");
     assert_eq!(server.scheduler, Scheduler::WeightedLeastConnection);
-    assert_eq!(server.persistence_timeout, None);
+    assert_eq!(server.persistence, None);
     assert_eq!(
         (server.quorum, server.hysteresis, server.alpha),
         (1, 0, false)
@@ -154,7 +154,7 @@ fn every_scheduler_and_method_and_protocol() {
         ("TCP", Protocol::Tcp),
         ("Sctp", Protocol::Sctp),
     ] {
-        let key = virtual_server(&format!("protocol {word}"), "").key;
+        let key = virtual_server(&format!("protocol {word}"), "").services[0];
         assert!(matches!(key, ServiceKey::Address { protocol: found, .. } if found == protocol));
     }
 }
@@ -162,7 +162,7 @@ fn every_scheduler_and_method_and_protocol() {
 #[test]
 fn no_protocol_is_udp_as_with_keepalived() {
     let text = "virtual_server 10.0.0.1 53 {\nreal_server 10.0.0.2 53 {\n}\n}";
-    let key = model(text).virtual_servers[0].key;
+    let key = model(text).virtual_servers[0].services[0];
     assert_eq!(key.to_string(), "[10.0.0.1]:udp:53");
 }
 
@@ -199,12 +199,10 @@ fn ports_of_real_servers() {
 fn a_virtual_server_for_every_port_is_persistent() {
     let text = "virtual_server fd00::1 {\nprotocol TCP\nreal_server fd00::2 {\n}\n}";
     let server = model(text).virtual_servers.remove(0);
-    assert_eq!(server.persistence_timeout, Some(360));
-    assert_eq!(server.key.port(), 0);
-    assert_eq!(
-        virtual_server("persistence_timeout", "").persistence_timeout,
-        Some(360)
-    );
+    assert_eq!(server.persistence.unwrap().timeout, 360);
+    assert_eq!(server.services[0].port(), 0);
+    let server = virtual_server("persistence_timeout", "");
+    assert_eq!(server.persistence.unwrap().timeout, 360);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use ipvsd::config::model::{CheckSpec, GroupEntry, Model, SettingValue, UnservedVirtualServer};
+use ipvsd::config::model::{CheckSpec, GroupEntry, Model, SettingValue, VirtualServer};
 use ipvsd::config::{self, Code, Loaded, Sources};
-use ipvsd::lvs::{Family, Protocol, ServiceKey};
+use ipvsd::lvs::{Family, PoolId, Protocol, ServiceKey};
 
 fn load(text: &str) -> Loaded {
     config::parse(Sources::from_text("test.conf", text))
@@ -35,12 +35,11 @@ fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-/// The one virtual server of a text, which nothing runs yet.
-fn unserved(text: &str) -> UnservedVirtualServer {
+/// The one virtual server of a text.
+fn only(text: &str) -> VirtualServer {
     let mut model = model(text);
-    assert_eq!(model.virtual_servers, []);
-    assert_eq!(model.unserved_virtual_servers.len(), 1);
-    model.unserved_virtual_servers.remove(0)
+    assert_eq!(model.virtual_servers.len(), 1);
+    model.virtual_servers.remove(0)
 }
 
 /// A virtual server by mark with these words and real servers.
@@ -88,7 +87,10 @@ fn ranges_of_a_group_in_all_notations() {
         range("fd00::1", "fd00::1:0", 80)
     );
     assert_eq!(entry("fd00::/126 80"), range("fd00::", "fd00::3", 80));
-    assert_eq!(entry("::/1 80").family(), Some(Family::V6));
+    assert_eq!(entry("fd00::/110 80").family(), Some(Family::V6));
+    // Each address is a virtual server of its own.
+    let too_many = by_group("fd00::/64 80", "lvs_method TUN", "10.0.0.2 80");
+    assert_eq!(errors(&too_many), [Code::InvalidValue]);
     let mark = |family| GroupEntry::Fwmark { mark: 31, family };
     assert_eq!(entry("fwmark 31"), mark(None));
     assert_eq!(entry("fwmark 0x1f inet"), mark(Some(Family::V4)));
@@ -99,15 +101,22 @@ fn ranges_of_a_group_in_all_notations() {
 fn a_group_is_known_before_it_is_defined() {
     let text = "virtual_server group G {\nprotocol UDP\nreal_server 10.0.0.2 53 {\n}\n}\n\
                 virtual_server_group G {\nfwmark 3\n10.0.0.80 53\n}\n";
-    let server = unserved(text);
-    assert_eq!(server.group.as_deref(), Some("G"));
-    // The first address, though a mark stands before it.
+    let server = only(text);
+    let id = PoolId::Group {
+        name: "G".into(),
+        protocol: Some(Protocol::Udp),
+    };
+    assert_eq!(server.id, id);
+    let mark = ServiceKey::Fwmark {
+        mark: 3,
+        family: Family::V4,
+    };
     let key = ServiceKey::Address {
         protocol: Protocol::Udp,
         address: address("10.0.0.80"),
         port: 53,
     };
-    assert_eq!(server.virtual_server.key, key);
+    assert_eq!(server.services, [mark, key]);
 }
 
 #[test]
@@ -115,7 +124,7 @@ fn real_servers_and_checks_of_a_group_are_read() {
     let text = "virtual_server_group G {\n10.0.0.80-89 8080\n}\n\
                 virtual_server group G {\nprotocol TCP\nlb_kind DR\ndelay_loop 7\n\
                 real_server 10.0.0.2 {\nweight 3\nTCP_CHECK {\n}\n}\n}\n";
-    let server = unserved(text).virtual_server;
+    let server = only(text);
     let real_server = &server.real_servers[0];
     assert_eq!((real_server.weight.0, real_server.key.port), (3, 8080));
     let check = &real_server.checks[0];
@@ -128,12 +137,8 @@ fn real_servers_and_checks_of_a_group_are_read() {
 
 #[test]
 fn the_family_of_a_mark() {
-    let family = |words: &str, servers: &[&str]| {
-        unserved(&by_mark(words, servers))
-            .virtual_server
-            .key
-            .family()
-    };
+    let family =
+        |words: &str, servers: &[&str]| only(&by_mark(words, servers)).services[0].family();
     assert_eq!(family("", &["10.0.0.2 80"]), Family::V4);
     assert_eq!(family("", &["fd00::2 80"]), Family::V6);
     let tunnel = "lvs_method TUN";
@@ -146,7 +151,7 @@ fn the_family_of_a_mark() {
     // One that cannot be of another family decides.
     let text = "virtual_server fwmark 7 {\nreal_server 10.0.0.2 {\nlvs_method TUN\n}\n\
                 real_server fd00::2 80 {\n}\n}\n";
-    assert_eq!(unserved(text).virtual_server.key.family(), Family::V6);
+    assert_eq!(only(text).services[0].family(), Family::V6);
     for (words, server) in [
         ("ip_family inet6", "10.0.0.2 80"),
         ("ip_family inet", "fd00::2 80"),
@@ -160,13 +165,16 @@ fn the_family_of_a_mark() {
 fn marks_and_ports() {
     // NAT sends to the port of the real server; nothing else can change it.
     let text = by_mark("", &["10.0.0.2 8080"]);
-    let port = |text: &str| unserved(text).virtual_server.real_servers[0].key.port;
+    let port = |text: &str| only(text).real_servers[0].key.port;
     assert_eq!(port(&text), 8080);
     let text = by_mark("lvs_method DR", &["10.0.0.2 8080"]);
     assert_eq!(port(&text), 0);
     assert!(codes(&text).contains(&Code::PortOverridden));
     // A mark needs no persistence, an address of a group for every port does.
-    let persistence = |text: &str| unserved(text).virtual_server.persistence_timeout;
+    let persistence = |text: &str| {
+        let persistence = only(text).persistence;
+        persistence.map(|persistence| persistence.timeout)
+    };
     assert_eq!(persistence(&by_mark("", &["10.0.0.2"])), None);
     // Who says which clients are one wants it.
     let granular = by_mark("persistence_granularity 255.255.255.0", &["10.0.0.2"]);

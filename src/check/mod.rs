@@ -23,12 +23,12 @@ pub use schedule::Schedule;
 pub use state::{CheckState, Step, Transition, Verdict};
 
 use crate::config::model::{Model, RealServer};
-use crate::lvs::{DestinationKey, ServiceKey};
+use crate::lvs::{DestinationKey, PoolId};
 
 /// What a check is known by over reloads and restarts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CheckKey {
-    pub service: ServiceKey,
+    pub pool: PoolId,
     pub server: DestinationKey,
     /// [`CheckSpec::identity`](crate::config::model::CheckSpec::identity): what is
     /// asked.
@@ -38,7 +38,7 @@ pub struct CheckKey {
 }
 
 /// The keys of a real server's checks, in their order.
-pub fn keys_of(model: &Model, service: ServiceKey, server: &RealServer) -> Vec<CheckKey> {
+pub fn keys_of(model: &Model, pool: &PoolId, server: &RealServer) -> Vec<CheckKey> {
     let mut seen: HashMap<u64, u16> = HashMap::new();
     server
         .checks
@@ -49,7 +49,7 @@ pub fn keys_of(model: &Model, service: ServiceKey, server: &RealServer) -> Vec<C
             let nth = *count;
             *count = count.saturating_add(1);
             CheckKey {
-                service,
+                pool: pool.clone(),
                 server: server.key,
                 identity,
                 nth,

@@ -5,12 +5,12 @@ use super::outcome::{Failure, FailureKind, Outcome};
 use super::state::Step;
 use crate::config::model::{CheckSpec, Script};
 use crate::lvs::pool::ServerName;
-use crate::lvs::{DestinationKey, ServiceKey};
+use crate::lvs::{DestinationKey, PoolId};
 
 /// A check as the log names it.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
-    pub service: ServiceKey,
+    pub pool: &'a PoolId,
     pub server: DestinationKey,
     pub spec: &'a CheckSpec,
     /// The script of a `MISC_CHECK`.
@@ -33,7 +33,7 @@ impl Named<'_> {
             Outcome::Failure(failure) if step.forgiven => Some(format!(
                 "{} on service {} failed, retry {} follows: {failure}",
                 self.spec.keyword(),
-                ServerName(self.service, self.server),
+                ServerName(self.pool, self.server),
                 step.retries + 1
             )),
             Outcome::Failure(failure) => {
@@ -45,7 +45,7 @@ impl Named<'_> {
                     format!(
                         "{} on service {} still fails, now: {failure}",
                         self.spec.keyword(),
-                        ServerName(self.service, self.server)
+                        ServerName(self.pool, self.server)
                     )
                 })
             }
@@ -53,7 +53,7 @@ impl Named<'_> {
     }
 
     fn success(&self) -> String {
-        let server = ServerName(self.service, self.server);
+        let server = ServerName(self.pool, self.server);
         match self.spec {
             CheckSpec::Tcp(_) => format!("TCP connection to {server} success."),
             CheckSpec::Http(_) => format!("Remote Web server {server} succeed on service."),
@@ -62,7 +62,7 @@ impl Named<'_> {
     }
 
     fn failed(&self, retries: u32, timed_out: bool) -> String {
-        let server = ServerName(self.service, self.server);
+        let server = ServerName(self.pool, self.server);
         // keepalived has a singular for scripts only.
         let after = match (retries, self.spec) {
             (0, _) => String::new(),
@@ -78,11 +78,11 @@ impl Named<'_> {
     }
 
     fn misc(&self) -> String {
-        let server = ServerName(self.service, self.server);
+        let server = ServerName(self.pool, self.server);
         let program = self.script.and_then(|script| script.argv.first());
         format!(
             "Misc check for [{server} VS {}] by [{}]",
-            self.service,
+            self.pool,
             program.map_or("", String::as_str)
         )
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::check::{CheckState, Verdict};
     use crate::config::model::{CheckTarget, MiscCheck, ScriptId, Timing};
-    use crate::lvs::Protocol;
+    use crate::lvs::{Protocol, ServiceKey};
     use crate::moment::Moment;
     use std::time::Duration;
 
@@ -122,12 +122,13 @@ mod tests {
             (&tcp, FailureKind::ConnectionRefused),
             (&misc, FailureKind::ScriptFailed(1)),
         ] {
+            let pool = PoolId::Service(ServiceKey::Address {
+                protocol: Protocol::Tcp,
+                address: "10.0.0.80".parse().unwrap(),
+                port: 80,
+            });
             let named = Named {
-                service: ServiceKey::Address {
-                    protocol: Protocol::Tcp,
-                    address: "10.0.0.80".parse().unwrap(),
-                    port: 80,
-                },
+                pool: &pool,
                 server: DestinationKey {
                     address: "10.0.0.11".parse().unwrap(),
                     port: 80,

@@ -17,7 +17,7 @@ use crate::check::{CheckKey, Outcome, Verdict};
 use crate::config::model::{Model, ScriptId};
 use crate::lvs::pool::{Memory, PoolState, ServerState};
 use crate::lvs::settings::Held;
-use crate::lvs::{DestinationKey, ServiceKey};
+use crate::lvs::{DestinationKey, PoolId, ServiceKey};
 use crate::moment::Moment;
 use crate::sys::ipvs::Counters;
 
@@ -74,7 +74,7 @@ pub enum FromChecker {
     /// What is known of the pools after a start or a reload, before the kernel's
     /// table follows.
     Pools {
-        pools: Vec<(ServiceKey, PoolState)>,
+        pools: Vec<(PoolId, PoolState)>,
         told: Vec<Told>,
     },
     /// A check has come to another verdict. Sent before the kernel's table follows:

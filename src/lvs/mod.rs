@@ -3,11 +3,13 @@
 //! [`types`] holds what the kernel knows by name (services, destinations,
 //! schedulers, forwarding methods); [`table`] a whole table and the operations
 //! that change one; [`pool`] what the verdicts of the checks make of one virtual
-//! server (quorum, sorry server, weights); [`mod@reconcile`] the operations that lead
+//! server of the file (quorum, sorry server, weights), which [`pool_id`] names and which
+//! may be many of the kernel's; [`mod@reconcile`] the operations that lead
 //! from the actual table to the wanted one; [`settings`] what is beside the table.
 
 pub mod keeper;
 pub mod pool;
+pub mod pool_id;
 pub mod reconcile;
 pub mod refusal;
 pub mod settings;
@@ -15,11 +17,12 @@ pub mod table;
 pub mod types;
 
 pub use keeper::{Keeper, Note, Step};
+pub use pool_id::PoolId;
 pub use reconcile::{reconcile, reconcile_service};
 pub use refusal::OpError;
 pub use settings::{Settings, SettingsKeeper, SyncDaemon, SyncRole, Timeouts};
 pub use table::{Entry, IpvsOp, Table};
 pub use types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Scheduler, Service, ServiceFlags, ServiceKey, TunnelType,
 };

@@ -1,4 +1,5 @@
-//! One virtual server's pool: what the verdicts of all its checks make of it.
+//! The pool of a virtual server of the file: what the verdicts of all its checks make of
+//! it, whether it is one virtual server of the kernel or, as a group, many.
 //!
 //! A real server is up if all its checks are, and weighs what the file says, moved
 //! by what dynamic checks say. The weights alive decide about the quorum, with a
@@ -21,9 +22,10 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{PoolChange, PoolEvent, ServerName};
 
+use super::pool_id::PoolId;
 use super::table::Entry;
 use super::types::{
-    Destination, DestinationKey, ForwardingMethod, Persistence, Service, ServiceFlags, ServiceKey,
+    Destination, DestinationKey, ForwardingMethod, Service, ServiceFlags, ServiceKey,
 };
 use crate::check::{self, CheckKey, Verdict};
 use crate::config::model::{CheckSpec, Model, RealServer, SorryServer, VirtualServer};
@@ -35,8 +37,9 @@ const SORRY_WEIGHT: u32 = 1;
 /// One virtual server with its real servers and their checks' verdicts.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    key: ServiceKey,
-    service: Service,
+    id: PoolId,
+    /// What the kernel is to hold of it, each the same pool.
+    services: Vec<(ServiceKey, Service)>,
     quorum: Quorum,
     quorum_up: bool,
     sorry: Option<SorryServer>,
@@ -58,6 +61,8 @@ struct Server {
     method: ForwardingMethod,
     /// What the file says.
     configured: u16,
+    upper_threshold: u32,
+    lower_threshold: u32,
     inhibit_on_failure: bool,
     checks: Vec<Check>,
     state: ServerState,
@@ -101,21 +106,21 @@ pub struct ServerState {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     pub verdicts: HashMap<CheckKey, Verdict>,
-    pub pools: HashMap<ServiceKey, PoolState>,
+    pub pools: HashMap<PoolId, PoolState>,
 }
 
 impl Memory {
     /// Forgets what the model does not have.
     pub fn keep_only(&mut self, model: &Model) {
-        let mut services = std::collections::HashSet::new();
+        let mut pools = std::collections::HashSet::new();
         let mut checks = std::collections::HashSet::new();
         for virtual_server in &model.virtual_servers {
-            services.insert(virtual_server.key);
+            pools.insert(&virtual_server.id);
             for server in &virtual_server.real_servers {
-                checks.extend(check::keys_of(model, virtual_server.key, server));
+                checks.extend(check::keys_of(model, &virtual_server.id, server));
             }
         }
-        self.pools.retain(|key, _| services.contains(key));
+        self.pools.retain(|id, _| pools.contains(id));
         self.verdicts.retain(|key, _| checks.contains(key));
     }
 }
@@ -138,19 +143,23 @@ impl Pool {
         memory: &Memory,
         now: Moment,
     ) -> (Pool, Vec<PoolEvent>) {
-        let known = memory.pools.get(&virtual_server.key);
+        let known = memory.pools.get(&virtual_server.id);
         let servers: Vec<Server> = virtual_server
             .real_servers
             .iter()
             .map(|server| {
                 let before = known.and_then(|pool| pool.servers.get(&server.key));
-                let keys = check::keys_of(model, virtual_server.key, server);
+                let keys = check::keys_of(model, &virtual_server.id, server);
                 Server::new(server, &keys, before, &memory.verdicts, now)
             })
             .collect();
         let mut pool = Pool {
-            key: virtual_server.key,
-            service: service_of(virtual_server),
+            id: virtual_server.id.clone(),
+            services: virtual_server
+                .services
+                .iter()
+                .map(|key| (*key, service_of(virtual_server, key)))
+                .collect(),
             quorum: Quorum {
                 quorum: virtual_server.quorum,
                 hysteresis: virtual_server.hysteresis,
@@ -175,8 +184,8 @@ impl Pool {
         (pool, events)
     }
 
-    pub fn key(&self) -> ServiceKey {
-        self.key
+    pub fn id(&self) -> &PoolId {
+        &self.id
     }
 
     /// Whether the quorum is met.
@@ -224,7 +233,7 @@ impl Pool {
 
     fn check_key(&self, server: &Server, check: &Check) -> CheckKey {
         CheckKey {
-            service: self.key,
+            pool: self.id.clone(),
             server: server.key,
             identity: check.identity,
             nth: check.nth,
@@ -251,9 +260,15 @@ impl Pool {
         events
     }
 
-    /// What the kernel should hold for this virtual server: the real servers in the
-    /// order of the file, the sorry server last.
-    pub fn wanted(&self) -> Entry {
+    /// What the kernel should hold for this virtual server: one entry, or that of each
+    /// address and mark of a group.
+    pub fn wanted(&self) -> impl Iterator<Item = (ServiceKey, Entry)> + '_ {
+        let services = self.services.iter();
+        services.map(|(key, service)| (*key, self.entry(key, service)))
+    }
+
+    /// The real servers in the order of the file, the sorry server last.
+    fn entry(&self, key: &ServiceKey, service: &Service) -> Entry {
         let sorry = self.sorry.as_ref().filter(|_| !self.quorum_up);
         let mut destinations = IndexMap::with_capacity(self.servers.len() + 1);
         for server in &self.servers {
@@ -264,14 +279,16 @@ impl Pool {
                 } else {
                     0
                 };
-                destinations.insert(server.key, destination(server.method, u32::from(weight)));
+                let to = server.destination(weight);
+                destinations.insert(server.key.within(key, server.method), to);
             }
         }
         if let Some(sorry) = sorry {
-            destinations.insert(sorry.key, destination(sorry.method, SORRY_WEIGHT));
+            let to = sorry_destination(sorry);
+            destinations.insert(sorry.key.within(key, sorry.method), to);
         }
         Entry {
-            service: self.service.clone(),
+            service: service.clone(),
             destinations,
         }
     }
@@ -291,7 +308,7 @@ impl Pool {
         memory
             .verdicts
             .extend(verdicts.map(|(_, key, verdict)| (key, verdict.clone())));
-        memory.pools.insert(self.key, self.state());
+        memory.pools.insert(self.id.clone(), self.state());
     }
 
     /// Tells what became of a server since `before`.
@@ -301,7 +318,7 @@ impl Pool {
         let inhibited = server.inhibit_on_failure;
         let mut tell = |change| {
             events.push(PoolEvent {
-                service: self.key,
+                pool: self.id.clone(),
                 change,
             })
         };
@@ -338,8 +355,11 @@ impl Pool {
     ) {
         let was_up = self.quorum_up;
         self.quorum_up = self.quorum.after(was_up, self.alive);
-        let service = self.key;
-        let mut tell = |change| events.push(PoolEvent { service, change });
+        let id = self.id.clone();
+        let mut tell = |change| {
+            let pool = id.clone();
+            events.push(PoolEvent { pool, change });
+        };
         let Quorum { quorum, hysteresis } = self.quorum;
         let weight = self.alive;
         match (was_up, self.quorum_up) {
@@ -422,6 +442,8 @@ impl Server {
             key: server.key,
             method: server.method,
             configured: server.weight.0,
+            upper_threshold: server.upper_threshold,
+            lower_threshold: server.lower_threshold,
             inhibit_on_failure: server.inhibit_on_failure,
             checks: checks.collect(),
             state: ServerState {
@@ -469,24 +491,34 @@ fn is_dynamic(spec: &CheckSpec) -> bool {
     }
 }
 
-fn service_of(virtual_server: &VirtualServer) -> Service {
+fn service_of(virtual_server: &VirtualServer, key: &ServiceKey) -> Service {
     Service {
         scheduler: virtual_server.scheduler.name().to_owned(),
-        flags: ServiceFlags::default(),
+        flags: ServiceFlags(virtual_server.flags.chosen()),
         persistence: virtual_server
-            .persistence_timeout
-            .map(|timeout| Persistence {
-                timeout,
-                prefix: virtual_server.key.family().address_bits(),
-                engine: None,
-            }),
+            .persistence
+            .as_ref()
+            .map(|persistence| persistence.of_family(key.family())),
     }
 }
 
-fn destination(method: ForwardingMethod, weight: u32) -> Destination {
+impl Server {
+    /// What the kernel should hold for it with this weight.
+    fn destination(&self, weight: u16) -> Destination {
+        Destination {
+            method: self.method,
+            weight: u32::from(weight),
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
+        }
+    }
+}
+
+/// What the kernel should hold for a sorry server: it is there for everybody.
+fn sorry_destination(sorry: &SorryServer) -> Destination {
     Destination {
-        method,
-        weight,
+        method: sorry.method,
+        weight: SORRY_WEIGHT,
         upper_threshold: 0,
         lower_threshold: 0,
     }

@@ -133,9 +133,7 @@ fn canonical(mut model: Model) -> Model {
             .flatten()
             .for_each(&mut renumber);
     }
-    let unserved = model.unserved_virtual_servers.iter_mut();
-    let unserved = unserved.map(|unserved| &mut unserved.virtual_server);
-    for server in model.virtual_servers.iter_mut().chain(unserved) {
+    for server in &mut model.virtual_servers {
         let servers = server.real_servers.iter_mut();
         for check in servers.flat_map(|server| &mut server.checks) {
             if let CheckSpec::Misc(misc) = &mut check.spec {

@@ -38,6 +38,21 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("ipvsadm -Ln", "examples/lvs-dr/tour.sh", "ipvsadm -Ln"),
     ("ipvsd status", "examples/lvs-dr/tour.sh", "ipvsd status"),
+    (
+        "sudo sed -i.before",
+        "tests/lab/scenarios/cutover.rs",
+        "Two directors with VRRP",
+    ),
+    (
+        "sudo mv /etc/keepalived/keepalived.conf.before",
+        "tests/lab/scenarios/cutover.rs",
+        "Two directors with VRRP",
+    ),
+    (
+        "ip -brief address",
+        "tests/lab/scenarios/cutover.rs",
+        "What to look at",
+    ),
     ("IPVSD_SEED=", "tests/vrrp/simulation/mod.rs", "IPVSD_SEED"),
     (
         "IPVSD_MUTATION=",
@@ -48,6 +63,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 
 /// Commands that cannot be run in a test, with the reason.
 const NOWHERE: &[(&str, &str)] = &[
+    // What those of the cutover would do is done in tests/lab/scenarios/cutover.rs.
     ("systemctl ", "no systemd runs in the lab's guests"),
     ("sudo systemctl ", "no systemd runs in the lab's guests"),
     ("sudo install ", "changes the machine"),

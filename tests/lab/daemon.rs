@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -94,6 +94,10 @@ impl<'lab> Daemon<'lab> {
         } else {
             command.arg("-C");
         }
+        // A session of its own, as systemd gives it one: the end of its first process
+        // wakes up no others that are stopped.
+        // SAFETY: setsid(2) is all that is called between fork and exec.
+        unsafe { command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?)) };
         let mut child = command
             .args(words)
             .args(["-n", "-l", "-f"])
@@ -233,19 +237,20 @@ impl<'lab> Daemon<'lab> {
     /// Kills every process of the daemon at once, so that none can do anything about
     /// the end of another.
     pub fn sigkill_all(&self) {
-        // None of them notices the others' end before its own. The first process comes
-        // last: at its end the kernel wakes up those of its group that are stopped.
+        // None of them notices the others' end before its own.
         self.signal_all(Signal::SIGSTOP);
-        for process in descendants_of(self.pid()) {
-            let _ = signal::kill(Pid::from_raw(process.pid), Signal::SIGKILL);
-        }
-        self.sigkill();
+        self.signal_all(Signal::SIGKILL);
+        self.wait_for_exit(Duration::from_secs(10));
+        self.lab.note(format!("{}: killed", self.name()));
     }
 
-    /// The first process first: it minds the others.
-    fn signal_all(&self, signal: Signal) {
+    /// Sends a signal to every process of the daemon, as `systemctl kill` does. The first
+    /// process first: it minds the others.
+    pub fn signal_all(&self, signal: Signal) {
+        // Before the first one ends, and they are no longer its descendants.
+        let others = descendants_of(self.pid());
         self.signal(signal);
-        for process in descendants_of(self.pid()) {
+        for process in others {
             let _ = signal::kill(Pid::from_raw(process.pid), signal);
         }
     }

@@ -33,6 +33,7 @@ mod scenarios;
 #[path = "../config_reference/sentences.rs"]
 mod sentences;
 mod table;
+mod talk;
 mod vrrp;
 mod vrrp_child;
 mod web;

@@ -1,8 +1,10 @@
 //! Random tables, operations and events, small enough to collide often.
 
+use std::net::Ipv4Addr;
+
 use ipvsd::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Service, ServiceFlags, ServiceKey, TunnelType,
 };
 use ipvsd::lvs::{Entry, IpvsOp, Table};
 use proptest::collection::vec;
@@ -79,12 +81,26 @@ pub fn entry(weights: &[u32]) -> Entry {
 
 fn services() -> impl Strategy<Value = Service> {
     let scheduler = prop_oneof![8 => select(vec!["rr", "wlc", "sh"]), 1 => Just("nosuch")];
-    let persistence = option::weighted(0.3, select(vec![(60, 32), (300, 24)]));
-    (scheduler, persistence).prop_map(|(scheduler, persistence)| Service {
-        persistence: persistence.map(|(timeout, prefix)| Persistence {
+    let granularity = select(vec![
+        Granularity::Netmask(Ipv4Addr::BROADCAST),
+        Granularity::Netmask(Ipv4Addr::new(255, 0, 255, 0)),
+        Granularity::Prefix(64),
+    ]);
+    let engine = option::weighted(0.3, Just("sip".to_owned()));
+    let persistence = (select(vec![60, 300]), granularity, engine);
+    let persistence = option::weighted(0.3, persistence);
+    let flags = select(vec![
+        0,
+        ServiceFlags::ONE_PACKET,
+        ServiceFlags::SCHEDULER_1,
+        ServiceFlags::SCHEDULER_2 | ServiceFlags::SCHEDULER_3,
+    ]);
+    (scheduler, flags, persistence).prop_map(|(scheduler, flags, persistence)| Service {
+        flags: ServiceFlags(flags),
+        persistence: persistence.map(|(timeout, granularity, engine)| Persistence {
             timeout,
-            prefix,
-            engine: None,
+            granularity,
+            engine,
         }),
         ..service(scheduler)
     })
@@ -95,6 +111,8 @@ fn destinations() -> impl Strategy<Value = Destination> {
         ForwardingMethod::Nat,
         ForwardingMethod::DirectRouting,
         ForwardingMethod::Tunnel(TunnelType::Ipip),
+        ForwardingMethod::Tunnel(TunnelType::Gue { port: 9, flags: 1 }),
+        ForwardingMethod::Tunnel(TunnelType::Gre { flags: 0 }),
     ]);
     // The kernel does not take the last.
     let limits = prop_oneof![8 => Just((0, 0)), 2 => Just((9, 5)), 1 => Just((5, 9))];

@@ -6,8 +6,8 @@ use super::MailText;
 use crate::alert::{Cause, Event, What};
 use crate::check::{Failure, FailureKind};
 use crate::config::model::{Model, VirtualServer};
+use crate::lvs::DestinationKey;
 use crate::lvs::pool::{PoolChange, PoolEvent, ServerName};
-use crate::lvs::{DestinationKey, ServiceKey};
 use crate::vrrp::{Change, State, Subject, VrrpEvent, Why};
 
 /// What must be known beside an event to mail it.
@@ -43,7 +43,7 @@ fn of_pool(event: &PoolEvent, cause: &Cause, model: &Model) -> Option<Words> {
     let virtual_server = model
         .virtual_servers
         .iter()
-        .find(|virtual_server| virtual_server.key == event.service)?;
+        .find(|virtual_server| virtual_server.id == event.pool)?;
     match &event.change {
         PoolChange::ServerDown {
             server, cause: why, ..
@@ -83,19 +83,11 @@ fn of_server(
     };
     let subject = format!(
         "Realserver {} of virtual server {} - {}",
-        in_mail(virtual_server.key, server),
-        virtual_server.key,
+        ServerName(&virtual_server.id, server),
+        virtual_server.id,
         if how.is_ok() { "UP" } else { "DOWN" }
     );
     Some((subject, body.to_owned()))
-}
-
-/// With a firewall mark keepalived's mails say "none" where its log says nothing.
-fn in_mail(service: ServiceKey, server: DestinationKey) -> String {
-    match service {
-        ServiceKey::Address { .. } => ServerName(service, server).to_string(),
-        ServiceKey::Fwmark { .. } => format!("[{}]:none:{}", server.address, server.port),
-    }
 }
 
 fn of_quorum(virtual_server: &VirtualServer, change: &PoolChange) -> Option<Words> {
@@ -144,7 +136,7 @@ fn of_quorum(virtual_server: &VirtualServer, change: &PoolChange) -> Option<Word
         }
         _ => return None,
     };
-    let subject = format!("Virtualserver {} - {state}", virtual_server.key);
+    let subject = format!("Virtualserver {} - {state}", virtual_server.id);
     Some((subject, body))
 }
 

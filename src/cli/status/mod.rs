@@ -170,6 +170,9 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus,
         quorum.quorum,
         quorum.weight_alive
     );
+    for address in &virtual_server.addresses {
+        let _ = writeln!(text, "  for {address}");
+    }
     for server in &virtual_server.real_servers {
         plain_real_server(text, server, known);
     }

@@ -15,6 +15,8 @@ struct RealServerWords<'a> {
     timing: TimingWords,
     weight: Option<Said<Weight>>,
     method: Option<Said<ForwardingMethod>>,
+    upper_threshold: Option<Said<u32>>,
+    lower_threshold: Option<Said<u32>>,
     inhibit_on_failure: Option<Said<bool>>,
     virtualhost: Option<Said<&'a str>>,
     smtp_alert: Option<Said<bool>>,
@@ -55,12 +57,12 @@ impl<'s> Lower<'_, 's> {
             self.unserved_check(server, id);
         }
         let later = std::mem::replace(&mut self.later, around_it);
-        self.thresholds(id);
+        let thresholds = self.thresholds(words.upper_threshold, words.lower_threshold, id);
         if let Some(server) = server {
             let place = server.address_word.span();
             self.across.real_servers.push((server.address, place));
         }
-        let port = around.map_or(0, |around| around.port);
+        let port = around.and_then(|around| around.port).unwrap_or(0);
         let checked = server.map(|server| Checked {
             server,
             port: server.port.unwrap_or(port),
@@ -77,6 +79,8 @@ impl<'s> Lower<'_, 's> {
             key,
             method,
             weight: weight.unwrap_or_default(),
+            upper_threshold: thresholds.0,
+            lower_threshold: thresholds.1,
             inhibit_on_failure: inhibit.unwrap_or(false),
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
             checks,
@@ -99,6 +103,14 @@ impl<'s> Lower<'_, 's> {
                 let value = self.method(id);
                 self.say(&mut words.method, id, value);
             }
+            "uthreshold" => {
+                let value = self.connections(id);
+                self.say(&mut words.upper_threshold, id, value);
+            }
+            "lthreshold" => {
+                let value = self.connections(id);
+                self.say(&mut words.lower_threshold, id, value);
+            }
             "alpha" => {
                 let value = self.switch(id);
                 self.say(&mut words.timing.alpha, id, value);
@@ -120,6 +132,11 @@ impl<'s> Lower<'_, 's> {
             word if is_check(word) => words.unserved.push(id),
             _ => self.other(REAL_SERVER, id),
         }
+    }
+
+    fn connections(&mut self, id: StatementId) -> Option<u32> {
+        let word = self.value(id, "a number of connections")?;
+        self.number(word, 0..=u32::MAX)
     }
 
     fn checks(&mut self, checked: Option<Checked<'s>>, statements: &[StatementId]) -> Vec<Check> {

@@ -14,6 +14,9 @@ use crate::lvs::Family;
 const GROUP: &str = "virtual_server_group";
 /// More addresses than this are told: each is a virtual server of its own.
 const MANY: u128 = 65_536;
+/// More than this no kernel has ever had. With a range of IPv6 it is soon more than there
+/// is memory for.
+const TOO_MANY: u128 = 1 << 20;
 
 /// Groups by their names.
 pub(super) type Groups<'s> = HashMap<&'s str, Group>;
@@ -29,7 +32,6 @@ pub(super) struct Group {
 impl<'s> Lower<'_, 's> {
     /// `virtual_server_group NAME { ... }`.
     pub(super) fn virtual_server_group(&mut self, id: StatementId) {
-        self.told_later(GROUP, "virtual servers by group are not run", id);
         let ast = self.ast;
         let arguments = ast.words(id).get(1..).unwrap_or(&[]);
         let name = match arguments.split_first() {
@@ -156,8 +158,14 @@ impl<'s> Lower<'_, 's> {
         };
         let ((first_address, last), port) = (range?, port?);
         let count = count(first_address, last);
+        let span = first.span();
+        if count > TOO_MANY {
+            self.report(Code::InvalidValue, "a range of too many addresses")
+                .at(span, format!("{count} addresses, each a virtual server"))
+                .help("give their packets a mark, and say `fwmark MARK` in the place of the range");
+            return None;
+        }
         if count > MANY {
-            let span = first.span();
             self.report(Code::Doubtful, "a range of very many addresses")
                 .at(span, format!("{count} addresses, each a virtual server"));
         }
@@ -200,7 +208,7 @@ impl<'s> Lower<'_, 's> {
 
     /// `inet` or `inet6`.
     pub(super) fn family_name(&mut self, word: Word) -> Option<Family> {
-        let choices = [("inet", Family::V4), ("inet6", Family::V6)];
+        let choices = [Family::V4, Family::V6].map(|family| (family.word(), family));
         self.choice(word, "a family", &choices)
     }
 

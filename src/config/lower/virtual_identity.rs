@@ -1,13 +1,16 @@
 //! What a virtual server is for: an address, a mark, or all of a group.
 
+use indexmap::IndexSet;
+
 use super::server::{Around, Server};
+use super::server_group::{number, with_number};
 use super::timing::said;
 use super::virtual_server::VirtualServerWords;
 use super::{Lower, Said, guess};
 use crate::config::diagnostic::{Code, shown};
 use crate::config::model::GroupEntry;
 use crate::config::syntax::{StatementId, Word};
-use crate::lvs::{Family, ForwardingMethod, Protocol, ServiceKey};
+use crate::lvs::{Family, ForwardingMethod, PoolId, Protocol, ServiceKey};
 
 /// What stands behind `virtual_server`.
 pub(super) enum Subject<'s> {
@@ -19,10 +22,11 @@ pub(super) enum Subject<'s> {
 /// What a virtual server is for, with its family and port.
 pub(super) struct Identity {
     pub(super) around: Around,
+    pub(super) id: PoolId,
     /// Of a group, that of its first address, or of its first mark where it has none.
     pub(super) key: ServiceKey,
-    /// None where it is for no group.
-    pub(super) group: Option<String>,
+    /// All that it is for.
+    pub(super) services: Vec<ServiceKey>,
     /// Some address is for every port.
     pub(super) every_port: bool,
 }
@@ -35,7 +39,6 @@ impl<'s> Lower<'_, 's> {
         let kind = arguments.first().map_or("", |word| self.text(*word));
         match (kind, arguments) {
             ("fwmark" | "group", [_]) => {
-                self.not_run(id);
                 let what = match kind {
                     "fwmark" => "a mark behind `fwmark`",
                     _ => "the name of a group behind `group`",
@@ -44,32 +47,14 @@ impl<'s> Lower<'_, 's> {
                 None
             }
             ("fwmark", [_, mark, extra @ ..]) => {
-                self.not_run(id);
                 self.extra_words(id, extra);
                 self.mark_of_service(*mark).map(Subject::Mark)
             }
             ("group", [_, name, extra @ ..]) => {
-                self.not_run(id);
                 self.extra_words(id, extra);
                 self.named_group(*name)
             }
             _ => self.server(id, arguments).map(Subject::Address),
-        }
-    }
-
-    /// Virtual servers that nothing runs yet.
-    fn not_run(&mut self, id: StatementId) {
-        let span = self.span(id);
-        let subject = "virtual servers by fwmark or group";
-        if !self.diagnostics.fold(Code::NotServed, subject, span) {
-            self.diagnostics
-                .report_first(
-                    Code::NotServed,
-                    subject,
-                    format!("{subject} are not served yet"),
-                )
-                .at(span, "this virtual server is not run")
-                .help("what is in its block is looked at, and has no effect yet");
         }
     }
 
@@ -127,7 +112,7 @@ impl<'s> Lower<'_, 's> {
         let method = said(words.method).unwrap_or(ForwardingMethod::Nat);
         let around = |family, port| Around {
             family,
-            port,
+            port: Some(port),
             method,
         };
         match subject? {
@@ -141,13 +126,14 @@ impl<'s> Lower<'_, 's> {
                 self.not_said_before(key, id);
                 Some(Identity {
                     around: around(Some(Family::of(server.address)), port),
+                    id: key.into(),
                     key,
-                    group: None,
+                    services: vec![key],
                     every_port: port == 0,
                 })
             }
             Subject::Mark(mark) => {
-                let family = self.family_of_mark(id, real_servers, method);
+                let family = self.family_of_mark(id, words, real_servers, method);
                 let key = ServiceKey::Fwmark {
                     mark: *mark,
                     family,
@@ -155,15 +141,16 @@ impl<'s> Lower<'_, 's> {
                 self.not_said_before(key, id);
                 Some(Identity {
                     around: around(Some(family), 0),
+                    id: key.into(),
                     key,
-                    group: None,
+                    services: vec![key],
                     every_port: false,
                 })
             }
             Subject::Group(name, entries) => {
                 let mut families = entries.iter().filter_map(GroupEntry::family);
                 let family = match families.next() {
-                    None => Some(self.family_of_mark(id, real_servers, method)),
+                    None => Some(self.family_of_mark(id, words, real_servers, method)),
                     // With both, only tunnels reach the real servers.
                     Some(first) => {
                         Some(first).filter(|first| families.all(|other| other == *first))
@@ -184,10 +171,21 @@ impl<'s> Lower<'_, 's> {
                 let key = key_of(first.or(entries.first())?, protocol, of_marks);
                 let every_port =
                     |entry: &GroupEntry| matches!(entry, GroupEntry::Addresses { port: 0, .. });
+                let services: IndexSet<ServiceKey> = entries
+                    .iter()
+                    .flat_map(|entry| services_of(entry, protocol, of_marks))
+                    .collect();
                 Some(Identity {
-                    around: around(family, key.port()),
+                    around: Around {
+                        port: only_port(&services),
+                        ..around(family, 0)
+                    },
+                    id: PoolId::Group {
+                        name: (*name).into(),
+                        protocol: first.is_some().then_some(protocol),
+                    },
                     key,
-                    group: Some((*name).to_owned()),
+                    services: services.into_iter().collect(),
                     every_port: entries.iter().any(every_port),
                 })
             }
@@ -199,6 +197,7 @@ impl<'s> Lower<'_, 's> {
     fn family_of_mark(
         &self,
         block: StatementId,
+        words: &VirtualServerWords<'s>,
         real_servers: &[StatementId],
         method: ForwardingMethod,
     ) -> Family {
@@ -208,10 +207,8 @@ impl<'s> Lower<'_, 's> {
             let value = said.and_then(|id| ast.words(id).get(1));
             value.map(|value| ast.text(*value))
         };
-        match value(block, "ip_family") {
-            Some("inet") => return Family::V4,
-            Some("inet6") => return Family::V6,
-            _ => {}
+        if let Some(family) = said(words.ip_family) {
+            return family;
         }
         if let Some(granularity) = value(block, "persistence_granularity") {
             return match granularity.contains('.') {
@@ -263,4 +260,36 @@ fn key_of(entry: &GroupEntry, protocol: Protocol, of_marks: Family) -> ServiceKe
             family: family.unwrap_or(of_marks),
         },
     }
+}
+
+/// All virtual servers of the kernel that an entry is.
+fn services_of(
+    entry: &GroupEntry,
+    protocol: Protocol,
+    of_marks: Family,
+) -> impl Iterator<Item = ServiceKey> {
+    let key = key_of(entry, protocol, of_marks);
+    let range = match *entry {
+        GroupEntry::Addresses { first, last, .. } => number(first)..=number(last),
+        GroupEntry::Fwmark { .. } => 0..=0,
+    };
+    range.map(move |at| match key {
+        ServiceKey::Address {
+            protocol,
+            address,
+            port,
+        } => ServiceKey::Address {
+            protocol,
+            address: with_number(address, at),
+            port,
+        },
+        mark @ ServiceKey::Fwmark { .. } => mark,
+    })
+}
+
+/// The port that all of these have.
+fn only_port(services: &IndexSet<ServiceKey>) -> Option<u16> {
+    let mut ports = services.iter().map(ServiceKey::port);
+    let first = ports.next()?;
+    ports.all(|port| port == first).then_some(first)
 }

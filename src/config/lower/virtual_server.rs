@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 
 use super::server::{Around, Server};
+use super::service_flags::Flag;
 use super::timing::{TimingWords, said};
+use super::virtual_identity::Identity;
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
-use crate::config::model::{RealServer, SorryServer, UnservedVirtualServer, VirtualServer, Weight};
+use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
 use crate::config::syntax::StatementId;
-use crate::lvs::{DestinationKey, ForwardingMethod, Protocol, Scheduler, ServiceKey};
+use crate::lvs::{
+    DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol, Scheduler,
+    ServiceKey,
+};
 
 /// Seconds that a client stays with its server where the file says no number
 /// (keepalived.conf(5): 6 minutes).
@@ -29,7 +34,12 @@ pub(super) struct VirtualServerWords<'a> {
     pub(super) method: Option<Said<ForwardingMethod>>,
     pub(super) scheduler: Option<Said<Scheduler>>,
     pub(super) protocol: Option<Said<Protocol>>,
+    /// By their places in [`Flag::ALL`].
+    pub(super) flags: [Option<Said<bool>>; Flag::ALL.len()],
     pub(super) persistence_timeout: Option<Said<u32>>,
+    pub(super) ip_family: Option<Said<Family>>,
+    pub(super) persistence_granularity: Option<Said<Granularity>>,
+    pub(super) persistence_engine: Option<Said<&'a str>>,
     quorum: Option<Said<u32>>,
     hysteresis: Option<Said<u32>>,
     pub(super) sorry_server: Option<Said<Server>>,
@@ -59,7 +69,10 @@ impl<'s> Lower<'_, 's> {
         let identity = self.identity(id, subject.as_ref(), &words, &statements);
         let around = identity.as_ref().map(|identity| identity.around);
         // Looked at even where the virtual server is wrong: they may be, too.
-        let real_servers = self.real_servers(&words, around, &statements);
+        let services = identity
+            .as_ref()
+            .map_or(&[][..], |identity| &identity.services);
+        let real_servers = self.real_servers(&words, around, services, &statements);
         let sorry_server = self.sorry_server(&words, around);
         let Some(identity) = identity else { return };
         self.virtual_server_doubts(id, &identity, &words);
@@ -68,10 +81,14 @@ impl<'s> Lower<'_, 's> {
             return;
         }
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
+        let flags = self.service_flags(&identity, &words);
+        let persistence = self.persistence(&words, &identity, id);
         let virtual_server = VirtualServer {
-            key: identity.key,
+            id: identity.id,
+            services: identity.services,
             scheduler: said(words.scheduler).unwrap_or(Scheduler::WeightedLeastConnection),
-            persistence_timeout: self.persistence(&words, identity.every_port, id),
+            flags,
+            persistence,
             alpha: said(words.timing.alpha).unwrap_or(false),
             quorum,
             hysteresis,
@@ -82,17 +99,7 @@ impl<'s> Lower<'_, 's> {
             origin: self.origin(id),
             later,
         };
-        let is_mark = matches!(identity.key, ServiceKey::Fwmark { .. });
-        if identity.group.is_none() && !is_mark {
-            self.model.virtual_servers.push(virtual_server);
-        } else {
-            self.model
-                .unserved_virtual_servers
-                .push(UnservedVirtualServer {
-                    group: identity.group,
-                    virtual_server,
-                });
-        }
+        self.model.virtual_servers.push(virtual_server);
     }
 
     fn virtual_server_word(&mut self, words: &mut VirtualServerWords<'s>, id: StatementId) {
@@ -123,9 +130,26 @@ impl<'s> Lower<'_, 's> {
                 self.say(&mut words.method, id, value);
             }
             "persistence_timeout" => self.persistence_timeout(words, id),
+            "persistence_granularity" => {
+                let word = self.value(id, "a netmask");
+                let value = word.and_then(|word| self.granularity(word));
+                self.say(&mut words.persistence_granularity, id, value);
+            }
+            "persistence_engine" => {
+                let word = self.value(id, "a persistence engine");
+                let engines = [("sip", "sip")];
+                let value =
+                    word.and_then(|word| self.choice(word, "a persistence engine", &engines));
+                self.say(&mut words.persistence_engine, id, value);
+            }
             "protocol" => {
                 let value = self.protocol(id);
                 self.say(&mut words.protocol, id, value);
+            }
+            "ip_family" => {
+                let word = self.value(id, "a family");
+                let value = word.and_then(|word| self.family_name(word));
+                self.say(&mut words.ip_family, id, value);
             }
             "quorum" => {
                 let word = self.value(id, "a sum of weights");
@@ -154,7 +178,13 @@ impl<'s> Lower<'_, 's> {
                 let value = self.switch(id);
                 self.say(&mut words.smtp_alert, id, value);
             }
-            _ => self.other(VIRTUAL_SERVER, id),
+            word => match Flag::ALL.iter().position(|flag| flag.word == word) {
+                Some(at) => {
+                    let value = self.flag(id);
+                    self.say(&mut words.flags[at], id, value);
+                }
+                None => self.other(VIRTUAL_SERVER, id),
+            },
         }
     }
 
@@ -226,9 +256,26 @@ impl<'s> Lower<'_, 's> {
         self.say(&mut words.persistence_timeout, id, value);
     }
 
+    fn persistence(
+        &mut self,
+        words: &VirtualServerWords<'_>,
+        identity: &Identity,
+        id: StatementId,
+    ) -> Option<Persistence> {
+        let timeout = self.seconds_of_persistence(words, identity.every_port, id)?;
+        let granularity = said(words.persistence_granularity);
+        Some(Persistence {
+            timeout,
+            granularity: granularity.unwrap_or_else(|| {
+                Granularity::each_address(identity.around.family.unwrap_or(Family::V4))
+            }),
+            engine: said(words.persistence_engine).map(str::to_owned),
+        })
+    }
+
     /// A virtual server for every port has to be persistent: the kernel has no
     /// other way to keep the connections of a client together.
-    fn persistence(
+    fn seconds_of_persistence(
         &mut self,
         words: &VirtualServerWords<'_>,
         every_port: bool,
@@ -238,7 +285,7 @@ impl<'s> Lower<'_, 's> {
             return said(words.persistence_timeout);
         }
         if !every_port {
-            return self.persistence_by_granularity(id);
+            return self.persistence_by_granularity(words);
         }
         let span = self.span(id);
         self.report(
@@ -254,11 +301,8 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// Who says which clients are one means that they are kept together.
-    fn persistence_by_granularity(&mut self, id: StatementId) -> Option<u32> {
-        let ast = self.ast;
-        let mut words = ast.block(id);
-        let word = words.find(|word| ast.keyword(*word) == "persistence_granularity")?;
-        let span = self.span(word);
+    fn persistence_by_granularity(&mut self, words: &VirtualServerWords<'_>) -> Option<u32> {
+        let span = self.span(words.persistence_granularity?.by);
         self.report(
             Code::DefaultAssumed,
             "`persistence_granularity` without `persistence_timeout`",
@@ -286,20 +330,29 @@ impl<'s> Lower<'_, 's> {
         &mut self,
         words: &VirtualServerWords<'s>,
         around: Option<Around>,
+        services: &[ServiceKey],
         statements: &[StatementId],
     ) -> Vec<RealServer> {
-        let mut seen: HashMap<DestinationKey, StatementId> = HashMap::new();
+        // Servers that differ in the file may be one to the kernel. Only the port of a
+        // virtual server makes a difference.
+        let by_port: HashMap<u16, &ServiceKey> =
+            services.iter().map(|key| (key.port(), key)).collect();
+        let mut seen: HashMap<(u16, DestinationKey), StatementId> = HashMap::new();
         let mut servers = Vec::with_capacity(statements.len());
         for id in statements {
             let Some(server) = self.real_server(words, around, *id) else {
                 continue;
             };
-            if let Some(first) = seen.insert(server.key, *id) {
-                seen.insert(server.key, first);
-                self.same_real_server(server.key, first, *id);
-                continue;
+            let mut same = None;
+            for (port, key) in &by_port {
+                let place = (*port, server.key.within(key, server.method));
+                same = same.or(seen.get(&place).copied());
+                seen.entry(place).or_insert(*id);
             }
-            servers.push(server);
+            match same {
+                Some(first) => self.same_real_server(server.key, first, *id),
+                None => servers.push(server),
+            }
         }
         servers
     }

@@ -2,6 +2,7 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod balancing;
 mod ipvs;
 mod routing;
 mod text;
@@ -15,7 +16,7 @@ use super::{
     Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
 };
 use crate::config::said::{Said, Sayer};
-use crate::lvs::{DestinationKey, ServiceKey};
+use crate::lvs::{DestinationKey, PoolId, ServiceKey};
 use text::Text;
 pub(super) use vrrp::CommandAndUser;
 
@@ -82,11 +83,7 @@ impl Text<'_> {
             });
         }
         for virtual_server in &model.virtual_servers {
-            self.virtual_server(model, None, virtual_server);
-        }
-        for unserved in &model.unserved_virtual_servers {
-            let group = unserved.group.as_deref();
-            self.virtual_server(model, group, &unserved.virtual_server);
+            self.virtual_server(model, virtual_server);
         }
     }
     /// What nothing acts on yet.
@@ -157,33 +154,37 @@ impl Text<'_> {
     }
 
     /// A virtual server for its key, or for a group.
-    fn virtual_server(
-        &mut self,
-        model: &Model,
-        group: Option<&str>,
-        virtual_server: &VirtualServer,
-    ) {
-        let head = match (group, virtual_server.key) {
-            (Some(group), _) => format!("virtual_server group {}", Quoted(group)),
-            (None, ServiceKey::Address { address, port, .. }) => {
+    fn virtual_server(&mut self, model: &Model, virtual_server: &VirtualServer) {
+        let head = match &virtual_server.id {
+            PoolId::Group { name, .. } => format!("virtual_server group {}", Quoted(name)),
+            PoolId::Service(ServiceKey::Address { address, port, .. }) => {
                 format!("virtual_server {address} {port}")
             }
-            (None, ServiceKey::Fwmark { mark, .. }) => format!("virtual_server fwmark {mark}"),
+            PoolId::Service(ServiceKey::Fwmark { mark, .. }) => {
+                format!("virtual_server fwmark {mark}")
+            }
         };
         let sayer = Sayer::Block(virtual_server.origin);
         self.scope(head, "virtual_server", sayer, |text| {
-            if let ServiceKey::Address { protocol, .. } = virtual_server.key {
+            if let Some(protocol) = virtual_server.id.protocol() {
                 text.say("protocol", protocol.name().to_uppercase());
             }
+            let mut services = virtual_server.services.iter();
+            if services.any(|key| matches!(key, ServiceKey::Fwmark { .. }))
+                && let Some(family) = virtual_server.family()
+            {
+                text.say("ip_family", family.word());
+            }
             text.say("lvs_sched", virtual_server.scheduler.name());
-            text.some("persistence_timeout", virtual_server.persistence_timeout);
+            text.service_flags(virtual_server);
+            text.persistence(virtual_server.persistence.as_ref());
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
             text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
-                text.say("sorry_server_lvs_method", sorry.method.name());
+                text.say("sorry_server_lvs_method", sorry.method);
             }
             text.later(&virtual_server.later);
             for server in &virtual_server.real_servers {
@@ -197,7 +198,8 @@ impl Text<'_> {
         let sayer = Sayer::Block(server.origin);
         self.scope(head, "real_server", sayer, |text| {
             text.say("weight", server.weight.0);
-            text.say("lvs_method", server.method.name());
+            text.say("lvs_method", server.method);
+            text.thresholds(server);
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("smtp_alert", Switch(server.smtp_alert));
             text.later(&server.later);

@@ -29,14 +29,17 @@ pub use check::{
 pub use ipvs::{FlushOnStop, IpvsGlobal, ReceiveBuffer};
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
-pub use server_group::{GroupEntry, UnservedVirtualServer, VirtualServerGroup};
+pub use server_group::{GroupEntry, VirtualServerGroup};
 pub use setting::{Secret, Setting, SettingValue, SettingsOf};
 pub use vrrp::{
     InterfaceUse, IpvlanMode, Mac, Notify, StaticAddress, VirtualInterface, VrrpGlobal,
     VrrpInstance, VrrpSyncGroup,
 };
 
-use crate::lvs::{DestinationKey, ForwardingMethod, Scheduler, ServiceKey};
+use crate::lvs::{
+    DestinationKey, Family, ForwardingMethod, Persistence, PoolId, Scheduler, ServiceFlags,
+    ServiceKey,
+};
 
 /// A finished configuration. `core` makes it once; the other processes get it
 /// whole and never see text.
@@ -48,8 +51,6 @@ pub struct Model {
     pub virtual_servers: Vec<VirtualServer>,
     /// In the order of the file, no two with the same name.
     pub virtual_server_groups: Vec<VirtualServerGroup>,
-    /// Virtual servers by mark and for groups, which nothing runs yet.
-    pub unserved_virtual_servers: Vec<UnservedVirtualServer>,
     /// In the order of the file, no two with the same name.
     pub vrrp_instances: Vec<VrrpInstance>,
     /// In the order of the file, no two with the same name; every member is there and in
@@ -68,6 +69,14 @@ pub struct Model {
     pub scripts: Vec<Script>,
     /// What stands in no block, and whole blocks, that nothing acts on yet.
     pub later: Vec<Setting>,
+}
+
+impl Model {
+    /// Everything that the kernel is to have, in the order of the file.
+    pub fn services(&self) -> impl Iterator<Item = ServiceKey> + '_ {
+        let virtual_servers = self.virtual_servers.iter();
+        virtual_servers.flat_map(|virtual_server| virtual_server.services.iter().copied())
+    }
 }
 
 /// Where in the files something was said. It is no part of what was said, so two
@@ -181,10 +190,16 @@ impl Default for Weight {
 /// `virtual_server`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualServer {
-    pub key: ServiceKey,
+    pub id: PoolId,
+    /// What the kernel knows it by: one, or all that a group has. Not empty, and none is
+    /// in another virtual server.
+    pub services: Vec<ServiceKey>,
     pub scheduler: Scheduler,
-    /// `persistence_timeout` in seconds, above 0; None is no persistence.
-    pub persistence_timeout: Option<u32>,
+    /// The scheduler's flags, `ops` and `hashed`.
+    pub flags: ServiceFlags,
+    /// None is no persistence. What it says of addresses of a family is for virtual
+    /// servers of that family ([`Persistence::of_family`]).
+    pub persistence: Option<Persistence>,
     /// Real servers are down until a check has said otherwise.
     pub alpha: bool,
     /// The least sum of weights alive with which the virtual server works.
@@ -203,9 +218,19 @@ pub struct VirtualServer {
     pub later: Vec<Setting>,
 }
 
+impl VirtualServer {
+    /// The family of all that it is for; None where a group has both.
+    pub fn family(&self) -> Option<Family> {
+        let mut families = self.services.iter().map(ServiceKey::family);
+        let first = families.next()?;
+        families.all(|family| family == first).then_some(first)
+    }
+}
+
 /// `sorry_server`: it stands in while the quorum is not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SorryServer {
+    /// As [`RealServer::key`].
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub origin: Origin,
@@ -214,11 +239,18 @@ pub struct SorryServer {
 /// `real_server`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RealServer {
-    /// As the kernel will know it: with DR and TUN the port is already the virtual
-    /// server's.
+    /// What it is known by, which is what the kernel knows it by: with DR and TUN the port
+    /// is already the virtual server's. Only for a group with several ports it is as the
+    /// file says it, 0 where it does not, and [`DestinationKey::within`] tells what the
+    /// kernel has.
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub weight: Weight,
+    /// `uthreshold`: above so many connections it gets no new ones; 0 is no limit.
+    pub upper_threshold: u32,
+    /// `lthreshold`: below so many it gets them again; at most
+    /// [`upper_threshold`](Self::upper_threshold), and 0 lets the kernel choose.
+    pub lower_threshold: u32,
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, VirtualServer};
+use super::Origin;
 use crate::lvs::Family;
 
 /// `virtual_server_group`: addresses and marks that virtual servers are for.
@@ -54,21 +54,9 @@ impl Display for GroupEntry {
                 write!(f, "fwmark {mark}")?;
                 match family {
                     None => Ok(()),
-                    Some(Family::V4) => f.write_str(" inet"),
-                    Some(Family::V6) => f.write_str(" inet6"),
+                    Some(family) => write!(f, " {}", family.word()),
                 }
             }
         }
     }
-}
-
-/// A virtual server that nothing runs yet: by mark, or for a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnservedVirtualServer {
-    /// The [`VirtualServerGroup`] that it is for. None where it is for the mark of its key.
-    pub group: Option<String>,
-    /// As it is for the first address of the group, or the first mark where the group has
-    /// no address. For the others the key is another, and with it the port of real servers
-    /// that packets are not rewritten for.
-    pub virtual_server: VirtualServer,
 }

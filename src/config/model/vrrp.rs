@@ -33,7 +33,6 @@ impl Model {
             global: self.global.clone(),
             virtual_servers: self.virtual_servers.clone(),
             virtual_server_groups: Vec::new(),
-            unserved_virtual_servers: Vec::new(),
             vrrp_instances: Vec::new(),
             vrrp_sync_groups: Vec::new(),
             static_addresses: Vec::new(),

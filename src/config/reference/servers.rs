@@ -23,8 +23,8 @@ const METHOD: &[Value] = &[
 ];
 
 const METHOD_MEANING: &str = "how packets reach the real servers. With `TUN` may follow \
-    `type ipip`, `type gue port PORT [nocsum|csum|remcsum]` or `type gre [nocsum|csum]`; only \
-    `ipip` is served yet";
+    `type ipip`, `type gue port PORT [nocsum|csum|remcsum]` or `type gre [nocsum|csum]`; without \
+    these it is `ipip`, and `nocsum`";
 
 pub(super) const SERVER: &[Value] = &[
     one("ADDRESS", Kind::Address),
@@ -36,8 +36,8 @@ pub(super) const SWITCH: &[Value] = &[optional("SWITCH", Kind::Switch)];
 /// What stands in no block.
 pub const TOP: &[Word] = &[
     Word::block("virtual_server", SERVER).means(
-        "what clients talk to, and the servers behind it; `fwmark MARK` or `group NAME` in the \
-         place of the address is not run yet",
+        "what clients talk to, and the servers behind it; `fwmark MARK` or `group NAME` may \
+         stand in the place of the address",
     ),
     Word::new(
         "virtual_server_group",
@@ -53,8 +53,7 @@ pub const TOP: &[Word] = &[
         "addresses and marks that `virtual_server group NAME` is for: on each line \
          `ADDRESS [PORT]`, `FIRST-LAST [PORT]`, `ADDRESS/PREFIX [PORT]` or \
          `fwmark MARK [inet|inet6]`",
-    )
-    .later("virtual servers by group are not run"),
+    ),
 ];
 
 pub const VIRTUAL_SERVER: Block = Block {
@@ -70,9 +69,6 @@ pub const REAL_SERVER: Block = Block {
     words: &[DESTINATION, REAL_SERVER_TIMING, CHECKS],
 };
 
-/// What a flag of the scheduler means meanwhile.
-const FLAG: &str = "the scheduler works without it";
-
 const BALANCING: &[Word] = &[
     Word::values(
         "protocol",
@@ -85,8 +81,7 @@ const BALANCING: &[Word] = &[
         &[one("FAMILY", Kind::OneOf(&["inet", "inet6"]))],
     )
     .default("that of the real servers")
-    .means("the family of a virtual server by `fwmark`")
-    .later("virtual servers by fwmark are not run"),
+    .means("the family of a virtual server by `fwmark`"),
     Word::values("lb_algo", &[one("NAME", Kind::OneOf(SCHEDULERS))])
         .default("wlc")
         .means("the kernel's scheduler"),
@@ -94,32 +89,32 @@ const BALANCING: &[Word] = &[
         .default("wlc")
         .means("the same as `lb_algo`"),
     Word::flag("hashed")
-        .means("with `sh`; the kernel sets this flag by itself")
-        .later(""),
+        .default("off")
+        .means("with `sh`; the kernel sets this flag by itself"),
     Word::flag("ops")
-        .means("each packet is scheduled by itself; with UDP and marks only")
-        .later("the packets of a client go to one server while its connection lasts"),
+        .default("off")
+        .means("each packet is scheduled by itself; with UDP and marks only"),
     Word::flag("flag-1")
-        .means("the scheduler's first flag: `sh-fallback`, `mh-fallback`")
-        .later(FLAG),
+        .default("off")
+        .means("the scheduler's first flag: `sh-fallback`, `mh-fallback`"),
     Word::flag("flag-2")
-        .means("the scheduler's second flag: `sh-port`, `mh-port`")
-        .later(FLAG),
+        .default("off")
+        .means("the scheduler's second flag: `sh-port`, `mh-port`"),
     Word::flag("flag-3")
-        .means("the scheduler's third flag, which none has yet")
-        .later(FLAG),
+        .default("off")
+        .means("the scheduler's third flag, which none has yet"),
     Word::flag("sh-port")
-        .means("with `sh`: the client's port counts as well as its address")
-        .later(FLAG),
+        .default("off")
+        .means("with `sh`: the client's port counts as well as its address"),
     Word::flag("sh-fallback")
-        .means("with `sh`: where the server has weight 0, another is taken")
-        .later(FLAG),
+        .default("off")
+        .means("with `sh`: where the server has weight 0, another is taken"),
     Word::flag("mh-port")
-        .means("with `mh`: the client's port counts as well as its address")
-        .later(FLAG),
+        .default("off")
+        .means("with `mh`: the client's port counts as well as its address"),
     Word::flag("mh-fallback")
-        .means("with `mh`: where the server has weight 0, another is taken")
-        .later(FLAG),
+        .default("off")
+        .means("with `mh`: where the server has weight 0, another is taken"),
     Word::values("lb_kind", METHOD)
         .default("NAT")
         .means(METHOD_MEANING),
@@ -128,8 +123,10 @@ const BALANCING: &[Word] = &[
         .means("the same as `lb_kind`"),
     Word::values("persistence_engine", &[one("NAME", Kind::OneOf(&["sip"]))])
         .default("none")
-        .means("what makes packets of one client, beside its address: `sip` goes by the Call-ID")
-        .later("a client is known by its address only"),
+        .means(
+            "what makes packets of one client, beside its address: `sip` goes by the Call-ID; \
+             with UDP only",
+        ),
     Word::values(
         "persistence_timeout",
         &[optional("NUMBER", Kind::Integer(0, 2_678_400))],
@@ -141,8 +138,7 @@ const BALANCING: &[Word] = &[
         &[one("NETMASK", Kind::Granularity)],
     )
     .default("each address by itself")
-    .means("clients whose addresses agree in these bits are one; with IPv6 a prefix length")
-    .later("each client address is persistent by itself"),
+    .means("clients whose addresses agree in these bits are one; with IPv6 a prefix length"),
 ];
 
 const POOL: &[Word] = &[
@@ -281,12 +277,10 @@ const DESTINATION: &[Word] = &[
         .means("how packets reach this server"),
     Word::values("uthreshold", &[one("NUMBER", Kind::Integer(0, MOST))])
         .default("0, which is none")
-        .means("above this many connections it gets no new ones")
-        .later("the number of its connections is not limited"),
+        .means("above this many connections it gets no new ones"),
     Word::values("lthreshold", &[one("NUMBER", Kind::Integer(0, MOST))])
         .default("three quarters of `uthreshold`")
-        .means("below this many connections it gets new ones again")
-        .later("the number of its connections is not limited"),
+        .means("below this many connections it gets new ones again; at most `uthreshold`"),
     Word::values("inhibit_on_failure", SWITCH)
         .default("the virtual server's")
         .means("when it fails it stays in the table with weight 0"),

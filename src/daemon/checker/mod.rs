@@ -259,7 +259,7 @@ impl Checker {
                 "{} on {} of VS {} is {:.1} s late: are there more checks than this machine can run?",
                 spec.keyword(),
                 key.server,
-                key.service,
+                key.pool,
                 late.as_secs_f64()
             );
         }

@@ -11,7 +11,7 @@ use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition};
 use crate::config::model::{Check, CheckSpec, Model};
 use crate::daemon::messages::{CheckRuns, LastRun, NewVerdict, Told};
 use crate::lvs::pool::{CheckSlot, Memory, Pool, PoolEvent, PoolState, ServerName};
-use crate::lvs::{Entry, ServiceKey, Table};
+use crate::lvs::{Entry, PoolId, ServiceKey, Table};
 use crate::moment::Moment;
 
 /// The pools of one generation of the configuration.
@@ -66,12 +66,9 @@ fn log_activated(checks: &[CheckKey]) {
         tracing::debug!("Activating {} healthcheckers", checks.len());
         return;
     }
-    for CheckKey {
-        service, server, ..
-    } in checks
-    {
-        let server = ServerName(*service, *server);
-        tracing::debug!("Activating healthchecker for service {server} for VS {service}");
+    for CheckKey { pool, server, .. } in checks {
+        let server = ServerName(pool, *server);
+        tracing::debug!("Activating healthchecker for service {server} for VS {pool}");
     }
 }
 
@@ -110,7 +107,7 @@ impl Pools {
                     }
                     Some(running) => self.schedule.adopt(id, running),
                     None => {
-                        activated.push(key);
+                        activated.push(key.clone());
                         self.schedule
                             .add_first(id, check.timing.warmup, random(), now);
                     }
@@ -120,7 +117,7 @@ impl Pools {
                     Some((_, old)) if old.state.verdict() == verdict => old.state.clone(),
                     _ => CheckState::new(verdict.clone()),
                 };
-                self.by_key.insert(key, id);
+                self.by_key.insert(key.clone(), id);
                 self.checks.push(CheckRun {
                     key,
                     pool: index,
@@ -147,17 +144,17 @@ impl Pools {
         memory
     }
 
-    pub fn states(&self) -> Vec<(ServiceKey, PoolState)> {
+    pub fn states(&self) -> Vec<(PoolId, PoolState)> {
         self.pools
             .iter()
-            .map(|pool| (pool.key(), pool.state()))
+            .map(|pool| (pool.id().clone(), pool.state()))
             .collect()
     }
 
     /// The whole wanted table.
     pub fn wanted(&mut self) -> Table {
         self.changed.clear();
-        let services = self.pools.iter().map(|pool| (pool.key(), pool.wanted()));
+        let services = self.pools.iter().flat_map(Pool::wanted);
         Table {
             services: services.collect(),
         }
@@ -170,7 +167,7 @@ impl Pools {
         let pools = changed
             .into_iter()
             .filter_map(|index| self.pools.get(index));
-        pools.map(|pool| (pool.key(), pool.wanted())).collect()
+        pools.flat_map(Pool::wanted).collect()
     }
 
     /// Says in the log which real servers clients lose when everything ends. Of very
@@ -183,8 +180,8 @@ impl Pools {
         }
         for pool in &self.pools {
             for (server, _) in pool.servers().filter(|(_, state)| state.up) {
-                let (server, service) = (ServerName(pool.key(), server), pool.key());
-                tracing::debug!("Shutting down service {server} from VS {service}");
+                let server = ServerName(pool.id(), server);
+                tracing::debug!("Shutting down service {server} from VS {}", pool.id());
             }
         }
     }
@@ -204,7 +201,7 @@ impl Pools {
         let alarmingly_late = (late && !run.told_late).then_some(due.late);
         run.told_late = late;
         Some(Job {
-            key: run.key,
+            key: run.key.clone(),
             spec: check.spec.clone(),
             timeout: check.timing.timeout,
             alarmingly_late,
@@ -258,7 +255,7 @@ impl Pools {
         };
         let news = pool.servers().nth(run.slot.server).map(|(_, server)| {
             Box::new(NewVerdict {
-                key: *key,
+                key: key.clone(),
                 verdict,
                 server,
                 quorum_up: pool.quorum_up(),
@@ -276,7 +273,7 @@ impl Pools {
     pub fn runs(&self) -> Vec<(CheckKey, CheckRuns)> {
         self.checks
             .iter()
-            .map(|run| (run.key, run.runs.clone()))
+            .map(|run| (run.key.clone(), run.runs.clone()))
             .collect()
     }
 }
@@ -292,13 +289,13 @@ fn check_at(model: &Model, pool: usize, slot: CheckSlot) -> Option<&Check> {
 }
 
 /// A check as the log names it.
-fn named<'a>(model: &'a Model, key: &CheckKey, spec: &'a CheckSpec) -> Named<'a> {
+fn named<'a>(model: &'a Model, key: &'a CheckKey, spec: &'a CheckSpec) -> Named<'a> {
     let script = match spec {
         CheckSpec::Misc(misc) => model.scripts.get(misc.script.0 as usize),
         CheckSpec::Tcp(_) | CheckSpec::Http(_) => None,
     };
     Named {
-        service: key.service,
+        pool: &key.pool,
         server: key.server,
         spec,
         script,

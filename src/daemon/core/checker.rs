@@ -15,6 +15,14 @@ impl Core {
         }
     }
 
+    /// The virtual servers of the kernel that are to be there.
+    fn wanted_services(&self) -> Vec<ServiceKey> {
+        match self.serves(Subsystem::Checkers) {
+            true => self.model.services().collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// Whether there is anything for a checker to do.
     pub(super) fn needs_checker(&self) -> bool {
         let ipvs = &self.model.global.ipvs;
@@ -37,8 +45,7 @@ impl Core {
             true => self.record.services().collect(),
             false => Vec::new(),
         };
-        let wanted: Vec<ServiceKey> = self.virtual_servers().iter().map(|vs| vs.key).collect();
-        if let Err(error) = self.record.add(wanted) {
+        if let Err(error) = self.record.add(self.wanted_services()) {
             return self.cannot_start_checker(&format!(
                 "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
             ));
@@ -181,13 +188,13 @@ impl Core {
                     sorry,
                     told,
                 } = *news;
-                self.memory.verdicts.insert(key, verdict);
-                self.keep.changed();
-                if let Some(pool) = self.memory.pools.get_mut(&key.service) {
+                if let Some(pool) = self.memory.pools.get_mut(&key.pool) {
                     pool.quorum_up = quorum_up;
                     pool.sorry = sorry;
                     pool.servers.insert(key.server, server);
                 }
+                self.memory.verdicts.insert(key, verdict);
+                self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Table(told) => self.tell_all(told),
@@ -251,7 +258,7 @@ impl Core {
         if generation != self.generation {
             return;
         }
-        let wanted: Vec<_> = self.virtual_servers().iter().map(|vs| vs.key).collect();
+        let wanted = self.wanted_services();
         self.write_record(owned.into_iter().chain(wanted));
         self.settle_checker_scheduling();
         if let Some(arriving) = &mut self.arriving

@@ -111,7 +111,7 @@ mod tests {
             sorry: None,
             servers: Default::default(),
         };
-        memory.pools.insert(key, pool);
+        memory.pools.insert(key.into(), pool);
 
         assert_eq!(keep.due(), None);
         keep.changed();

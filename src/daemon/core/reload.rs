@@ -29,7 +29,7 @@ impl Core {
     }
 
     pub(super) fn take(&mut self, model: Model) {
-        let services = model.virtual_servers.iter().map(|vs| vs.key);
+        let services = model.services();
         // With `-P` none of them comes into the kernel.
         let services = services.filter(|_| self.serves(Subsystem::Checkers));
         let services: Vec<ServiceKey> = services.collect();

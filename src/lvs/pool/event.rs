@@ -5,12 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Failure;
-use crate::lvs::types::{DestinationKey, ServiceKey};
+use crate::lvs::pool_id::PoolId;
+use crate::lvs::types::{DestinationKey, Protocol};
 
 /// Something that happened to a virtual server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolEvent {
-    pub service: ServiceKey,
+    pub pool: PoolId,
     pub change: PoolChange,
 }
 
@@ -104,31 +105,22 @@ impl PoolChange {
     }
 }
 
-/// A real server as keepalived writes it: with the protocol of its virtual server.
-pub struct ServerName(pub ServiceKey, pub DestinationKey);
+/// A real server as keepalived writes it: with the protocol of its virtual server, which
+/// is `none` for marks.
+pub struct ServerName<'a>(pub &'a PoolId, pub DestinationKey);
 
-impl fmt::Display for ServerName {
+impl fmt::Display for ServerName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ServerName(service, server) = self;
-        match service {
-            ServiceKey::Address { protocol, .. } => {
-                write!(
-                    f,
-                    "[{}]:{}:{}",
-                    server.address,
-                    protocol.name(),
-                    server.port
-                )
-            }
-            ServiceKey::Fwmark { .. } => write!(f, "[{}]:{}", server.address, server.port),
-        }
+        let ServerName(pool, server) = self;
+        let protocol = pool.protocol().map_or("none", Protocol::name);
+        write!(f, "[{}]:{protocol}:{}", server.address, server.port)
     }
 }
 
 /// One line, in keepalived's words where people search their logs for them.
 impl fmt::Display for PoolEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let vs = self.service;
+        let vs = &self.pool;
         match &self.change {
             PoolChange::ServerDown {
                 server,

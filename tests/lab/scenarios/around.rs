@@ -18,6 +18,7 @@ pub const ALL: &[Scenario] = scenarios!(around:
     settings_follow_the_file_and_the_instance,
     settings_outlive_the_processes,
     the_table_is_emptied_where_it_is_asked_for,
+    the_checker_is_scheduled_as_asked,
 );
 
 const BOTH: [Program; 2] = [Program::Keepalived, Program::Ipvsd];
@@ -280,4 +281,60 @@ fn the_table_is_emptied_where_it_is_asked_for(lab: &Lab) {
         assert_eq!(daemons(director), [""; 0]);
         director.sh("ipvsadm -C");
     }
+}
+
+/// Nice value, real-time priority and policy (proc_pid_stat(5)), and the locked memory.
+fn scheduling(pid: i32) -> ([i64; 3], bool) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // The third field is the first behind the name.
+    let field = |number: usize| fields[number - 3].parse().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let locked = status.lines().find(|line| line.starts_with("VmLck:"));
+    let is_locked = locked.is_some_and(|line| !line.ends_with(" 0 kB"));
+    ([field(19), field(40), field(41)], is_locked)
+}
+
+fn the_checker_is_scheduled_as_asked(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 1);
+    let director = cluster.director();
+    let asked = "checker_priority -5\nchecker_rt_priority 10\nchecker_no_swap\n\
+                 checker_cpu_affinity 0\nchecker_rlimit_rttime 2000000\n\
+                 lvs_netlink_cmd_rcv_bufs 8000000\nlvs_netlink_cmd_rcv_bufs_force";
+    let ipvsd = director.start(&conf(asked));
+    director.expect_table(&WEB, LONG);
+    let expect = |what: &str, wanted: ([i64; 3], bool)| {
+        let mut seen = ([0; 3], false);
+        let found = crate::lab::poll(LONG, || {
+            seen = scheduling(ipvsd.child("checker").pid);
+            (seen == wanted).then_some(())
+        });
+        assert!(found.is_some(), "{what}: {seen:?} instead of {wanted:?}");
+    };
+    // SCHED_RR is 2 (sched(7)).
+    expect("as asked", ([-5, 10, 2], true));
+    // It works: a server that dies leaves the table.
+    cluster.web[0].kill();
+    director.expect_table(&[WEB[0], WEB[2]], LONG);
+    kill_child(&ipvsd, "checker");
+    expect("the next one", ([-5, 10, 2], true));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", ipvsd.child("checker").pid));
+    let limits = limits.unwrap();
+    let limit = limits
+        .lines()
+        .find(|line| line.starts_with("Max realtime timeout"));
+    assert!(
+        limit.is_some_and(|line| line.contains(" 2000000 ")),
+        "{limits}"
+    );
+
+    ipvsd.reload(&conf("checker_priority 3"));
+    expect("after a reload", ([3, 0, 0], false));
+    ipvsd.reload(&conf(""));
+    expect("as ipvsd itself", ([0, 0, 0], false));
+    cluster.web[0].start_nginx();
+    director.expect_table(&WEB, LONG);
+    assert_eq!(ipvsd.log().count("cannot"), 0);
+    ipvsd.sigterm(LONG);
 }

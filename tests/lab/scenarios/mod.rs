@@ -8,7 +8,9 @@ mod children;
 mod command_line;
 mod compare;
 mod configurations;
+mod cutover;
 mod failover;
+mod groups;
 mod harness;
 mod ipvs;
 mod mail;
@@ -20,6 +22,7 @@ mod seeds;
 mod serving;
 mod status;
 mod timing;
+mod unnoticed;
 mod vrrp_bad_input;
 mod vrrp_process;
 
@@ -34,7 +37,9 @@ pub fn all() -> Vec<Scenario> {
         command_line::ALL,
         compare::ALL,
         configurations::ALL,
+        cutover::ALL,
         failover::ALL,
+        groups::ALL,
         harness::ALL,
         ipvs::ALL,
         mail::ALL,
@@ -46,6 +51,7 @@ pub fn all() -> Vec<Scenario> {
         serving::ALL,
         status::ALL,
         timing::ALL,
+        unnoticed::ALL,
         vrrp_bad_input::ALL,
         vrrp_process::ALL,
     ]

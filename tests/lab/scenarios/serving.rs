@@ -226,7 +226,7 @@ fn stops_and_leaves_nothing(ipvsd: &Daemon, director: &Director) {
     assert_eq!(director.table(), [""; 0]);
 }
 
-fn answers(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
+pub fn answers(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
     let expected = expected.iter();
     expected.map(|(who, n)| ((*who).to_owned(), *n)).collect()
 }

@@ -8,7 +8,7 @@ use crate::config::model::{
     Global, Mail, Notify, Origin, RealServer, SmtpHost, SmtpServer, SorryServer, VrrpInstance,
     VrrpSyncGroup, Weight,
 };
-use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler};
+use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler, ServiceFlags, ServiceKey};
 use crate::vrrp::settings::{GroupSettings, InstanceSettings};
 use crate::vrrp::{Priority, Vrid};
 
@@ -34,6 +34,8 @@ fn model() -> Model {
         key: destination(port),
         method: ForwardingMethod::DirectRouting,
         weight: Weight(1),
+        upper_threshold: 0,
+        lower_threshold: 0,
         inhibit_on_failure: false,
         smtp_alert: true,
         checks: Vec::new(),
@@ -54,9 +56,11 @@ fn model() -> Model {
             ..Global::default()
         },
         virtual_servers: vec![VirtualServer {
-            key: service(),
+            id: service().into(),
+            services: vec![service()],
             scheduler: Scheduler::RoundRobin,
-            persistence_timeout: None,
+            flags: ServiceFlags::default(),
+            persistence: None,
             alpha: false,
             quorum: 1,
             hysteresis: 0,
@@ -122,7 +126,10 @@ fn pool(change: PoolChange) -> What {
 }
 
 fn pool_of(service: ServiceKey, change: PoolChange) -> What {
-    What::Pool(PoolEvent { service, change })
+    What::Pool(PoolEvent {
+        pool: service.into(),
+        change,
+    })
 }
 
 fn down(kind: FailureKind) -> PoolChange {
@@ -202,7 +209,7 @@ fn with_a_firewall_mark_the_real_server_has_no_protocol() {
         mark: 7,
         family: Family::V4,
     };
-    model.virtual_servers[0].key = key;
+    model.virtual_servers[0].id = key.into();
     let what = pool_of(key, down(FailureKind::ConnectionRefused));
     assert_eq!(
         mailed(&model, check("TCP_CHECK"), what).unwrap().0,

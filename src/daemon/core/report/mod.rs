@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Event;
 use crate::check::{self, CheckKey};
-use crate::config::model::{CheckSpec, Model};
+use crate::config::model::{CheckSpec, Model, RealServer, VirtualServer};
 use crate::daemon::messages::{CheckRuns, Live};
 use crate::lvs::pool::Memory;
-use crate::lvs::{DestinationKey, Protocol, ServiceKey};
+use crate::lvs::{DestinationKey, PoolId, Protocol, ServiceKey};
 use crate::moment::Moment;
 use crate::sys::ipvs::Counters;
 
@@ -90,8 +90,10 @@ pub struct RefusedStatus {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct VirtualServerStatus {
-    /// As in `ipvsadm -Ln`: `10.0.0.80:80`, `[fd00::80]:80`.
+    /// As in `ipvsadm -Ln`: `10.0.0.80:80`, `[fd00::80]:80`; or `fwmark 3`, `group NAME`.
     pub address: String,
+    /// What a group has, as the file says it; empty for one address or mark.
+    pub addresses: Vec<String>,
     pub protocol: String,
     pub scheduler: String,
     pub quorum: QuorumStatus,
@@ -125,7 +127,8 @@ pub struct RealServerStatus {
     /// What the checks make of it, while the server is up.
     pub weight: u16,
     /// What the kernel has; None where it has no such real server, or where the
-    /// checker does not answer.
+    /// checker does not answer. Of a group the least, and None where it is missing
+    /// anywhere.
     pub kernel_weight: Option<u32>,
     pub checks: Vec<CheckStatus>,
 }
@@ -208,13 +211,13 @@ pub fn virtual_servers(
         })
         .collect();
     let statuses = model.virtual_servers.iter().map(|virtual_server| {
-        let pool = memory.pools.get(&virtual_server.key);
+        let pool = memory.pools.get(&virtual_server.id);
         let real_servers: Vec<RealServerStatus> = virtual_server
             .real_servers
             .iter()
             .map(|server| {
                 let state = pool.and_then(|pool| pool.servers.get(&server.key));
-                let keys = check::keys_of(model, virtual_server.key, server);
+                let keys = check::keys_of(model, &virtual_server.id, server);
                 let checks = server.checks.iter().zip(&keys).map(|(check, key)| {
                     let verdict = memory.verdicts.get(key);
                     let failure = verdict.and_then(|verdict| verdict.failure.as_ref());
@@ -235,15 +238,16 @@ pub fn virtual_servers(
                     up: state.is_none_or(|state| state.up),
                     configured_weight: server.weight.0,
                     weight: state.map_or(server.weight.0, |state| state.weight),
-                    kernel_weight: kernel.get(&(virtual_server.key, server.key)).copied(),
+                    kernel_weight: kernel_weight(&kernel, virtual_server, server),
                     checks: checks.collect(),
                 }
             })
             .collect();
         let alive = real_servers.iter().filter(|server| server.up);
         VirtualServerStatus {
-            address: address(&virtual_server.key),
-            protocol: protocol(&virtual_server.key).to_owned(),
+            address: address(&virtual_server.id),
+            addresses: addresses(model, &virtual_server.id),
+            protocol: protocol(&virtual_server.id).to_owned(),
             scheduler: virtual_server.scheduler.name().to_owned(),
             quorum: QuorumStatus {
                 up: pool.is_none_or(|pool| pool.quorum_up),
@@ -299,32 +303,48 @@ fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
-fn address(key: &ServiceKey) -> String {
-    match key {
-        ServiceKey::Address { address, port, .. } => DestinationKey {
+/// The weight that a real server has in the kernel; of a group the least.
+fn kernel_weight(
+    kernel: &HashMap<(ServiceKey, DestinationKey), u32>,
+    virtual_server: &VirtualServer,
+    server: &RealServer,
+) -> Option<u32> {
+    let weights = virtual_server
+        .services
+        .iter()
+        .map(|key| kernel.get(&(*key, server.key.within(key, server.method))));
+    // None is below every weight.
+    weights.min().flatten().copied()
+}
+
+fn address(id: &PoolId) -> String {
+    match id {
+        PoolId::Service(ServiceKey::Address { address, port, .. }) => DestinationKey {
             address: *address,
             port: *port,
         }
         .to_string(),
-        ServiceKey::Fwmark { mark, .. } => format!("fwmark {mark}"),
+        PoolId::Service(ServiceKey::Fwmark { mark, .. }) => format!("fwmark {mark}"),
+        PoolId::Group { name, .. } => format!("group {name}"),
     }
 }
 
-fn protocol(key: &ServiceKey) -> &'static str {
-    match key {
-        ServiceKey::Address {
-            protocol: Protocol::Tcp,
-            ..
-        } => "TCP",
-        ServiceKey::Address {
-            protocol: Protocol::Udp,
-            ..
-        } => "UDP",
-        ServiceKey::Address {
-            protocol: Protocol::Sctp,
-            ..
-        } => "SCTP",
-        ServiceKey::Fwmark { .. } => "FWM",
+fn addresses(model: &Model, id: &PoolId) -> Vec<String> {
+    let PoolId::Group { name, .. } = id else {
+        return Vec::new();
+    };
+    let mut groups = model.virtual_server_groups.iter();
+    let group = groups.find(|group| group.name == **name);
+    let entries = group.into_iter().flat_map(|group| &group.entries);
+    entries.map(ToString::to_string).collect()
+}
+
+fn protocol(id: &PoolId) -> &'static str {
+    match id.protocol() {
+        Some(Protocol::Tcp) => "TCP",
+        Some(Protocol::Udp) => "UDP",
+        Some(Protocol::Sctp) => "SCTP",
+        None => "FWM",
     }
 }
 

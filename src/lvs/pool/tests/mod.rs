@@ -13,18 +13,21 @@ use crate::check::{DynamicStatus, FailureKind};
 use crate::config::model::{
     Check as ModelCheck, CheckTarget, MiscCheck, Origin, Script, ScriptId, Timing, Weight,
 };
-use crate::lvs::{Protocol, Scheduler};
+use crate::lvs::{Granularity, Persistence, Protocol, Scheduler, TunnelType};
 
 /// A virtual server 10.0.0.80:80 with LVS-DR, real servers 10.0.0.N:80.
 fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> VirtualServer {
+    let key = ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address: "10.0.0.80".parse().unwrap(),
+        port: 80,
+    };
     VirtualServer {
-        key: ServiceKey::Address {
-            protocol: Protocol::Tcp,
-            address: "10.0.0.80".parse().unwrap(),
-            port: 80,
-        },
+        id: key.into(),
+        services: vec![key],
         scheduler: Scheduler::RoundRobin,
-        persistence_timeout: None,
+        flags: ServiceFlags::default(),
+        persistence: None,
         alpha: false,
         quorum,
         hysteresis,
@@ -60,6 +63,8 @@ fn server(number: u8, weight: u16) -> RealServer {
         key: destination_key(number),
         method: ForwardingMethod::DirectRouting,
         weight: Weight(weight),
+        upper_threshold: 0,
+        lower_threshold: 0,
         inhibit_on_failure: false,
         smtp_alert: true,
         checks: vec![tcp(number, 80)],
@@ -155,9 +160,17 @@ fn lines(events: &[PoolEvent]) -> Vec<String> {
     events.iter().map(short).collect()
 }
 
+/// What is wanted of a pool that is one virtual server of the kernel.
+fn entry(pool: &Pool) -> Entry {
+    let mut wanted = pool.wanted();
+    let (_, entry) = wanted.next().expect("a virtual server");
+    assert!(wanted.next().is_none());
+    entry
+}
+
 /// The wanted table as `number=weight`, in its order.
 fn table(pool: &Pool) -> String {
-    let entry = pool.wanted();
+    let entry = entry(pool);
     let destinations = entry.destinations.iter().map(|(key, destination)| {
         let number = key.address.to_string().replace("10.0.0.", "");
         format!("{number}={}", destination.weight)

@@ -351,7 +351,7 @@ proptest! {
             };
             reader.hear(&events)?;
 
-            let entry = pool.wanted();
+            let entry = entry(&pool);
             let table: Vec<_> = entry
                 .destinations
                 .iter()

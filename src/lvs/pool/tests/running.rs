@@ -323,15 +323,109 @@ fn a_sorry_server_that_is_a_real_server_too_stands_in_with_its_own_weight() {
 #[test]
 fn what_the_kernel_is_to_know_of_the_virtual_server_itself() {
     let mut virtual_server = virtual_server(1, 0, vec![]);
-    virtual_server.persistence_timeout = Some(360);
-    let entry = start(&virtual_server).0.wanted();
-    assert_eq!(entry.service.scheduler, "rr");
-    let persistence = entry.service.persistence.unwrap();
-    assert_eq!((persistence.timeout, persistence.prefix), (360, 32));
-    virtual_server.key = ServiceKey::Fwmark {
+    virtual_server.flags = ServiceFlags(ServiceFlags::HASHED | ServiceFlags::ONE_PACKET);
+    virtual_server.persistence = Some(Persistence {
+        timeout: 360,
+        granularity: Granularity::Netmask([255, 255, 0, 0].into()),
+        engine: Some("sip".to_owned()),
+    });
+    let one = entry(&start(&virtual_server).0);
+    assert_eq!(one.service.scheduler, "rr");
+    assert_eq!(one.service.flags, ServiceFlags(ServiceFlags::ONE_PACKET));
+    assert_eq!(one.service.persistence, virtual_server.persistence);
+    virtual_server.services[0] = ServiceKey::Fwmark {
         mark: 1,
         family: crate::lvs::Family::V6,
     };
-    let entry = start(&virtual_server).0.wanted();
-    assert_eq!(entry.service.persistence.unwrap().prefix, 128);
+    let one = entry(&start(&virtual_server).0);
+    let persistence = one.service.persistence.unwrap();
+    // What is said of addresses of the other family says nothing of these.
+    assert_eq!(persistence.granularity, Granularity::Prefix(128));
+    assert_eq!(persistence.engine.as_deref(), Some("sip"));
+}
+
+#[test]
+fn the_limits_of_a_real_server_are_the_kernels_and_a_sorry_server_has_none() {
+    let limited = RealServer {
+        upper_threshold: 100,
+        lower_threshold: 60,
+        method: ForwardingMethod::Tunnel(TunnelType::Gre {
+            flags: TunnelType::CSUM,
+        }),
+        ..inhibited(server(11, 5))
+    };
+    let mut virtual_server = with_sorry(virtual_server(1, 0, vec![limited]), 99);
+    let tunnel = ForwardingMethod::Tunnel(TunnelType::Ipip);
+    virtual_server.sorry_server.as_mut().unwrap().method = tunnel;
+    let (mut pool, _) = start(&virtual_server);
+    set(&mut pool, slot(0, 0), false);
+    let limits: Vec<_> = entry(&pool).destinations.into_values().collect();
+    let of_limited = Destination {
+        method: virtual_server.real_servers[0].method,
+        weight: 0,
+        upper_threshold: 100,
+        lower_threshold: 60,
+    };
+    let of_sorry = Destination {
+        method: tunnel,
+        weight: 1,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    };
+    assert_eq!(limits, [of_limited, of_sorry]);
+}
+
+/// Where packets are not rewritten, a real server has the port of each address; a mark has
+/// none. With NAT it has its own, or that of the address where the file says none.
+#[test]
+fn a_group_is_many_virtual_servers_of_one_pool() {
+    let mut servers = vec![server(11, 1), server(12, 2), server(13, 3)];
+    servers[1].method = ForwardingMethod::Nat;
+    servers[1].key.port = 8080;
+    servers[2].method = ForwardingMethod::Nat;
+    servers[2].key.port = 0;
+    let mut group = with_sorry(virtual_server(1, 0, servers), 99);
+    group.id = PoolId::Group {
+        name: "web".into(),
+        protocol: Some(Protocol::Tcp),
+    };
+    let address = |last: u8, port| ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address: [10, 0, 0, last].into(),
+        port,
+    };
+    let mark = ServiceKey::Fwmark {
+        mark: 7,
+        family: crate::lvs::Family::V4,
+    };
+    group.services = vec![address(80, 80), mark, address(81, 443)];
+    let (mut pool, events) = start(&group);
+    assert_eq!(events, ["Gained quorum 1+0=1 <= 6 for VS [web]:0"]);
+    let table = |pool: &Pool| -> Vec<String> {
+        let entries = pool.wanted();
+        let lines = entries.map(|(key, entry)| {
+            let servers = entry.destinations.keys().map(ToString::to_string);
+            format!("{key}: {}", servers.collect::<Vec<_>>().join(" "))
+        });
+        lines.collect()
+    };
+    assert_eq!(
+        table(&pool),
+        [
+            "[10.0.0.80]:tcp:80: 10.0.0.11:80 10.0.0.12:8080 10.0.0.13:80",
+            "FWM 7: 10.0.0.11:0 10.0.0.12:8080 10.0.0.13:0",
+            "[10.0.0.81]:tcp:443: 10.0.0.11:443 10.0.0.12:8080 10.0.0.13:443",
+        ]
+    );
+    for server in 0..3 {
+        set(&mut pool, slot(server, 0), false);
+    }
+    assert_eq!(
+        table(&pool),
+        [
+            "[10.0.0.80]:tcp:80: 10.0.0.99:80",
+            "FWM 7: 10.0.0.99:0",
+            "[10.0.0.81]:tcp:443: 10.0.0.99:443",
+        ]
+    );
 }
