@@ -19,6 +19,7 @@ use self::check::{CheckOutcome, Format};
 use crate::config::diagnostic::Style;
 use crate::config::{ConfigId, Reading};
 use crate::sys::memory;
+use crate::sys::net_namespace::NetNamespace;
 
 /// The exit status of `-t` for a configuration that cannot be run: what keepalived
 /// 2.2.7 and 2.4.3 were seen to return, whatever keepalived(8) says. They return it
@@ -65,7 +66,10 @@ pub fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             }
         }
-        Some(Command::Status { json, events }) => status::run(*json, *events),
+        Some(Command::Status { json, events }) => match enter(arguments.namespace.as_deref()) {
+            Ok(()) => status::run(*json, *events),
+            Err(code) => code,
+        },
         Some(Command::Completions { shell }) => {
             clap_complete::generate(
                 *shell,
@@ -77,6 +81,16 @@ pub fn main() -> ExitCode {
         }
         Some(Command::Child { process, .. }) => run::child(&arguments, *process),
     }
+}
+
+/// Goes where the director is that is to be asked.
+fn enter(namespace: Option<&str>) -> Result<(), ExitCode> {
+    let Some(name) = namespace else { return Ok(()) };
+    let entered = NetNamespace::named(name).and_then(|namespace| namespace.enter());
+    entered.map_err(|error| {
+        eprintln!("ipvsd: cannot enter the network namespace {name}: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// `-t`: `check`, spelt as keepalived does.
@@ -120,6 +134,7 @@ fn reading(arguments: &Arguments) -> Reading {
     Reading {
         config_id: ConfigId::new(arguments.config_id.as_deref()),
         all_files: arguments.all_config,
+        namespace: arguments.namespace.clone(),
     }
 }
 

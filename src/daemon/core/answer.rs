@@ -144,6 +144,7 @@ impl Core {
                 true => report::virtual_servers(&self.model, &self.memory, live, now),
                 false => Vec::new(),
             },
+            advice: self.advice(),
             mail: self
                 .needs_front()
                 .then(|| report::mail(&self.outbox, parts.mail.as_ref())),
