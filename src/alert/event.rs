@@ -144,6 +144,7 @@ impl What {
             What::Table(note) => match note {
                 Note::Adopted { .. } => "adopted",
                 Note::Repaired { .. } => "repaired",
+                Note::RepairedAgain { .. } => "repaired-again",
                 Note::Refused { .. } => "refused",
                 Note::Accepted { .. } => "accepted",
                 Note::Released { .. } => "released",
@@ -178,7 +179,7 @@ impl What {
                 | PoolChange::SurvivorsOut => Importance::Warning,
                 _ => Importance::Info,
             },
-            What::Table(Note::Repaired { .. }) => Importance::Warning,
+            What::Table(Note::Repaired { .. } | Note::RepairedAgain { .. }) => Importance::Warning,
             What::Table(Note::Refused { .. } | Note::Unreachable { .. }) => Importance::Error,
             What::Ipvs(settings::Note::Carried { repair: true, .. }) => Importance::Warning,
             What::Ipvs(settings::Note::Refused { .. } | settings::Note::Unreadable { .. }) => {

@@ -32,6 +32,7 @@
 mod answers;
 mod note;
 mod queue;
+mod repeats;
 mod trouble;
 
 use std::collections::{HashMap, HashSet};
@@ -48,6 +49,7 @@ use super::table::{Entry, IpvsOp, Table};
 use super::types::{DestinationKey, ServiceKey};
 use crate::moment::Moment;
 use queue::Queue;
+use repeats::Repeats;
 use trouble::{Spot, Troubles};
 
 /// The most operations in one [`Step::Execute`]: what goes to the kernel in one
@@ -141,7 +143,10 @@ pub struct Keeper {
     leaving: Queue,
     troubles: Troubles,
     drift: HashMap<ServiceKey, Drift>,
+    repeats: Repeats,
     fault: Option<Fault>,
+    /// The one that was told last, and when.
+    fault_told: Option<(OpError, Moment)>,
     under_way: UnderWay,
     /// Look at everything as soon as there is nothing else to do.
     verify: bool,
@@ -173,7 +178,9 @@ impl Keeper {
             leaving: Queue::default(),
             troubles: Troubles::default(),
             drift: HashMap::new(),
+            repeats: Repeats::default(),
             fault: None,
+            fault_told: None,
             under_way: UnderWay::Nothing,
             verify: false,
             audit_at: None,

@@ -277,6 +277,86 @@ fn a_repair_tells_what_was_different() {
     );
 }
 
+/// Another program that edits the table all the time is told of in full once, for each
+/// thing that it changes, and then with a count.
+#[test]
+fn what_others_do_again_and_again_is_summed_up() {
+    let mut world = settled(one(web(), entry(&[1, 1])));
+    let start = world.now;
+    let mut told = Vec::new();
+    for round in 0..32 {
+        world.foreign(&IpvsOp::SetDestination(web(), server(1), weight(round + 2)));
+        world.run(AUDIT_INTERVAL);
+        world.assert_as_wanted();
+        let notes = world.notes.drain(..);
+        told.extend(notes.map(|note| ((world.now - start).as_secs(), note.to_string())));
+    }
+    let texts: Vec<_> = told.iter().map(|(at, text)| (*at, text.as_str())).collect();
+    assert_eq!(
+        texts[..3],
+        [
+            (
+                10,
+                "virtual server [192.0.2.1]:tcp:80 was changed by someone else and put right: \
+                 real server 10.0.0.1:80 had weight 2 instead of 1"
+            ),
+            (
+                80,
+                "someone else goes on changing the table: put right 6 times more within 60 s, \
+                 in 1 virtual server; the last, [192.0.2.1]:tcp:80: \
+                 real server 10.0.0.1:80 had weight 8 instead of 1"
+            ),
+            (
+                140,
+                "someone else goes on changing the table: put right 6 times more within 60 s, \
+                 in 1 virtual server; the last, [192.0.2.1]:tcp:80: \
+                 real server 10.0.0.1:80 had weight 14 instead of 1"
+            ),
+        ]
+    );
+    assert_eq!(texts.len(), 6, "{texts:#?}");
+
+    // Something else is news, and so is the same after a time in which all was well.
+    world.foreign(&IpvsOp::DeleteDestination(web(), server(1)));
+    world.run(AUDIT_INTERVAL);
+    assert!(
+        matches!(world.notes[..], [Note::Repaired { .. }]),
+        "{:?}",
+        world.notes
+    );
+    world.run(Duration::from_secs(120));
+    world.notes.clear();
+    world.foreign(&IpvsOp::SetDestination(web(), server(1), weight(2)));
+    world.run(AUDIT_INTERVAL);
+    assert!(
+        matches!(world.notes[..], [Note::Repaired { .. }]),
+        "{:?}",
+        world.notes
+    );
+}
+
+/// A table that was emptied is one event, not as many as it has virtual servers.
+#[test]
+fn of_much_at_once_the_first_is_told_and_the_rest_counted() {
+    let mut world = settled(many(1000));
+    world.kernel.services.clear();
+    world.run(AUDIT_INTERVAL);
+    world.assert_as_wanted();
+    assert_eq!(world.notes.len(), 20);
+    world.notes.clear();
+    world.run(Duration::from_secs(70));
+    let [
+        Note::RepairedAgain {
+            services: 980,
+            times: 980,
+            ..
+        },
+    ] = world.notes[..]
+    else {
+        panic!("{:?}", world.notes)
+    };
+}
+
 /// As the kernel reports it, with the flag that it sets by itself.
 fn changes_found(scheduler: &str) -> ipvsd::lvs::Service {
     let mut found = service(scheduler);
@@ -388,6 +468,44 @@ fn without_a_right_all_waits_and_is_told_once() {
     world.notes.clear();
     world.run(Duration::from_secs(60));
     assert_eq!(world.notes, [Note::Reachable]);
+    world.assert_as_wanted();
+}
+
+/// A look that fails while operations go through, as with a buffer that is too small:
+/// once a minute it is told, not each time.
+#[test]
+fn what_comes_and_goes_is_told_once_a_minute() {
+    let mut world = settled(many(2));
+    let start = world.now;
+    let mut last = 0;
+    while world.now < start + Duration::from_secs(150) {
+        last += 1;
+        world.want(tcp("192.0.2.1", 1), Some(entry(&[last % 7 + 2; 20])));
+        step(&mut world);
+        world.keeper.audit_soon();
+        for _ in 0..2 {
+            let lost = Faults {
+                dump: Some(105),
+                ..Faults::default()
+            };
+            world.step(lost);
+        }
+        world.run(Duration::from_secs(3));
+    }
+    let unreachable = |note: &&Note| matches!(note, Note::Unreachable { .. });
+    let reachable = |note: &&Note| matches!(note, Note::Reachable);
+    assert_eq!(
+        world.notes.iter().filter(unreachable).count(),
+        3,
+        "{:?}",
+        world.notes
+    );
+    assert_eq!(
+        world.notes.iter().filter(reachable).count(),
+        3,
+        "{:?}",
+        world.notes
+    );
     world.assert_as_wanted();
 }
 

@@ -25,6 +25,7 @@ use crate::alert::{Cause, What};
 use crate::check::misc::{self, ScriptEnd};
 use crate::check::{CheckKey, FailureKind, Outcome};
 use crate::config::model::{CheckSpec, IpvsGlobal, MiscCheck};
+use crate::lvs::PoolId;
 use crate::moment::Moment;
 use crate::probe;
 use crate::sys::{clock, ipvs::Ipvs, sandbox};
@@ -89,6 +90,8 @@ struct Stopping {
 
 struct Finished {
     key: CheckKey,
+    /// As [`Job::run`].
+    run: u64,
     outcome: Outcome,
     took: Duration,
 }
@@ -126,6 +129,7 @@ impl Checker {
             is_master,
             flush,
             memory,
+            suspended,
             cause,
         } = *start;
         let audit_interval = model.global.audit_interval;
@@ -150,7 +154,7 @@ impl Checker {
         if flush {
             checker.table.settings.flush();
         }
-        checker.configure(model, Some(memory), core);
+        checker.configure(model, Some(memory), suspended, core);
         Ok(Some(checker))
     }
 
@@ -255,6 +259,7 @@ impl Checker {
     fn run_check(&mut self, job: Job, core: &mut Core) {
         let Job {
             key,
+            run,
             spec,
             timeout,
             alarmingly_late,
@@ -292,6 +297,7 @@ impl Checker {
                     };
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -302,6 +308,7 @@ impl Checker {
                     let outcome = probe::run(&spec, timeout).await;
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -311,8 +318,13 @@ impl Checker {
     }
 
     fn on_finished(&mut self, finished: Finished, core: &mut Core) {
-        let Finished { key, outcome, took } = finished;
-        let Some(ended) = self.pools.ended(&key, outcome, took, clock::now()) else {
+        let Finished {
+            key,
+            run,
+            outcome,
+            took,
+        } = finished;
+        let Some(ended) = self.pools.ended(&key, run, outcome, took, clock::now()) else {
             return;
         };
         if let Some(remark) = ended.remark {
@@ -330,12 +342,16 @@ impl Checker {
             ToChecker::Reload {
                 generation,
                 model,
+                suspended,
                 is_master,
             } => {
                 self.generation = generation;
                 self.is_master = is_master;
                 self.cause = Cause::Reload { generation };
-                self.configure(*model, None, core);
+                self.configure(*model, None, suspended, core);
+            }
+            ToChecker::Suspended(suspended) => {
+                self.pools.suspend(suspended, clock::now());
             }
             ToChecker::ScriptEnded { request, end } => {
                 if let Some(waiting) = self.scripts.remove(&request) {
@@ -373,6 +389,7 @@ impl Checker {
         &mut self,
         model: crate::config::model::Model,
         memory: Option<crate::lvs::pool::Memory>,
+        suspended: Vec<PoolId>,
         core: &mut Core,
     ) {
         let now = clock::now();
@@ -389,7 +406,7 @@ impl Checker {
         self.want_settings();
         let events = self
             .pools
-            .configure(model, memory, now, || self.random.next());
+            .configure(model, memory, suspended, now, || self.random.next());
         let cause = &self.cause;
         let told = |event| Told {
             cause: cause.clone(),

@@ -15,10 +15,10 @@ impl Core {
         }
     }
 
-    /// The virtual servers of the kernel that are to be there.
-    fn wanted_services(&self) -> Vec<ServiceKey> {
+    /// What of a configuration is to be in the kernel's table; with `-P` nothing.
+    pub(super) fn services_of(&self, model: &Model) -> Vec<ServiceKey> {
         match self.serves(Subsystem::Checkers) {
-            true => self.model.services().collect(),
+            true => model.services().collect(),
             false => Vec::new(),
         }
     }
@@ -45,7 +45,8 @@ impl Core {
             true => self.record.services().collect(),
             false => Vec::new(),
         };
-        if let Err(error) = self.record.add(self.wanted_services()) {
+        let wanted = self.services_of(&self.model);
+        if let Err(error) = self.record.add(wanted) {
             return self.cannot_start_checker(&format!(
                 "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
             ));
@@ -75,6 +76,7 @@ impl Core {
                 && cause == Cause::Start
                 && !self.virtual_servers().is_empty(),
             memory: self.memory.clone(),
+            suspended: self.presence.suspended().to_vec(),
             cause,
         })));
         self.owned_before = owned;
@@ -102,6 +104,7 @@ impl Core {
                 generation,
                 model,
                 is_master,
+                suspended: self.presence.suspended().to_vec(),
             });
         } else if !self.checker.is_there() && !self.checker.is_pausing() {
             self.start_checker(cause);
@@ -177,12 +180,14 @@ impl Core {
             FromChecker::Alive => {}
             FromChecker::Failed(why) => self.checker.gave_up(why),
             FromChecker::Pools { pools, told } => {
+                self.notify_of_pools(&pools);
                 self.memory.pools = pools.into_iter().collect();
                 self.memory.keep_only(&self.model);
                 self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Verdict(news) => {
+                self.notify_of_verdict(&news);
                 let NewVerdict {
                     key,
                     verdict,
@@ -261,7 +266,7 @@ impl Core {
         if generation != self.generation {
             return;
         }
-        let wanted = self.wanted_services();
+        let wanted = self.services_of(&self.model);
         self.write_record(owned.into_iter().chain(wanted));
         self.settle_checker_scheduling();
         if let Some(arriving) = &mut self.arriving

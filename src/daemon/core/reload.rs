@@ -29,10 +29,7 @@ impl Core {
     }
 
     pub(super) fn take(&mut self, model: Model) {
-        let services = model.services();
-        // With `-P` none of them comes into the kernel.
-        let services = services.filter(|_| self.serves(Subsystem::Checkers));
-        let services: Vec<ServiceKey> = services.collect();
+        let services = self.services_of(&model);
         if let Err(error) = self.record.add(services) {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
@@ -54,6 +51,7 @@ impl Core {
         self.arriving = Some(Arriving::new(generation));
         let cause = Cause::Reload { generation };
         self.reload_vrrp(cause.clone());
+        self.find_suspended();
         self.reload_checker(cause.clone());
         self.reload_front(cause);
         self.forget_old_configurations();

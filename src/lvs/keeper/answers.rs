@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::note::{Note, Repair};
 use super::trouble::pause;
-use super::{Drift, Fault, Keeper, Trust, UnderWay};
+use super::{Drift, Fault, Keeper, Trust, UnderWay, repeats};
 use crate::lvs::reconcile::reconcile_service;
 use crate::lvs::refusal::{Consequence, OpError};
 use crate::lvs::table::{Entry, IpvsOp, Table};
@@ -35,6 +35,7 @@ impl Keeper {
         if full {
             self.verify = false;
             self.audit_at = Some(now + self.audit_interval);
+            notes.extend(self.repeats.summary(now));
         }
         // In the order in which they are to be changed.
         let mut keys: Vec<_> = keys.into_iter().collect();
@@ -129,8 +130,9 @@ impl Keeper {
             None if outcome.answered => notes.extend(self.worked()),
             None => {}
         }
-        let repaired = outcome.repairs.into_iter();
-        notes.extend(repaired.map(|(key, changes)| Note::Repaired { key, changes }));
+        for (key, changes) in outcome.repairs {
+            notes.extend(self.repeats.repaired(now, key, changes));
+        }
         notes.extend(outcome.notes);
         notes
     }
@@ -242,14 +244,22 @@ impl Keeper {
         let silent = failures == 1 && error.consequence() == Consequence::Unknown;
         let retry_at = if silent { now } else { now + pause(failures) };
         let told_before = last.is_some_and(|fault| fault.told && fault.error == error);
+        // What comes and goes is told as often as what others do again and again.
+        let is_recent = self.fault_told.as_ref().is_some_and(|(before, at)| {
+            *before == error && now.saturating_since(*at) < repeats::PAUSE
+        });
+        let tell = !told_before && !silent && !is_recent;
+        if tell {
+            self.fault_told = Some((error.clone(), now));
+        }
         let fault = Fault {
             error: error.clone(),
             failures,
             retry_at,
-            told: told_before || !silent,
+            told: told_before || tell,
         };
         self.fault = Some(fault);
-        (!told_before && !silent).then_some(Note::Unreachable { error, retry_at })
+        tell.then_some(Note::Unreachable { error, retry_at })
     }
 
     fn worked(&mut self) -> Option<Note> {

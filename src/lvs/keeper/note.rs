@@ -1,6 +1,7 @@
 //! What a keeper has to tell: values that are logged and kept in the journal.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,19 @@ pub enum Note {
         key: ServiceKey,
         changes: Vec<Repair>,
     },
+    /// Others have changed what they had changed within the last minute, or many things
+    /// at once, and each time it was put back. Told once a minute at most, in the place
+    /// of [`Note::Repaired`].
+    RepairedAgain {
+        /// How many virtual servers.
+        services: usize,
+        /// How often one of them was put right.
+        times: u64,
+        within: Duration,
+        /// The last one, and what was different there.
+        key: ServiceKey,
+        changes: Vec<Repair>,
+    },
     /// The kernel refuses an operation. Told once until it takes it or refuses it
     /// for another reason, however often it is tried.
     Refused {
@@ -42,7 +56,7 @@ pub enum Note {
         was_there: bool,
     },
     /// Nothing can be read or changed at all. Told once until it works again or
-    /// fails for another reason.
+    /// fails for another reason, and where it comes and goes, once a minute at most.
     Unreachable { error: OpError, retry_at: Moment },
     /// The table can be read and changed again.
     Reachable,
@@ -87,6 +101,18 @@ impl Repair {
             }
             IpvsOp::DeleteDestination(_, server) => Some(Repair::DestinationAdded(*server)),
             IpvsOp::DeleteService(_) => None,
+        }
+    }
+}
+
+impl Repair {
+    /// The real server that was different; None where the virtual server itself was.
+    pub(super) fn spot(&self) -> Option<DestinationKey> {
+        match self {
+            Repair::ServiceMissing | Repair::ServiceChanged { .. } => None,
+            Repair::DestinationMissing(server)
+            | Repair::DestinationAdded(server)
+            | Repair::DestinationChanged { server, .. } => Some(*server),
         }
     }
 }
@@ -164,11 +190,26 @@ impl fmt::Display for Note {
                     f,
                     "virtual server {key} was changed by someone else and put right: "
                 )?;
-                for (i, change) in changes.iter().enumerate() {
-                    let comma = if i == 0 { "" } else { ", " };
-                    write!(f, "{comma}{change}")?;
-                }
-                Ok(())
+                list(f, changes)
+            }
+            Note::RepairedAgain {
+                services,
+                times,
+                within,
+                key,
+                changes,
+            } => {
+                let (again, whose) = (
+                    plural(*times, "time"),
+                    plural(*services as u64, "virtual server"),
+                );
+                write!(
+                    f,
+                    "someone else goes on changing the table: put right {again} more within {} s, \
+                     in {whose}; the last, {key}: ",
+                    within.as_secs()
+                )?;
+                list(f, changes)
             }
             Note::Refused { op, error, .. } => write!(f, "cannot {op}: {error}"),
             Note::Accepted { op } => write!(f, "could {op} at last"),
@@ -186,4 +227,17 @@ impl fmt::Display for Note {
             Note::Reachable => f.write_str("IPVS is within reach again"),
         }
     }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, changes: &[Repair]) -> fmt::Result {
+    for (i, change) in changes.iter().enumerate() {
+        let comma = if i == 0 { "" } else { ", " };
+        write!(f, "{comma}{change}")?;
+    }
+    Ok(())
+}
+
+fn plural(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }

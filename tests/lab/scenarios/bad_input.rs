@@ -3,6 +3,7 @@
 //! suffers from it.
 
 mod files;
+mod kernel;
 mod machine;
 mod scripts;
 
@@ -12,6 +13,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use self::files::{a_bad_file_at_reload_changes_nothing, a_bad_file_is_no_start};
+use self::kernel::{
+    a_server_that_the_kernel_refuses_is_tried_again, another_tool_edits_all_the_time,
+    lost_answers_are_made_up_for,
+};
 use self::machine::{
     another_director_is_named, what_the_kernel_lacks_or_forbids_is_named,
     without_a_scheduler_the_others_are_served,
@@ -32,6 +37,9 @@ pub const ALL: &[Scenario] = scenarios!(bad_input:
     another_director_is_named,
     what_the_kernel_lacks_or_forbids_is_named,
     without_a_scheduler_the_others_are_served,
+    a_server_that_the_kernel_refuses_is_tried_again,
+    another_tool_edits_all_the_time,
+    lost_answers_are_made_up_for,
 );
 
 /// A line of /proc/PID/status in kB, such as `VmRSS`.

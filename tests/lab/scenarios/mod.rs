@@ -16,6 +16,7 @@ mod ipvs;
 mod mail;
 mod notify;
 mod pairs;
+mod pools;
 mod processes;
 mod reload;
 mod seeds;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Scenario> {
         mail::ALL,
         notify::ALL,
         pairs::ALL,
+        pools::ALL,
         processes::ALL,
         reload::ALL,
         seeds::ALL,
