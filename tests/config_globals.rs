@@ -64,8 +64,7 @@ vrrp_instance VI_2 {
 #[test]
 fn the_model_has_what_comes_later() {
     let model = model(
-        "net_namespace blue
-        linkbeat_interfaces {
+        "linkbeat_interfaces {
             eth0 ETHTOOL
             eth1
         }
@@ -101,7 +100,6 @@ fn the_model_has_what_comes_later() {
     assert_eq!(
         lines(&model.later),
         [
-            "net_namespace \"blue\"",
             "linkbeat_interfaces { \"eth0\" \"ETHTOOL\"; \"eth1\" }",
             "interface_up_down_delays { \"eth0\" 0.5 2 }",
             "vrrp_script \"web\" { script \"'/usr/bin/pgrep' 'a b'\"; interval 2; \

@@ -26,6 +26,11 @@ pub struct Arguments {
     #[arg(short = 'e', long, global = true)]
     pub all_config: bool,
 
+    /// Run in this network namespace (ip-netns(8)), whatever `net_namespace` says; other
+    /// commands look at, or ask, the director that is there
+    #[arg(short = 's', long, value_name = "NAME", global = true)]
+    pub namespace: Option<String>,
+
     /// Stay in the foreground
     #[arg(short = 'n', long)]
     pub dont_fork: bool,
@@ -109,8 +114,6 @@ pub struct NotServed {
     bfd_pid: Option<PathBuf>,
     #[arg(short = 'a', long, hide = true)]
     address_monitoring: bool,
-    #[arg(short = 's', long, hide = true, value_name = "NAME")]
-    namespace: Option<String>,
     #[arg(short = 'x', long, hide = true)]
     snmp: bool,
     #[arg(short = 'A', long, hide = true, value_name = "FILE")]
@@ -136,7 +139,6 @@ impl NotServed {
             (self.dont_respawn, "-R/--dont-respawn"),
             (self.bfd_pid.is_some(), "-b/--bfd_pid"),
             (self.address_monitoring, "-a/--address-monitoring"),
-            (self.namespace.is_some(), "-s/--namespace"),
             (self.snmp, "-x/--snmp"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket"),
             (self.umask.is_some(), "-u/--umask"),
@@ -221,6 +223,9 @@ pub enum Command {
         console: bool,
         #[arg(long)]
         detail: bool,
+        /// Standard output is a socket to IPVS, in the network namespace of the table.
+        #[arg(long)]
+        handed_ipvs: bool,
     },
 }
 

@@ -65,7 +65,9 @@ pub fn run_as(
     let loaded = config::load_as(path, reading);
     let file = path.display().to_string();
     let diagnostics = &loaded.diagnostics;
-    let machine = loaded.understood().map(Machine::look);
+    let namespace = reading.namespace.as_deref();
+    let look = |model: &Model| Machine::look(model, namespace);
+    let machine = loaded.understood().map(look);
     let machine = machine.unwrap_or_default();
     match format {
         Format::Text(style) => {

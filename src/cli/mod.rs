@@ -21,6 +21,7 @@ use self::check::{CheckOutcome, Format};
 use crate::config::diagnostic::Style;
 use crate::config::{ConfigId, Reading};
 use crate::sys::memory;
+use crate::sys::net_namespace::NetNamespace;
 
 /// The exit status of `-t` for a configuration that cannot be run: what keepalived
 /// 2.2.7 and 2.4.3 were seen to return, whatever keepalived(8) says. They return it
@@ -68,9 +69,15 @@ pub fn main() -> ExitCode {
             }
         }
         Some(Command::Plan { file, json }) => plan::run(&arguments, file.as_deref(), *json),
-        Some(Command::Drain { names, wait, json }) => drain::drain(names, *wait, *json),
-        Some(Command::Undrain { names, json }) => drain::undrain(names, *json),
-        Some(Command::Status { json, events }) => status::run(*json, *events),
+        Some(Command::Drain { names, wait, json }) => {
+            entered(&arguments, || drain::drain(names, *wait, *json))
+        }
+        Some(Command::Undrain { names, json }) => {
+            entered(&arguments, || drain::undrain(names, *json))
+        }
+        Some(Command::Status { json, events }) => {
+            entered(&arguments, || status::run(*json, *events))
+        }
         Some(Command::Completions { shell }) => {
             clap_complete::generate(
                 *shell,
@@ -81,6 +88,20 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(Command::Child { process, .. }) => run::child(&arguments, *process),
+    }
+}
+
+/// Goes where the director is that is to be asked, and asks it.
+fn entered(arguments: &Arguments, ask: impl FnOnce() -> ExitCode) -> ExitCode {
+    let Some(name) = arguments.namespace.as_deref() else {
+        return ask();
+    };
+    match NetNamespace::named(name).and_then(|namespace| namespace.enter()) {
+        Ok(()) => ask(),
+        Err(error) => {
+            eprintln!("ipvsd: cannot enter the network namespace {name}: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -125,6 +146,7 @@ fn reading(arguments: &Arguments) -> Reading {
     Reading {
         config_id: ConfigId::new(arguments.config_id.as_deref()),
         all_files: arguments.all_config,
+        namespace: arguments.namespace.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use super::{configuration, reading, style};
 use crate::config;
 use crate::daemon;
 use crate::daemon::core::{self, Options, Subsystem};
+use crate::daemon::namespaces::Place;
 use crate::sys::log::{self, Target};
 use crate::sys::{sandbox, systemd};
 
@@ -66,6 +67,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         in_background: arguments.in_background && !arguments.log_console,
         dump,
     };
+    let place = match Place::take(&model, options.reading.namespace.as_deref()) {
+        Ok(place) => place,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let in_background = arguments.in_background;
     let log_console = arguments.log_console;
     if in_background && let Err(error) = std::env::set_current_dir("/") {
@@ -73,7 +81,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
     // With the text of the file in them.
     drop(loaded.diagnostics);
-    core::main(options, model, move || {
+    core::main(options, model, place, move || {
         systemd::ready();
         if in_background {
             tell_starter(log_console);
@@ -84,13 +92,16 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// Runs a child of core's with its end of the socket pair, which is its standard
 /// input.
 pub fn child(arguments: &Arguments, process: ChildProcess) -> ExitCode {
-    let (name, main): (_, fn(OwnedFd) -> ExitCode) = match process {
-        ChildProcess::Checker => ("checker", daemon::checker::main),
-        ChildProcess::Vrrp => ("vrrp", daemon::vrrp::main),
-        ChildProcess::Front => ("front", daemon::front::main),
+    let name = match process {
+        ChildProcess::Checker => "checker",
+        ChildProcess::Vrrp => "vrrp",
+        ChildProcess::Front => "front",
     };
     let Some(Command::Child {
-        console, detail, ..
+        console,
+        detail,
+        handed_ipvs,
+        ..
     }) = &arguments.command
     else {
         return ExitCode::FAILURE;
@@ -108,13 +119,25 @@ pub fn child(arguments: &Arguments, process: ChildProcess) -> ExitCode {
         ChildProcess::Checker | ChildProcess::Front => sandbox::die_with_parent(),
     }
     ignore_signals();
-    match std::io::stdin().as_fd().try_clone_to_owned() {
-        Ok(socket) => main(socket),
-        Err(error) => {
+    let sockets = std::io::stdin().as_fd().try_clone_to_owned();
+    let sockets = sockets.and_then(|core| Ok((core, handed_ipvs.then(take_stdout).transpose()?)));
+    match (sockets, process) {
+        (Ok((core, ipvs)), ChildProcess::Checker) => daemon::checker::main(core, ipvs),
+        (Ok((core, _)), ChildProcess::Vrrp) => daemon::vrrp::main(core),
+        (Ok((core, _)), ChildProcess::Front) => daemon::front::main(core),
+        (Err(error), _) => {
             tracing::error!("no socket to core: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What was handed as standard output, which is nobody's output from then on.
+fn take_stdout() -> std::io::Result<OwnedFd> {
+    let handed = std::io::stdout().as_fd().try_clone_to_owned()?;
+    let nowhere = File::options().write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdout(&nowhere)?;
+    Ok(handed)
 }
 
 /// A child ends by core's word only. Who ends everything at once (a terminal's

@@ -8,6 +8,8 @@ pub struct Reading {
     pub config_id: ConfigId,
     /// `-e`: an include that finds nothing is an error, whichever word it is.
     pub all_files: bool,
+    /// `-s`: the network namespace that stands in the place of `net_namespace`.
+    pub namespace: Option<String>,
 }
 
 impl Default for Reading {
@@ -16,6 +18,7 @@ impl Default for Reading {
         Reading {
             config_id: ConfigId::new(None),
             all_files: false,
+            namespace: None,
         }
     }
 }

@@ -14,8 +14,8 @@ use std::hash::Hash;
 use super::model::route::Route;
 use super::model::rule::Rule;
 use super::model::{
-    Global, InterfaceUse, Model, RealServer, Script, Setting, StaticAddress, VirtualServer,
-    VirtualServerGroup, VrrpInstance, VrrpSyncGroup,
+    Global, InterfaceUse, IpvsNamespace, Model, NamedNamespace, RealServer, Script, Setting,
+    StaticAddress, VirtualServer, VirtualServerGroup, VrrpInstance, VrrpSyncGroup,
 };
 use crate::lvs::{DestinationKey, PoolId};
 
@@ -153,6 +153,9 @@ pub struct ModelDiff {
     pub static_rules: Option<Vec<Rule>>,
     pub interfaces: Option<Vec<InterfaceUse>>,
     pub scripts: Option<Vec<Script>>,
+    /// Some(None) is that of whoever starts ipvsd from now on.
+    pub namespace: Option<Option<NamedNamespace>>,
+    pub ipvs_namespace: Option<Option<IpvsNamespace>>,
     pub later: Option<Vec<Setting>>,
 }
 
@@ -171,6 +174,8 @@ impl ModelDiff {
             static_rules,
             interfaces,
             scripts,
+            namespace,
+            ipvs_namespace,
             later,
         } = new;
         ModelDiff {
@@ -188,6 +193,8 @@ impl ModelDiff {
             static_rules: replaced(&old.static_rules, static_rules),
             interfaces: replaced(&old.interfaces, interfaces),
             scripts: replaced(&old.scripts, scripts),
+            namespace: replaced(&old.namespace, namespace),
+            ipvs_namespace: replaced(&old.ipvs_namespace, ipvs_namespace),
             later: replaced(&old.later, later),
         }
     }
@@ -206,6 +213,8 @@ impl ModelDiff {
             static_rules,
             interfaces,
             scripts,
+            namespace,
+            ipvs_namespace,
             later,
         } = self;
         files.is_none()
@@ -219,6 +228,8 @@ impl ModelDiff {
             && static_rules.is_none()
             && interfaces.is_none()
             && scripts.is_none()
+            && namespace.is_none()
+            && ipvs_namespace.is_none()
             && later.is_none()
     }
 
@@ -238,6 +249,8 @@ impl ModelDiff {
         put(&self.static_rules, &mut model.static_rules);
         put(&self.interfaces, &mut model.interfaces);
         put(&self.scripts, &mut model.scripts);
+        put(&self.namespace, &mut model.namespace);
+        put(&self.ipvs_namespace, &mut model.ipvs_namespace);
         put(&self.later, &mut model.later);
         model
     }

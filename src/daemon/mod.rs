@@ -11,6 +11,7 @@
 //! started again, never a fork of a running runtime; it is confined from its first
 //! moments and ends when core's end of its socket does.
 
+pub mod advice;
 pub mod checker;
 mod child;
 pub mod core;

@@ -47,9 +47,18 @@ pub fn in_initial_net_namespace() -> bool {
 /// other network namespace than the first `/run/ipvsd/netns-INODE`, because every
 /// namespace has an IPVS table, and may have a director, of its own.
 pub fn run_dir() -> PathBuf {
-    let run_dir = PathBuf::from(RUN_DIR);
     match net_namespace() {
-        Ok(inode) if !in_initial_net_namespace() => run_dir.join(format!("netns-{inode}")),
+        Ok(inode) => run_dir_of(inode),
+        Err(_) => PathBuf::from(RUN_DIR),
+    }
+}
+
+/// The same of the network namespace with this number.
+pub fn run_dir_of(inode: u64) -> PathBuf {
+    let run_dir = PathBuf::from(RUN_DIR);
+    // Where it cannot be found out which is the first, this one is taken to be.
+    match net_namespace_of(1) {
+        Ok(initial) if initial != inode => run_dir.join(format!("netns-{inode}")),
         _ => run_dir,
     }
 }
@@ -88,15 +97,14 @@ pub fn addresses() -> io::Result<Vec<HostAddress>> {
     Ok(all.collect())
 }
 
-/// The process of a keepalived that runs in this network namespace, and so on the
-/// same IPVS table: of its several processes the one that started the others.
-pub fn running_keepalived() -> Option<u32> {
-    let ours = net_namespace().ok()?;
+/// The process of a keepalived that runs in the network namespace with this number, and so
+/// on its IPVS table: of its several processes the one that started the others.
+pub fn running_keepalived(namespace: u64) -> Option<u32> {
     let mut found: Vec<Process> = fs::read_dir("/proc")
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter_map(Process::keepalived)
-        .filter(|process| net_namespace_of(process.pid).is_ok_and(|inode| inode == ours))
+        .filter(|process| net_namespace_of(process.pid).is_ok_and(|inode| inode == namespace))
         .collect();
     found.sort_by_key(|process| process.pid);
     found
@@ -242,7 +250,8 @@ mod tests {
         fs::copy("/bin/sleep", &program).unwrap();
         let mut keepalived = start_elsewhere(&program);
         assert!(is_keepalived(keepalived.id()));
-        assert_ne!(running_keepalived(), Some(keepalived.id()));
+        let here = net_namespace().unwrap();
+        assert_ne!(running_keepalived(here), Some(keepalived.id()));
         keepalived.kill().unwrap();
         // A zombie until it is waited for.
         while is_keepalived(keepalived.id()) {

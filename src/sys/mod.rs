@@ -6,6 +6,7 @@ pub mod host;
 pub mod ipvs;
 pub mod log;
 pub mod memory;
+pub mod net_namespace;
 mod netlink;
 pub mod packet_socket;
 pub mod pidfile;

@@ -5,11 +5,13 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use crate::config::model::Model;
+use crate::daemon::advice;
 use crate::daemon::interfaces::{self, AbsentInterface};
 use crate::daemon::namespaces::{self, AbsentNamespace};
 use crate::daemon::route_names::{self, AbsentName};
 use crate::daemon::scripts::{self, ScriptProblem};
 use crate::daemon::sources::{self, AbsentSource};
+use crate::lvs::advice::Finding;
 
 /// They say something about this machine rather than the configuration, which may be for
 /// another one: they change no outcome.
@@ -20,6 +22,7 @@ pub(super) struct Machine {
     absent_sources: Vec<Coded<AbsentSource>>,
     absent_namespaces: Vec<Coded<AbsentNamespace>>,
     absent_route_names: Vec<Coded<AbsentName>>,
+    advice: Vec<Finding>,
 }
 
 /// A finding with its code.
@@ -32,7 +35,17 @@ struct Coded<T> {
 
 impl Machine {
     /// Looks for all that is named.
-    pub(super) fn look(model: &Model) -> Self {
+    pub(super) fn look(model: &Model, namespace: Option<&str>) -> Self {
+        // What another network namespace has is not known where that cannot be entered.
+        let of_network = namespaces::inside(model, namespace, || Machine {
+            absent_interfaces: coded(AbsentInterface::CODE, interfaces::absent(model)),
+            absent_sources: coded(AbsentSource::CODE, sources::absent(model)),
+            advice: match model.ipvs_namespace {
+                None => advice::look_on_a_director(model),
+                Some(_) => Vec::new(),
+            },
+            ..Machine::default()
+        });
         let problems = scripts::inspect(model).into_iter();
         let problems = problems.map(|of| Coded {
             code: of.problem.code(),
@@ -40,10 +53,9 @@ impl Machine {
         });
         Machine {
             script_problems: problems.collect(),
-            absent_interfaces: coded(AbsentInterface::CODE, interfaces::absent(model)),
-            absent_sources: coded(AbsentSource::CODE, sources::absent(model)),
             absent_namespaces: coded(AbsentNamespace::CODE, namespaces::absent(model)),
             absent_route_names: coded(AbsentName::CODE, route_names::absent(model)),
+            ..of_network.unwrap_or_default()
         }
     }
 
@@ -54,6 +66,11 @@ impl Machine {
             .chain(lines(&self.absent_sources))
             .chain(lines(&self.absent_namespaces))
             .chain(lines(&self.absent_route_names))
+            .chain(
+                self.advice
+                    .iter()
+                    .map(|it| format!("hint[{}]: {it}", it.code)),
+            )
     }
 }
 

@@ -16,6 +16,7 @@ use crate::config::{self, ConfigId, Loaded, Reading};
 use crate::daemon::core::Subsystem;
 use crate::daemon::core::control;
 use crate::daemon::core::in_force::{InForce, RunningDirector};
+use crate::daemon::namespaces::Place;
 use crate::lvs::{ServiceKey, Table};
 use crate::plan::{Known, Plan, Serves};
 use crate::sys::ipvs::Ipvs;
@@ -65,15 +66,26 @@ struct Made {
 }
 
 fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
+    let named = file.map(Path::to_owned).or(arguments.use_file.clone());
+    let first = named.clone().unwrap_or_else(|| configuration(arguments));
+    let as_ours = reading(arguments);
+    let mut loaded = config::load_as(&first, &as_ours);
+    // It says where the director is that has to be asked, and where its table is.
+    let place = match &loaded.model {
+        Some(model) => Place::take(model, arguments.namespace.as_deref()),
+        None => Ok(Place::default()),
+    };
+    let place = place.map_err(|error| error.to_string())?;
     let known = ask()?;
     let running = known.running.clone();
-    let named = file.map(Path::to_owned).or(arguments.use_file.clone());
     let file = match (named, &running) {
-        (Some(file), _) => file,
         (None, Some(running)) => running.file.clone(),
-        (None, None) => configuration(arguments),
+        _ => first.clone(),
     };
-    let loaded = config::load_as(&file, &as_it_is_read(arguments, running.as_ref()));
+    let as_theirs = as_it_is_read(arguments, running.as_ref());
+    if (&file, &as_theirs) != (&first, &as_ours) {
+        loaded = config::load_as(&file, &as_theirs);
+    }
     let plan = match &loaded.model {
         Some(model) => {
             let mut known = known_to_plan(known);
@@ -84,9 +96,9 @@ fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
                 .virtual_servers
                 .iter()
                 .flat_map(|it| it.services.clone());
-            let keys = known.owned.iter().copied().chain(wanted).collect();
+            let keys: HashSet<_> = known.owned.iter().copied().chain(wanted).collect();
             let actual = match known.serves.virtual_servers {
-                true => look(&keys)?,
+                true => place.at_the_table(|| look(&keys))?,
                 false => Table::default(),
             };
             Some(Plan::new(&known, model, &actual, clock::now()))
@@ -143,6 +155,7 @@ fn as_it_is_read(arguments: &Arguments, running: Option<&RunningDirector>) -> Re
             None => ConfigId::new(Some(&running.config_id)),
         },
         all_files: ours.all_files || running.all_files,
+        namespace: ours.namespace,
     }
 }
 

@@ -138,6 +138,9 @@ fn plain(status: &Status) -> String {
             age(refused.retry_in)
         );
     }
+    for finding in &status.advice {
+        let _ = writeln!(text, "this host: {finding}");
+    }
     if let Some(mail) = &status.mail {
         vrrp::plain_mail(&mut text, mail);
     }

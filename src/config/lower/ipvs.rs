@@ -2,8 +2,8 @@
 
 use super::{Lower, Said};
 use crate::config::diagnostic::{Code, shown};
-use crate::config::keywords::GLOBAL_DEFS;
-use crate::config::model::{FlushOnStop, SettingValue};
+use crate::config::keywords::{GLOBAL_DEFS, TOP_LEVEL};
+use crate::config::model::{FlushOnStop, IpvsNamespace, NamedNamespace, SettingValue};
 use crate::config::reference::{self, Takes};
 use crate::config::syntax::StatementId;
 use crate::lvs::settings::{SyncDaemon, Synchronisation, Timeouts};
@@ -84,7 +84,7 @@ impl Lower<'_, '_> {
     /// `lvs_timeouts [tcp SECONDS] [tcpfin SECONDS] [udp SECONDS]`: 0 is as if it was not
     /// said.
     fn timeouts(&mut self, id: StatementId) -> Option<Timeouts> {
-        let values = self.values_by_reference(id)?;
+        let values = self.values_by_reference(GLOBAL_DEFS, id)?;
         let mut timeouts = Timeouts::default();
         for pair in values.chunks_exact(2) {
             let [SettingValue::Text(name), SettingValue::Integer(seconds)] = pair else {
@@ -104,7 +104,7 @@ impl Lower<'_, '_> {
     /// `lvs_sync_daemon INTERFACE [[inst] INSTANCE] [[id] ID] [maxlen BYTES] [port PORT]
     /// [ttl NUMBER] [group ADDRESS]`.
     fn sync_daemon(&mut self, id: StatementId) -> Option<WrittenSync> {
-        let values = self.values_by_reference(id)?;
+        let values = self.values_by_reference(GLOBAL_DEFS, id)?;
         let mut values = values.into_iter();
         let Some(SettingValue::Interface(interface)) = values.next() else {
             return None;
@@ -157,9 +157,37 @@ impl Lower<'_, '_> {
         Some(written)
     }
 
-    /// The values of a word of `global_defs` as the reference has them.
-    fn values_by_reference(&mut self, id: StatementId) -> Option<Vec<SettingValue>> {
-        let known = reference::word(GLOBAL_DEFS, self.ast.keyword(id))?;
+    /// `net_namespace NAME`.
+    pub(super) fn net_namespace(&mut self, id: StatementId) {
+        self.said_once("net_namespace", id);
+        if let Some(Some(named)) = self.namespace(id) {
+            self.model.namespace = Some(named);
+        }
+    }
+
+    /// `net_namespace_ipvs [NAME]`.
+    pub(super) fn net_namespace_ipvs(&mut self, id: StatementId) {
+        self.said_once("net_namespace_ipvs", id);
+        self.model.ipvs_namespace = match self.namespace(id) {
+            Some(Some(named)) => Some(IpvsNamespace::Named(named)),
+            Some(None) => Some(IpvsNamespace::Default),
+            None => return,
+        };
+    }
+
+    /// None where it is wrong.
+    fn namespace(&mut self, id: StatementId) -> Option<Option<NamedNamespace>> {
+        let mut values = self.values_by_reference(TOP_LEVEL, id)?.into_iter();
+        let origin = self.origin(id);
+        Some(match values.next() {
+            Some(SettingValue::Text(name)) => Some(NamedNamespace { name, origin }),
+            _ => None,
+        })
+    }
+
+    /// The values of a word as the reference has them.
+    fn values_by_reference(&mut self, block: &str, id: StatementId) -> Option<Vec<SettingValue>> {
+        let known = reference::word(block, self.ast.keyword(id))?;
         let Takes::Values(wanted) = known.takes else {
             return None;
         };

@@ -185,6 +185,14 @@ impl<'s> Lower<'_, 's> {
                 }
                 // Later: its instances may come after it.
                 "vrrp_sync_group" => {}
+                "net_namespace" => {
+                    self.net_namespace(id);
+                    continue;
+                }
+                "net_namespace_ipvs" => {
+                    self.net_namespace_ipvs(id);
+                    continue;
+                }
                 word => {
                     let kept = self.later.len();
                     let counts =

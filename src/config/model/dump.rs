@@ -73,6 +73,7 @@ impl Text<'_> {
             text.auto_priority(&global.auto_priority);
             text.later(&global.later);
         });
+        self.namespaces(model);
         self.later(&model.later);
         self.routing("static_ipaddress", &model.static_addresses);
         self.routing("static_routes", &model.static_routes);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Origin;
 use crate::lvs::settings::{Settings, Synchronisation, Timeouts};
 
 /// The words about IPVS that concern no single virtual server.
@@ -34,6 +35,21 @@ pub enum FlushOnStop {
     Everything,
     /// `VS`: our own virtual servers, each in one operation.
     VirtualServers,
+}
+
+/// A network namespace by its name (ip-netns(8)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedNamespace {
+    pub name: String,
+    pub origin: Origin,
+}
+
+/// Where the IPVS table is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpvsNamespace {
+    /// In the network namespace that ipvsd was started in.
+    Default,
+    Named(NamedNamespace),
 }
 
 impl IpvsGlobal {

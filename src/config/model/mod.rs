@@ -27,7 +27,7 @@ pub use check::{
 };
 
 pub use dump::address_line;
-pub use ipvs::{FlushOnStop, IpvsGlobal, ReceiveBuffer};
+pub use ipvs::{FlushOnStop, IpvsGlobal, IpvsNamespace, NamedNamespace, ReceiveBuffer};
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, VirtualServerGroup};
@@ -68,6 +68,10 @@ pub struct Model {
     /// Every command that may be run. The other processes ask for one by its
     /// number, [`ScriptId`].
     pub scripts: Vec<Script>,
+    /// `net_namespace`: all of ipvsd runs in it.
+    pub namespace: Option<NamedNamespace>,
+    /// `net_namespace_ipvs`: the IPVS table is in it; None is where ipvsd runs.
+    pub ipvs_namespace: Option<IpvsNamespace>,
     /// What stands in no block, and whole blocks, that nothing acts on yet.
     pub later: Vec<Setting>,
 }

@@ -39,6 +39,8 @@ impl Model {
             static_routes: Vec::new(),
             static_rules: Vec::new(),
             interfaces: Vec::new(),
+            namespace: None,
+            ipvs_namespace: None,
             scripts: self.scripts.clone(),
             later: Vec::new(),
         }

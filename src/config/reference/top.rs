@@ -103,12 +103,10 @@ const WORDS: &[Word] = &[
 const PLACE: &[Word] = &[
     Word::values("net_namespace", &[one("NAME", Kind::FileName)])
         .default("that of whoever starts ipvsd")
-        .means("the network namespace that all of ipvsd runs in")
-        .later("ipvsd runs in the network namespace that it is started in"),
+        .means("the network namespace that all of ipvsd, and every script, runs in; a reload does not change it"),
     Word::values("net_namespace_ipvs", &[optional("NAME", Kind::FileName)])
-        .default("the one of ipvsd; without a name the host's own")
-        .means("the network namespace of the IPVS table")
-        .later("the table is in the network namespace that ipvsd is started in"),
+        .default("the one of ipvsd; without a name that which it is started in")
+        .means("the network namespace of the IPVS table; a reload does not change it"),
     Word::flag("namespace_with_ipsets")
         .never("ipvsd uses no ipsets: nftables has sets of its own, in every network namespace"),
     Word::values("instance", &[one("NAME", Kind::FileName)])

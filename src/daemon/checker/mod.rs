@@ -42,10 +42,11 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(3);
 
 type Core = Connection<FromChecker, ToChecker>;
 
-/// The whole life of a checker. `core` is its end of the socket pair.
-pub fn main(core: OwnedFd) -> ExitCode {
+/// The whole life of a checker. `core` is its end of the socket pair; `ipvs` a socket to
+/// IPVS, where its table is in another network namespace.
+pub fn main(core: OwnedFd, ipvs: Option<OwnedFd>) -> ExitCode {
     child::run("the checker", core, async |mut core: Core| {
-        match Checker::start(&mut core).await {
+        match Checker::start(&mut core, ipvs).await {
             Ok(Some(checker)) => checker.run(core).await,
             Ok(None) => ExitCode::SUCCESS,
             Err(why) => {
@@ -105,8 +106,12 @@ struct Finished {
 impl Checker {
     /// Opens IPVS, gives up every right that is not needed, and takes in what core
     /// has to say first. None where core has ended meanwhile.
-    async fn start(core: &mut Core) -> Result<Option<Checker>, String> {
-        let ipvs = Ipvs::open().await.map_err(|error| error.to_string())?;
+    async fn start(core: &mut Core, ipvs: Option<OwnedFd>) -> Result<Option<Checker>, String> {
+        let ipvs = match ipvs {
+            Some(socket) => Ipvs::open_by(socket).await,
+            None => Ipvs::open().await,
+        };
+        let ipvs = ipvs.map_err(|error| error.to_string())?;
         match sandbox::confine_checker() {
             Ok(confinement) if confinement.seccomp => {}
             Ok(_) => tracing::warn!(

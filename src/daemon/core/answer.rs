@@ -164,6 +164,7 @@ impl Core {
                 }
                 false => Vec::new(),
             },
+            advice: self.advice(),
             mail: self
                 .needs_front()
                 .then(|| report::mail(&self.outbox, parts.mail.as_ref())),

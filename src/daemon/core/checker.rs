@@ -51,7 +51,10 @@ impl Core {
                 "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
             ));
         }
-        let pid = match self.checker.start(self.options.in_background) {
+        let in_background = self.options.in_background;
+        let socket = self.place.ipvs_socket();
+        let started = socket.and_then(|socket| self.checker.start(in_background, socket));
+        let pid = match started {
             Ok(pid) => pid,
             Err(error) => {
                 return self

@@ -140,11 +140,11 @@ impl<K: Kind> Child<K> {
     /// Starts this executable again as a child. The new process has its end of the
     /// socket pair as standard input, our log, and nothing else of ours; in the
     /// background not even our standard error, which somebody may be reading to its
-    /// end.
+    /// end. What is `handed` to it, a socket to IPVS, is its standard output.
     ///
     /// # Errors
     /// Where there are no descriptors or processes left.
-    pub fn start(in_background: bool) -> io::Result<Self> {
+    pub fn start(in_background: bool, handed: Option<OwnedFd>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let stderr = if in_background {
             Stdio::null()
@@ -155,8 +155,9 @@ impl<K: Kind> Child<K> {
             .arg0("ipvsd")
             .args(["child", K::NAME])
             .args(crate::sys::log::child_arguments())
+            .args(handed.is_some().then_some("--handed-ipvs"))
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
+            .stdout(handed.map_or_else(Stdio::null, Stdio::from))
             .stderr(stderr)
             .current_dir("/")
             .kill_on_drop(true)

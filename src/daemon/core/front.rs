@@ -18,7 +18,7 @@ impl Core {
         if !self.needs_front() {
             return;
         }
-        let pid = match self.front.start(self.options.in_background) {
+        let pid = match self.front.start(self.options.in_background, None) {
             Ok(pid) => pid,
             // Mail is no reason not to serve.
             Err(error) => {

@@ -4,6 +4,7 @@
 use super::*;
 use crate::daemon::core::child::{Kind, Silence};
 use crate::daemon::core::slot::{Late, Slot};
+use crate::lvs::advice::Finding;
 
 /// A configuration on its way into force. It has arrived when every process that it
 /// concerns has said so.
@@ -45,6 +46,7 @@ impl Core {
         }
         let generation = arriving.generation;
         let operations = arriving.operations.unwrap_or_default();
+        self.advise();
         self.arriving = None;
         let told = if self.started_up {
             Told {
@@ -70,6 +72,27 @@ impl Core {
             }
         };
         self.tell(told);
+    }
+
+    /// Tells what the host is set to that does not suit the configuration, where that is new.
+    fn advise(&mut self) {
+        let findings = self.advice();
+        for finding in findings.iter().filter(|it| !self.advised.contains(it)) {
+            tracing::warn!("{finding}");
+        }
+        self.advised = findings;
+    }
+
+    /// What the host is set to now that does not suit the configuration.
+    pub(super) fn advice(&self) -> Vec<Finding> {
+        match self.serves(Subsystem::Checkers) {
+            true => {
+                let model = &*self.model;
+                self.place
+                    .at_the_table(|| crate::daemon::advice::look(model))
+            }
+            false => Vec::new(),
+        }
     }
 
     /// A child could not be started, or has ended during the start: the director has not

@@ -41,7 +41,7 @@ mod vrrp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,12 +70,14 @@ use self::stop::End;
 use self::taken::Taken;
 use self::vrrp::Routers;
 use super::messages::{FromChecker, Live, NewVerdict, Start, ToChecker, Told};
+use super::namespaces::Place;
 use super::scripts::Runner;
 use crate::alert::{Cause, What};
 use crate::check::misc::ScriptEnd;
 use crate::config::Reading;
 use crate::config::model::{Model, VirtualServer};
 use crate::config::{self, Diagnostics};
+use crate::lvs::advice::Finding;
 use crate::lvs::pool::Memory;
 use crate::lvs::{DestinationKey, PoolId, ServiceKey};
 use crate::moment::Moment;
@@ -134,9 +136,9 @@ pub enum StartError {
 }
 
 /// Runs core until it is told to end. `model` is the valid configuration that
-/// `options.file` held. `ready` is called once the first configuration is in the
+/// `options.file` held, `place` where this thread is. `ready` is called once the first configuration is in the
 /// kernel.
-pub fn main(options: Options, model: Model, ready: impl FnOnce()) -> ExitCode {
+pub fn main(options: Options, model: Model, place: Place, ready: impl FnOnce()) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MOST_SCRIPTS)
@@ -145,7 +147,7 @@ pub fn main(options: Options, model: Model, ready: impl FnOnce()) -> ExitCode {
         Ok(runtime) => {
             let result = runtime.block_on(async {
                 let signals = Signals::new()?;
-                let core = Core::new(options, model)?;
+                let core = Core::new(options, model, place)?;
                 Ok(core.run(signals, ready).await)
             });
             // Scripts that still run are being killed. A thread that hangs on a disk is
@@ -207,6 +209,8 @@ struct Core {
     started_up: bool,
     /// What is not in force yet, and is to be told once it is.
     arriving: Option<Arriving>,
+    /// What was last told of the host's settings.
+    advised: Vec<Finding>,
     /// The start has failed, so this is the end.
     start_failed: bool,
     /// Virtual addresses could not be removed at the end.
@@ -219,6 +223,9 @@ struct Core {
     run_dir: PathBuf,
     // Held for their whole life, removed at the end.
     lock: PidFile,
+    /// Where the table is in another network namespace.
+    table_lock: Option<PidFile>,
+    place: Place,
     pid_file: PidFile,
     control: Control,
     requests: mpsc::Receiver<Asked>,
@@ -241,7 +248,7 @@ struct Signals {
 }
 
 impl Core {
-    fn new(options: Options, model: Model) -> Result<Self, StartError> {
+    fn new(options: Options, model: Model, place: Place) -> Result<Self, StartError> {
         let run_dir = host::run_dir();
         let unusable = |error| StartError::RunDir {
             path: run_dir.clone(),
@@ -261,13 +268,16 @@ impl Core {
             PidFileError::Io { error, .. } => unusable(error),
             error => error.into(),
         })?;
+        let (boot_id, namespace) = (host::boot_id()?, place.ipvs_inode()?);
+        let table_lock = lock_table(&run_dir, namespace)?;
         let pid_file = PidFile::create(&pid_path)?;
-        if let Some(pid) = host::running_keepalived() {
-            return Err(StartError::KeepalivedRuns(pid));
+        for namespace in [namespace, host::net_namespace()?] {
+            if let Some(pid) = host::running_keepalived(namespace) {
+                return Err(StartError::KeepalivedRuns(pid));
+            }
         }
         raise_descriptor_limit();
         let (control, requests) = Control::open(&in_run_dir("control.sock")).map_err(unusable)?;
-        let (boot_id, namespace) = (host::boot_id()?, host::net_namespace()?);
         let (keep, mut memory) = Keep::open(in_run_dir("verdicts"), boot_id.clone(), namespace);
         memory.keep_only(&model);
         let drain_file = DrainFile::in_folder(&host::state_dir());
@@ -316,6 +326,7 @@ impl Core {
             presence: Presence::default(),
             started_up: false,
             arriving: Some(Arriving::new(1)),
+            advised: Vec::new(),
             start_failed: false,
             left_addresses: false,
             scripts: JoinSet::new(),
@@ -323,6 +334,8 @@ impl Core {
             next_request: 0,
             ending: None,
             lock,
+            table_lock,
+            place,
             pid_file,
             control,
             requests,
@@ -410,6 +423,19 @@ impl Core {
         self.watch(now);
         self.restart_due(now);
     }
+}
+
+/// Whoever else keeps the table of this network namespace, it may be from there.
+fn lock_table(run_dir: &Path, namespace: u64) -> Result<Option<PidFile>, StartError> {
+    let there = host::run_dir_of(namespace);
+    if there == run_dir {
+        return Ok(None);
+    }
+    std::fs::create_dir_all(&there).map_err(|error| StartError::RunDir {
+        path: there.clone(),
+        error,
+    })?;
+    Ok(Some(PidFile::create(&there.join("lock"))?))
 }
 
 /// A probe takes a descriptor, and there may be thousands at a time. Children

@@ -49,6 +49,13 @@ impl OwnedRecord {
                 {
                     (found, None)
                 }
+                Ok(found) if found.boot_id == empty.boot_id && !found.services.is_empty() => {
+                    let problem = format!(
+                        "{} tells of virtual servers in another network namespace, where the table                          was (net_namespace_ipvs): they stay there; `ipvsadm -Ln` shows them,                          `ipvsadm -D` removes one",
+                        path.display()
+                    );
+                    (empty, Some(problem))
+                }
                 Ok(_) => (empty, None),
                 Err(error) => {
                     let problem = format!(
@@ -173,12 +180,32 @@ mod tests {
         record.replace([key(443)]).unwrap();
         let services = |boot, namespace| {
             let (record, problem) = read(&path, boot, namespace);
-            assert_eq!(problem, None);
+            // What is in another namespace of this boot somebody may want to know.
+            assert_eq!(problem.is_some(), namespace == 2);
             record.services().collect::<Vec<_>>()
         };
         assert_eq!(services("a", 1), [key(443)]);
         assert_eq!(services("b", 1), []);
         assert_eq!(services("a", 2), []);
+    }
+
+    #[test]
+    fn what_is_changed_beside_the_table_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("owned.json");
+        let (mut record, _) = read(&path, "a", 1);
+        let held = Held {
+            sync_daemons: true,
+            ..Held::default()
+        };
+        record.hold(held.clone()).unwrap();
+        let (record, _) = read(&path, "a", 1);
+        assert!(record.held() == &held && !record.is_empty());
+        // As an earlier version has written it.
+        let earlier = r#"{"boot_id":"a","net_namespace":1,"services":[]}"#;
+        std::fs::write(&path, earlier).unwrap();
+        let (record, problem) = read(&path, "a", 1);
+        assert!(record.is_empty() && problem.is_none());
     }
 
     #[test]

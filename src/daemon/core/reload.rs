@@ -38,6 +38,10 @@ impl Core {
             return;
         }
         self.refused = None;
+        let option = self.options.reading.namespace.as_deref();
+        for word in self.place.differs(&model, option) {
+            tracing::warn!("another {word} is used after a restart of ipvsd");
+        }
         self.tell_script_problems(&model);
         self.model = Arc::new(model);
         self.generation += 1;

@@ -2,6 +2,7 @@
 //! to that.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,13 +51,13 @@ impl<K: Kind> Slot<K> {
     }
 
     /// Starts a child. The caller has made sure that there is none, and sends it its
-    /// first message.
+    /// first message. `handed` as with [`Child::start`].
     ///
     /// # Errors
     /// Where there are no descriptors or processes left.
-    pub fn start(&mut self, in_background: bool) -> io::Result<u32> {
+    pub fn start(&mut self, in_background: bool, handed: Option<OwnedFd>) -> io::Result<u32> {
         debug_assert!(self.child.is_none());
-        let child = Child::start(in_background)?;
+        let child = Child::start(in_background, handed)?;
         let pid = child.pid;
         match pidfile::write_child(&self.pid_file, pid) {
             Ok(()) => self.wrote_pid = true,

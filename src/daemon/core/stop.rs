@@ -190,6 +190,9 @@ impl Core {
         }
         drop((self.checker, self.vrrp, self.front));
         self.pid_file.remove();
+        if let Some(lock) = self.table_lock {
+            lock.remove();
+        }
         self.lock.remove();
         if is_clean {
             // Only where nothing of anybody's is left in it.

@@ -47,7 +47,7 @@ impl Core {
         if !self.needs_vrrp() {
             return;
         }
-        let pid = match self.vrrp.start(self.options.in_background) {
+        let pid = match self.vrrp.start(self.options.in_background, None) {
             Ok(pid) => pid,
             Err(error) => {
                 let why = format!("cannot start the vrrp process: {error}");

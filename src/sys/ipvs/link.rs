@@ -1,7 +1,7 @@
 //! The netlink socket: sends requests, receives answers, each within a deadline.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use neli::consts::socket::{Msg, NlFamily};
@@ -47,7 +47,13 @@ impl Link {
     /// A generic netlink socket in the network namespace of this thread. Must be
     /// called within a tokio runtime.
     pub fn open() -> io::Result<Self> {
-        let socket = NlSocket::connect(NlFamily::Generic, None, Groups::empty())?;
+        Self::by(socket()?)
+    }
+
+    /// The same with a socket of any network namespace, by [`socket`].
+    pub fn by(socket: OwnedFd) -> io::Result<Self> {
+        // SAFETY: the descriptor is nobody else's from now on.
+        let socket = unsafe { NlSocket::from_raw_fd(socket.into_raw_fd()) };
         socket.nonblock()?;
         enlarge(&socket, RECEIVE_BUFFER, true);
         // SAFETY: the socket keeps its descriptor open until it is dropped, which
@@ -142,6 +148,13 @@ fn lost(error: io::Error) -> OpError {
         Some(errno) => Loss::Socket(errno),
         None => Loss::Malformed,
     })
+}
+
+/// A generic netlink socket in the network namespace of this thread.
+pub fn socket() -> io::Result<OwnedFd> {
+    let socket = NlSocket::connect(NlFamily::Generic, None, Groups::empty())?;
+    // SAFETY: the descriptor is nobody else's from now on.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) })
 }
 
 /// Makes room for answers; without the right to, as much as the system allows, and

@@ -26,6 +26,7 @@ mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Cursor};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -100,7 +101,26 @@ impl Ipvs {
     /// # Errors
     /// Where there is no IPVS, or no right to use it.
     pub async fn open() -> Result<Self, OpenError> {
-        let mut link = Link::open().map_err(OpenError::Socket)?;
+        Self::with(Link::open().map_err(OpenError::Socket)?).await
+    }
+
+    /// What [`open_by`](Self::open_by) needs, in the network namespace of this thread.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub fn socket() -> io::Result<OwnedFd> {
+        link::socket()
+    }
+
+    /// The same as [`open`](Self::open) with a socket of any network namespace.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub async fn open_by(socket: OwnedFd) -> Result<Self, OpenError> {
+        Self::with(Link::by(socket).map_err(OpenError::Socket)?).await
+    }
+
+    async fn with(mut link: Link) -> Result<Self, OpenError> {
         let family = resolve(&mut link).await?;
         let mut ipvs = Ipvs {
             link,

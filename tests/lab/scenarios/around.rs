@@ -18,6 +18,11 @@ pub const ALL: &[Scenario] = scenarios!(around:
     settings_follow_the_file_and_the_instance,
     settings_outlive_the_processes,
     the_table_is_emptied_where_it_is_asked_for,
+    the_checker_is_scheduled_as_asked,
+    what_does_not_suit_is_told_once,
+    all_of_it_runs_in_another_namespace,
+    the_table_is_in_another_namespace,
+    a_namespace_that_is_not_there_is_told,
 );
 
 const BOTH: [Program; 2] = [Program::Keepalived, Program::Ipvsd];
@@ -280,4 +285,266 @@ fn the_table_is_emptied_where_it_is_asked_for(lab: &Lab) {
         assert_eq!(daemons(director), [""; 0]);
         director.sh("ipvsadm -C");
     }
+}
+
+/// Nice value, real-time priority and policy (proc_pid_stat(5)), and the locked memory.
+fn scheduling(pid: i32) -> ([i64; 3], bool) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // The third field is the first behind the name.
+    let field = |number: usize| fields[number - 3].parse().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let locked = status.lines().find(|line| line.starts_with("VmLck:"));
+    let is_locked = locked.is_some_and(|line| !line.ends_with(" 0 kB"));
+    ([field(19), field(40), field(41)], is_locked)
+}
+
+fn the_checker_is_scheduled_as_asked(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 1);
+    let director = cluster.director();
+    let asked = "checker_priority -5\nchecker_rt_priority 10\nchecker_no_swap\n\
+                 checker_cpu_affinity 0\nchecker_rlimit_rttime 2000000\n\
+                 lvs_netlink_cmd_rcv_bufs 8000000\nlvs_netlink_cmd_rcv_bufs_force";
+    let ipvsd = director.start(&conf(asked));
+    director.expect_table(&WEB, LONG);
+    let expect = |what: &str, wanted: ([i64; 3], bool)| {
+        let mut seen = ([0; 3], false);
+        let found = crate::lab::poll(LONG, || {
+            seen = scheduling(ipvsd.child("checker").pid);
+            (seen == wanted).then_some(())
+        });
+        assert!(found.is_some(), "{what}: {seen:?} instead of {wanted:?}");
+    };
+    // SCHED_RR is 2 (sched(7)).
+    expect("as asked", ([-5, 10, 2], true));
+    // It works: a server that dies leaves the table.
+    cluster.web[0].kill();
+    director.expect_table(&[WEB[0], WEB[2]], LONG);
+    kill_child(&ipvsd, "checker");
+    expect("the next one", ([-5, 10, 2], true));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", ipvsd.child("checker").pid));
+    let limits = limits.unwrap();
+    let limit = limits
+        .lines()
+        .find(|line| line.starts_with("Max realtime timeout"));
+    assert!(
+        limit.is_some_and(|line| line.contains(" 2000000 ")),
+        "{limits}"
+    );
+
+    ipvsd.reload(&conf("checker_priority 3"));
+    expect("after a reload", ([3, 0, 0], false));
+    ipvsd.reload(&conf(""));
+    expect("as ipvsd itself", ([0, 0, 0], false));
+    cluster.web[0].start_nginx();
+    director.expect_table(&WEB, LONG);
+    assert_eq!(ipvsd.log().count("cannot"), 0);
+    ipvsd.sigterm(LONG);
+}
+
+fn what_does_not_suit_is_told_once(lab: &Lab) {
+    let cluster = cluster(lab, Method::Nat, 1);
+    let director = cluster.director();
+    let nat = |weight: u8| {
+        web_service(Method::Nat).replace("TCP_CHECK", &format!("weight {weight}\nTCP_CHECK"))
+    };
+    director.sysctl("net/ipv4/ip_forward", "0");
+    director.sysctl("net/ipv4/vs/expire_nodest_conn", "0");
+    let ipvsd = director.start(&nat(1));
+    ipvsd.wait_for_log("Startup complete", LONG);
+    // Of the module as well, which was loaded meanwhile; what is set already is not told.
+    let told = |set: &str| ipvsd.log().count(&format!("`sysctl -w {set}`"));
+    let (forward, nodest) = ("net.ipv4.ip_forward=1", "net.ipv4.vs.expire_nodest_conn=1");
+    wait_until("both are told", LONG, || {
+        told(forward) == 1 && told(nodest) == 1
+    });
+    assert_eq!(told("net.ipv4.vs.conn_reuse_mode=1"), 0);
+    let codes = || -> Vec<String> {
+        let status = ipvsd.status_json();
+        let advice = status["advice"].as_array().unwrap().iter();
+        advice
+            .map(|it| it["code"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        codes(),
+        ["net.ipv4.vs.expire_nodest_conn", "net.ipv4.ip_forward"]
+    );
+
+    // As it says. What is still so is not told again, and what has come anew is.
+    director.sysctl("net/ipv4/ip_forward", "1");
+    director.sysctl("net/ipv4/vs/conn_reuse_mode", "0");
+    let mark = ipvsd.log().mark();
+    ipvsd.reload(&nat(2));
+    ipvsd.wait_for_log_after(mark, "Reload complete", LONG);
+    wait_until("the new one is told", LONG, || {
+        told("net.ipv4.vs.conn_reuse_mode=1") == 1
+    });
+    assert_eq!((told(forward), told(nodest)), (1, 1));
+    assert_eq!(
+        codes(),
+        [
+            "net.ipv4.vs.expire_nodest_conn",
+            "net.ipv4.vs.conn_reuse_mode"
+        ]
+    );
+    let file = lab.scratch("check").join("nat.conf");
+    std::fs::write(&file, nat(1)).unwrap();
+    let checked = ipvsd.ipvsd(&["check", file.to_str().unwrap()]);
+    assert!(
+        checked.contains("hint[net.ipv4.vs.conn_reuse_mode]: "),
+        "{checked}"
+    );
+    assert!(!checked.contains("ip_forward"), "{checked}");
+    ipvsd.sigterm(LONG);
+}
+
+/// Started on the client's host, and at work on the director's.
+fn all_of_it_runs_in_another_namespace(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 1);
+    let director = cluster.director();
+    let elsewhere = &*cluster.client;
+    prepare(director);
+    let name = director.name();
+    let sync = "lvs_sync_daemon d0 VI_1";
+    let by_word = format!("net_namespace {name}\n{}", conf(sync));
+    let by_option: [&str; 3] = ["-D", "-s", name];
+    for program in BOTH {
+        for (conf, words) in [(&by_word, &["-D"][..]), (&conf(sync), &by_option[..])] {
+            lab.note(format!("{program:?} {words:?}"));
+            let daemon = Daemon::start_with(lab, elsewhere, program, conf, words);
+            daemon.wait_for_state("VI_1", "MASTER", LONG);
+            director.expect_table(&WEB, LONG);
+            expect_daemons(director, "master", &[plain("master", 51)]);
+            wait_until("the address", LONG, || director.holds("10.0.0.80"));
+            assert_eq!(elsewhere.sh("ipvsadm -Sn"), "");
+            if program == Program::Ipvsd {
+                let ours = std::fs::read_link(format!("/proc/{}/ns/net", daemon.pid())).unwrap();
+                for child in daemon.children() {
+                    let its = std::fs::read_link(format!("/proc/{}/ns/net", child.pid)).unwrap();
+                    assert_eq!(its, ours);
+                }
+                // Whoever asks says where; what is checked is what there is there.
+                let status = daemon.ipvsd(&["status", "--json", "-s", name]);
+                let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+                assert_eq!(status["instances"][0]["state"], "MASTER");
+                let file = lab.scratch("check").join("namespace.conf");
+                // Only the director has this interface.
+                std::fs::write(&file, by_word.replace("interface eth0", "interface d0")).unwrap();
+                let checked = daemon.ipvsd(&["check", file.to_str().unwrap()]);
+                assert!(!checked.contains("interface-absent"), "{checked}");
+                let mark = daemon.log().mark();
+                daemon.reload(&format!(
+                    "net_namespace other\n{}",
+                    conf.replace("net_namespace", "#")
+                ));
+                daemon.wait_for_log_after(mark, "Reload complete", LONG);
+                let told = daemon.log().since(mark);
+                let told = told
+                    .iter()
+                    .any(|(_, line)| line.contains("another net_namespace"));
+                assert_eq!(told, words.len() == 1, "{words:?}");
+            }
+            daemon.sigterm(LONG);
+            director.expect_table(&[], secs(1));
+            assert!(!director.holds("10.0.0.80"));
+        }
+    }
+}
+
+fn the_table_is_in_another_namespace(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 1);
+    let director = cluster.director();
+    director.sh("ip netns add blue; ip -n blue link set lo up");
+    let table = || {
+        let told = director.sh("ip netns exec blue ipvsadm -Sn");
+        crate::table::sorted(crate::table::normalise(&told))
+    };
+    let expect = |what: &str, wanted: &[&str]| {
+        let mut wanted: Vec<String> = wanted.iter().map(|line| (*line).to_owned()).collect();
+        wanted.sort();
+        let mut seen = Vec::new();
+        let found = crate::lab::poll(LONG, || {
+            seen = table();
+            (seen == crate::table::sorted(wanted.clone())).then_some(())
+        });
+        assert!(found.is_some(), "{what}: {seen:#?}");
+    };
+    let with = |global: &str| format!("net_namespace_ipvs blue\n{}", conf(global));
+    for program in BOTH {
+        let daemon = director.start_program(program, &with("lvs_timeouts tcp 1000"));
+        expect("beside us", &WEB);
+        assert_eq!(director.table(), [""; 0]);
+        daemon.wait_for_state("VI_1", "MASTER", LONG);
+        wait_until("the address", LONG, || director.holds("10.0.0.80"));
+        let timeouts = director.sh("ip netns exec blue ipvsadm -L --timeout");
+        assert!(timeouts.contains("1000 120 300"), "{timeouts}");
+        daemon.sigterm(LONG);
+        expect("the end", &[]);
+    }
+    let ipvsd = director.start(&with(""));
+    expect("once more", &WEB);
+    // The next checker has the same table, and so has the next director.
+    kill_child(&ipvsd, "checker");
+    cluster.web[0].kill();
+    expect("by the next checker", &[WEB[0], WEB[2]]);
+    // One that is in that namespace would keep the same table.
+    let other = Daemon::start_with(
+        lab,
+        director,
+        Program::Ipvsd,
+        &web_service(Method::Dr),
+        &["-D", "-s", "blue"],
+    );
+    let ended = other.wait_for_exit(LONG);
+    assert!(!ended.success());
+    expect("nobody else's", &[WEB[0], WEB[2]]);
+    ipvsd.sigkill_all();
+    let global = "router_id alone";
+    let ipvsd = director.start(&format!(
+        "net_namespace_ipvs blue\nglobal_defs {{\n{global}\n}}\n"
+    ));
+    expect("what a dead one has left is taken out", &[]);
+    ipvsd.sigterm(LONG);
+
+    // Without a name it is where ipvsd is started, though that runs elsewhere.
+    let elsewhere = format!("net_namespace {}\nnet_namespace_ipvs\n", director.name());
+    let vrrp_and_web = conf("");
+    let ipvsd = Daemon::start_with(
+        lab,
+        &cluster.client,
+        Program::Ipvsd,
+        &(elsewhere + &vrrp_and_web),
+        &["-D"],
+    );
+    ipvsd.wait_for_state("VI_1", "MASTER", LONG);
+    wait_until("the address", LONG, || director.holds("10.0.0.80"));
+    wait_until("a table where it was started", LONG, || {
+        cluster
+            .client
+            .sh("ipvsadm -Sn")
+            .contains(WEB[2].split(' ').nth(4).unwrap())
+    });
+    assert_eq!(director.table(), [""; 0]);
+    ipvsd.sigterm(LONG);
+    assert_eq!(cluster.client.sh("ipvsadm -Sn"), "");
+}
+
+fn a_namespace_that_is_not_there_is_told(lab: &Lab) {
+    let cluster = cluster(lab, Method::Dr, 1);
+    let director = cluster.director();
+    for (words, option) in [
+        ("net_namespace nosuch\n", None),
+        ("net_namespace_ipvs nosuch\n", None),
+        ("", Some("nosuch")),
+    ] {
+        let mut options = vec!["-D"];
+        options.extend(option.iter().flat_map(|name| ["-s", name]));
+        let conf = format!("{words}{}", conf(""));
+        let ipvsd = Daemon::start_with(lab, director, Program::Ipvsd, &conf, &options);
+        assert!(!ipvsd.wait_for_exit(LONG).success());
+        ipvsd.wait_for_log("`ip netns add nosuch` makes it", LONG);
+    }
+    director.expect_table(&[], secs(1));
 }

@@ -1,10 +1,23 @@
 //! IPVS as a whole.
 
 use super::{Quoted, Switch, Text};
-use crate::config::model::{FlushOnStop, IpvsGlobal};
+use crate::config::model::{FlushOnStop, IpvsGlobal, IpvsNamespace, Model, NamedNamespace};
 use crate::lvs::settings::Timeouts;
 
 impl Text<'_> {
+    pub(super) fn namespaces(&mut self, model: &Model) {
+        if let Some(NamedNamespace { name, .. }) = &model.namespace {
+            self.line(format_args!("net_namespace {}", Quoted(name)));
+        }
+        match &model.ipvs_namespace {
+            None => {}
+            Some(IpvsNamespace::Default) => self.line("net_namespace_ipvs"),
+            Some(IpvsNamespace::Named(NamedNamespace { name, .. })) => {
+                self.line(format_args!("net_namespace_ipvs {}", Quoted(name)));
+            }
+        }
+    }
+
     pub(super) fn ipvs(&mut self, ipvs: &IpvsGlobal) {
         let IpvsGlobal {
             timeouts,

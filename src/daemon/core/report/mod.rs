@@ -13,6 +13,7 @@ use crate::alert::Event;
 use crate::check::{self, CheckKey};
 use crate::config::model::{Model, RealServer, VirtualServer};
 use crate::daemon::messages::{CheckRuns, Live};
+use crate::lvs::advice::Finding;
 use crate::lvs::pool::Memory;
 use crate::lvs::{DestinationKey, PoolId, Protocol, ServiceKey};
 use crate::moment::Moment;
@@ -41,6 +42,9 @@ pub struct Status {
     pub foreign_packets: BTreeMap<String, BTreeMap<String, u64>>,
     pub table: TableStatus,
     pub virtual_servers: Vec<VirtualServerStatus>,
+    /// What the host is set to that does not suit the configuration.
+    #[serde(default)]
+    pub advice: Vec<Finding>,
     /// None where nothing is mailed.
     pub mail: Option<MailQueueStatus>,
     /// How many events there have been; `ipvsd status --events` lists the latest.
