@@ -24,7 +24,7 @@ const INCLUDES: &[&str] = &[
 /// Each with its name.
 pub fn all() -> Vec<(String, String)> {
     let mut maker = Maker {
-        dice: Dice(0x9e37_79b9_7f4a_7c15),
+        dice: Dice::new(0x9e37_79b9_7f4a_7c15),
         decks: BTreeMap::new(),
     };
     let made = (1..=COUNT).map(|number| (format!("{number:02}.conf"), maker.configuration()));
