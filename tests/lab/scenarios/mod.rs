@@ -10,6 +10,7 @@ mod command_line;
 mod compare;
 mod configurations;
 mod cutover;
+mod draining;
 mod failover;
 mod groups;
 mod harness;
@@ -17,6 +18,7 @@ mod ipvs;
 mod mail;
 mod notify;
 mod pairs;
+mod plan;
 mod pools;
 mod processes;
 mod reload;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<Scenario> {
         compare::ALL,
         configurations::ALL,
         cutover::ALL,
+        draining::ALL,
         failover::ALL,
         groups::ALL,
         harness::ALL,
@@ -48,6 +51,7 @@ pub fn all() -> Vec<Scenario> {
         mail::ALL,
         notify::ALL,
         pairs::ALL,
+        plan::ALL,
         pools::ALL,
         processes::ALL,
         reload::ALL,
