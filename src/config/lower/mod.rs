@@ -13,6 +13,7 @@ mod mail;
 mod method;
 mod misplaced;
 mod overlaps;
+mod persistence;
 mod process;
 mod real_server;
 mod routing;

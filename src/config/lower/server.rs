@@ -99,6 +99,10 @@ impl Lower<'_, '_> {
             .help("only `lvs_method TUN` joins the families");
             return None;
         }
+        if Some(family) != around.family {
+            let span = server.address_word.span();
+            self.across.joined_families.push(span);
+        }
         let is_overridden =
             method.keeps_destination() && server.port.is_some() && server.port != around.port;
         if is_overridden {

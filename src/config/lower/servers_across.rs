@@ -15,6 +15,8 @@ pub(super) struct Across {
     pub(super) real_servers: Vec<(IpAddr, Span)>,
     /// Virtual servers that are checked only while their address is here.
     pub(super) suspended: Vec<(IpAddr, StatementId)>,
+    /// Servers that a tunnel reaches in another family than their virtual server's.
+    pub(super) joined_families: Vec<Span>,
     /// Times that have been told to be longer than others.
     pub(super) told: HashSet<(StatementId, StatementId)>,
 }
@@ -23,6 +25,33 @@ impl Lower<'_, '_> {
     pub(super) fn servers_across(&mut self) {
         self.own_addresses();
         self.suspended_for_good();
+        self.joined_families();
+    }
+
+    /// What the kernel does not have together (`ip_vs_add_dest`, `start_sync_thread`):
+    /// whichever comes second is refused.
+    fn joined_families(&mut self) {
+        let servers = std::mem::take(&mut self.across.joined_families);
+        if self.model.global.ipvs.sync.is_none() {
+            return;
+        }
+        for span in servers {
+            let subject = "families joined beside a synchronisation";
+            if self.diagnostics.fold(Code::FamilyMismatch, subject, span) {
+                continue;
+            }
+            self.diagnostics
+                .report_first(
+                    Code::FamilyMismatch,
+                    subject,
+                    "a server of the other family beside `lvs_sync_daemon`",
+                )
+                .at(span, "the virtual server has addresses of the other family")
+                .help(
+                    "the kernel cannot synchronise such connections, and refuses one of the \
+                     two: give an address of the same family, or leave the synchronisation out",
+                );
+        }
     }
 
     /// Directors that are real servers, too.

@@ -153,33 +153,40 @@ const LIMITS: [&str; SERVERS] = [
 
 pub struct Maker {
     dice: Dice,
-    /// The places in [`SUBJECTS`] of those whose sorry server stands in, if they have one.
-    /// They do not stay: keepalived does not follow what a reload changes of them then.
-    without_quorum: Vec<usize>,
+    /// The places in [`SUBJECTS`] of those with a server that is down, or a sorry server
+    /// that stands in. They do not stay: what a reload changes of such a server comes to
+    /// something else in keepalived.
+    impaired: Vec<usize>,
+    /// The places of those that the configuration before has.
+    before: Vec<usize>,
 }
 
 impl Maker {
     pub fn new(seed: u64) -> Self {
         Self {
             dice: Dice::new(seed),
-            without_quorum: Vec::new(),
+            impaired: Vec::new(),
+            before: Vec::new(),
         }
     }
 
     pub fn configuration(&mut self) -> String {
         let mut text = String::new();
         let mut left: Vec<usize> = (0..SUBJECTS.len()).collect();
-        left.retain(|place| !self.without_quorum.contains(place));
-        self.without_quorum.clear();
+        left.retain(|place| !self.impaired.contains(place));
+        self.impaired.clear();
+        let before = std::mem::take(&mut self.before);
         for _ in 0..4 {
             let place = left.swap_remove(self.dice.throw(left.len()));
             let subject = &SUBJECTS[place];
             if let Some(lines) = subject.group {
                 let _ = writeln!(text, "virtual_server_{} {{\n{lines}\n}}", subject.head);
             }
-            if !self.virtual_server(&mut text, subject) {
-                self.without_quorum.push(place);
+            let is_new = !before.contains(&place);
+            if !self.virtual_server(&mut text, subject, is_new) {
+                self.impaired.push(place);
             }
+            self.before.push(place);
         }
         text
     }
@@ -189,8 +196,9 @@ impl Maker {
         self.dice.throw(times) == 0
     }
 
-    /// Whether its quorum is met for sure.
-    fn virtual_server(&mut self, text: &mut String, subject: &Subject) -> bool {
+    /// Whether it may stay: its quorum is met for sure, all its servers are up, and its sorry
+    /// server is not in the table.
+    fn virtual_server(&mut self, text: &mut String, subject: &Subject, is_new: bool) -> bool {
         let _ = writeln!(text, "virtual_server {} {{", subject.head);
         let mut words = Vec::new();
         words.push("delay_loop 3600".to_owned());
@@ -214,12 +222,17 @@ impl Maker {
             self.dice.one_of(&["lvs_method", "lb_kind"])
         ));
         let quorum = self.pool(&mut words, subject);
+        let inhibits =
+            is_new && words.iter().any(|word| word.starts_with("sorry_server ")) && self.once_in(3);
+        if inhibits {
+            words.push("sorry_server_inhibit".to_owned());
+        }
         for word in words {
             let _ = writeln!(text, "    {word}");
         }
-        let alive = self.real_servers(text, subject, &method, mixes);
+        let (alive, all_up) = self.real_servers(text, subject, &method, mixes);
         text.push_str("}\n");
-        alive >= quorum
+        alive >= quorum && all_up && !inhibits
     }
 
     /// keepalived wants the scheduler before its flags.
@@ -303,7 +316,7 @@ impl Maker {
     /// Which of the real servers a virtual server has.
     fn numbers(&mut self, subject: &Subject) -> Vec<usize> {
         if subject.group.is_some() {
-            return vec![1, 2, 4, FIRST_DOWN];
+            return vec![1, 2, 4];
         }
         let mut left: Vec<usize> = (1..=SERVERS).collect();
         (0..=self.dice.throw(4))
@@ -312,15 +325,15 @@ impl Maker {
     }
 
     /// Some, of which not all have the weight 0: keepalived miscalculates the quorum then.
-    /// The weight of those that are up.
+    /// The weight of those that are up, and whether all are.
     fn real_servers(
         &mut self,
         text: &mut String,
         subject: &Subject,
         method: &str,
         mixes: bool,
-    ) -> u32 {
-        let mut alive = 0;
+    ) -> (u32, bool) {
+        let (mut alive, mut all_up) = (0, true);
         for (nth, number) in self.numbers(subject).into_iter().enumerate() {
             let own = self.once_in(3).then(|| self.method(subject));
             let is_tunnel = own.as_deref().unwrap_or(method).starts_with("TUN");
@@ -359,6 +372,7 @@ impl Maker {
             if number >= FIRST_DOWN {
                 // Never while this test looks, and then in vain.
                 words.extend(["TCP_CHECK {".to_owned(), "}".to_owned()]);
+                all_up = false;
             } else {
                 alive += weight.parse::<u32>().unwrap();
             }
@@ -367,6 +381,6 @@ impl Maker {
             }
             text.push_str("    }\n");
         }
-        alive
+        (alive, all_up)
     }
 }

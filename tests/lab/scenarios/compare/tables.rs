@@ -12,7 +12,7 @@ use crate::lab::{Lab, poll, secs};
 use crate::table::{difference, sorted};
 
 /// How many are started, each with a reload to the next.
-const GENERATED: usize = 72;
+const GENERATED: usize = 60;
 /// How many of them run at once.
 const AT_ONCE: usize = 6;
 const SEED: u64 = 0x1bd1_1bda_a9fc_1a22;
