@@ -419,3 +419,6 @@ fn named<'a>(model: &'a Model, key: &'a CheckKey, spec: &'a CheckSpec) -> Named<
         script,
     }
 }
+
+#[cfg(test)]
+mod tests;

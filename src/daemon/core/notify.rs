@@ -11,13 +11,11 @@ mod queues;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
-use self::pools::{PoolSubject, ToldPools, Turn};
+use self::pools::{PoolSubject, ToldPools};
 use self::queues::{Push, Queues};
 use super::*;
 use crate::config::model::{Notify, ScriptId};
 use crate::daemon::scripts::Leavings;
-use crate::lvs::PoolId;
-use crate::lvs::pool::PoolState;
 use crate::vrrp::{Change, Priority, State, Subject, VrrpEvent};
 
 /// How many scripts of one object may wait. An object that changes faster than its
@@ -93,10 +91,10 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    /// After another core, which has told scripts what is known.
+    /// After another core, which has left what it knew.
     pub fn after(memory: &Memory) -> Self {
         Notifier {
-            told_pools: ToldPools::believe(memory),
+            told_pools: ToldPools::after(memory),
             ..Notifier::default()
         }
     }
@@ -266,72 +264,6 @@ impl Core {
                 label: label.clone(),
             };
             self.notifier.run(&Owner::Router(subject.clone()), job);
-        }
-    }
-
-    /// Runs the scripts for what has become of the pools, which are these now.
-    pub(super) fn notify_of_pools(&mut self, pools: &[(PoolId, PoolState)]) {
-        if self.ending.is_none() {
-            let turns = self.notifier.told_pools.on_pools(&self.model, pools);
-            self.run_pool_scripts(turns);
-        }
-    }
-
-    /// Runs the scripts for what a verdict has made of its pool.
-    pub(super) fn notify_of_verdict(&mut self, news: &NewVerdict) {
-        if self.ending.is_none() {
-            let turns = self.notifier.told_pools.on_verdict(news);
-            self.run_pool_scripts(turns);
-        }
-    }
-
-    /// Runs the scripts for what goes down at the end (`omega`).
-    pub(super) fn notify_of_end(&mut self) {
-        let turns = self.notifier.told_pools.on_end(&self.model);
-        self.run_pool_scripts(turns);
-    }
-
-    fn run_pool_scripts(&mut self, turns: Vec<Turn>) {
-        for Turn { subject, up } in turns {
-            // What is no longer configured goes down by what was.
-            let mut taken = self.taken.values().rev();
-            let found = taken.find_map(|taken| Some((taken, taken.pool_script(&subject, up)?)));
-            let Some((taken, Some(script))) = found else {
-                continue;
-            };
-            let state = if up { "up" } else { "down" };
-            let job = Job {
-                runner: taken.runner.clone(),
-                script,
-                arguments: Vec::new(),
-                limit: taken.model.global.notify_timeout,
-                label: format!("{subject} ({state})"),
-            };
-            self.notifier.run(&Owner::Pool(subject), job);
-        }
-    }
-}
-
-impl Taken {
-    /// What is run when this has come up or gone down; None where it is not configured
-    /// at all.
-    fn pool_script(&self, subject: &PoolSubject, up: bool) -> Option<Option<ScriptId>> {
-        match subject {
-            PoolSubject::VirtualServer(pool) => {
-                let virtual_server = self.virtual_server(pool)?;
-                Some(match up {
-                    true => virtual_server.quorum_up,
-                    false => virtual_server.quorum_down,
-                })
-            }
-            PoolSubject::RealServer(pool, server) => {
-                let mut servers = self.virtual_server(pool)?.real_servers.iter();
-                let server = servers.find(|it| it.key == *server)?;
-                Some(match up {
-                    true => server.notify_up,
-                    false => server.notify_down,
-                })
-            }
         }
     }
 }

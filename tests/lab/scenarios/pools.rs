@@ -21,6 +21,7 @@ pub const ALL: &[Scenario] = scenarios!(pools:
     under_alpha_scripts_are_told_what_keepalived_tells_them,
     all_servers_are_told_of_if_that_is_wanted,
     a_killed_checker_tells_scripts_nothing_twice_and_loses_nothing,
+    what_stays_at_the_end_is_told_at_the_next_start_only,
     an_inhibited_sorry_server_is_in_the_table_as_with_keepalived,
     two_checks_that_set_a_weight_add_up_as_with_keepalived,
     nothing_is_checked_while_the_address_is_elsewhere,
@@ -366,6 +367,38 @@ fn a_killed_checker_tells_scripts_nothing_twice_and_loses_nothing(lab: &Lab) {
         ("rs12", &["down"]),
     ];
     stage.expect_told("at the end", who, &expected);
+}
+
+/// With `-I` nothing goes down at the end, so nothing is told, whatever `omega` says. The
+/// next start tells what it finds, as each does; so does one after everything was killed,
+/// and then scripts are told of what is down, too.
+fn what_stays_at_the_end_is_told_at_the_next_start_only(lab: &Lab) {
+    let cluster = cluster(lab);
+    let director = cluster.director();
+    let stage = Stage::new(lab);
+    let who = "ipvsd";
+    let conf = global("") + &virtual_server(who, 80, "omega\n quorum 2", &servers(who, &[11, 12]));
+    let start = || Daemon::start_with(lab, director, Program::Ipvsd, &conf, &["-D", "-I"]);
+    let ipvsd = start();
+    stage.expect_told("at the start", who, &[("vs80", &["up"])]);
+    assert!(ipvsd.sigterm(secs(20)).status.success());
+    stage.expect_told("at the end", who, &[("vs80", &["up"])]);
+    assert_eq!(director.table().len(), 3);
+
+    let ipvsd = start();
+    stage.expect_told("at the next start", who, &[("vs80", &["up", "up"])]);
+    stage.set(12, 1);
+    let expected: &[(&str, &[&str])] = &[("vs80", &["up", "up", "down"]), ("rs12", &["down"])];
+    stage.expect_told("one fails", who, expected);
+    ipvsd.sigkill_all();
+    let ipvsd = start();
+    let expected: &[(&str, &[&str])] = &[
+        ("vs80", &["up", "up", "down", "down"]),
+        ("rs12", &["down", "down"]),
+    ];
+    stage.expect_told("after it was killed", who, expected);
+    assert!(ipvsd.sigterm(secs(20)).status.success());
+    stage.expect_told("at the last end", who, expected);
 }
 
 /// Both programs come to the same table in each state.

@@ -11,13 +11,18 @@
 //!   that begins down (`alpha`) has `notify_down` run when it has been asked in vain.
 //! * What a reload takes away goes down, if it was up.
 //! * At the end, what is up goes down where `omega` is set.
+//!
+//! A core that comes after one that was killed tells it all as at a start, and also what
+//! is known to be down: scripts may have been killed with that one.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::config::model::Model;
+use super::{Job, Owner};
+use crate::config::model::{Model, ScriptId};
+use crate::daemon::core::{Core, Taken};
 use crate::daemon::messages::NewVerdict;
 use crate::lvs::pool::{Memory, PoolState, ServerName};
 use crate::lvs::{DestinationKey, PoolId};
@@ -51,7 +56,11 @@ pub(in crate::daemon::core) struct Turn {
 
 /// What scripts have been told of all pools.
 #[derive(Clone, Debug, Default)]
-pub(in crate::daemon::core) struct ToldPools(IndexMap<PoolId, ToldPool>);
+pub(in crate::daemon::core) struct ToldPools {
+    pools: IndexMap<PoolId, ToldPool>,
+    /// What another core has left, until it is known what there is.
+    known: HashMap<PoolId, PoolState>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct ToldPool {
@@ -77,24 +86,19 @@ impl ToldServer {
 }
 
 impl ToldPools {
-    /// Everything of which this is known has been told: by the core that was killed.
-    pub fn believe(memory: &Memory) -> Self {
-        let pools = memory.pools.iter().map(|(key, state)| {
-            let servers = state.servers.iter();
-            let servers = servers.map(|(server, state)| (*server, ToldServer::of(state.up)));
-            let told = ToldPool {
-                quorum_up: state.quorum_up,
-                servers: servers.collect(),
-            };
-            (key.clone(), told)
-        });
-        ToldPools(pools.collect())
+    /// As a core begins, after another one that has known this.
+    pub fn after(memory: &Memory) -> Self {
+        ToldPools {
+            pools: IndexMap::new(),
+            known: memory.pools.clone(),
+        }
     }
 
     /// What is to be told when these are all the pools there are.
     pub fn on_pools(&mut self, model: &Model, pools: &[(PoolId, PoolState)]) -> Vec<Turn> {
         let mut turns = Vec::new();
-        let mut before = std::mem::take(&mut self.0);
+        let mut before = std::mem::take(&mut self.pools);
+        let known = std::mem::take(&mut self.known);
         let has_sorry: HashMap<&PoolId, bool> = model
             .virtual_servers
             .iter()
@@ -104,9 +108,12 @@ impl ToldPools {
             let has_sorry = has_sorry.get(key).copied().unwrap_or(false);
             let told = match before.swap_remove(key) {
                 Some(told) => told.follow(key, state, model, &mut turns),
-                None => ToldPool::new(key, state, has_sorry, model, &mut turns),
+                None => {
+                    let known = known.get(key);
+                    ToldPool::new(key, state, known, has_sorry, model, &mut turns)
+                }
             };
-            self.0.insert(key.clone(), told);
+            self.pools.insert(key.clone(), told);
         }
         for (key, told) in before {
             told.end(&key, &mut turns);
@@ -118,7 +125,7 @@ impl ToldPools {
     pub fn on_verdict(&mut self, news: &NewVerdict) -> Vec<Turn> {
         let (pool, server, is_up) = (&news.key.pool, news.key.server, news.server.up);
         let mut turns = Vec::new();
-        let Some(told) = self.0.get_mut(pool) else {
+        let Some(told) = self.pools.get_mut(pool) else {
             return turns;
         };
         if let Some(before) = told.servers.get_mut(&server) {
@@ -141,7 +148,7 @@ impl ToldPools {
     pub fn on_end(&mut self, model: &Model) -> Vec<Turn> {
         let mut turns = Vec::new();
         for virtual_server in model.virtual_servers.iter().filter(|it| it.omega) {
-            if let Some(told) = self.0.shift_remove(&virtual_server.id) {
+            if let Some(told) = self.pools.shift_remove(&virtual_server.id) {
                 told.end(&virtual_server.id, &mut turns);
             }
         }
@@ -150,19 +157,31 @@ impl ToldPools {
 }
 
 impl ToldPool {
-    /// Of a pool that is new.
+    /// Of a pool that is new, but may have been known to another core.
     fn new(
         key: &PoolId,
         state: &PoolState,
+        known: Option<&PoolState>,
         has_sorry: bool,
         model: &Model,
         turns: &mut Vec<Turn>,
     ) -> Self {
-        let servers = state.servers.iter();
-        let servers = servers
-            .map(|(server, state)| (*server, begin(key, *server, state.up, model, turns)))
-            .collect();
-        if state.quorum_up || has_sorry {
+        let mut servers = IndexMap::with_capacity(state.servers.len());
+        for (server, state) in &state.servers {
+            let known = known.and_then(|known| known.servers.get(server));
+            let told = match known {
+                Some(known) if !known.up && !state.up => {
+                    turns.push(Turn {
+                        subject: PoolSubject::RealServer(key.clone(), *server),
+                        up: false,
+                    });
+                    ToldServer::Down
+                }
+                _ => begin(key, *server, state.up, model, turns),
+            };
+            servers.insert(*server, told);
+        }
+        if state.quorum_up || has_sorry || known.is_some() {
             turns.push(Turn {
                 subject: PoolSubject::VirtualServer(key.clone()),
                 up: state.quorum_up,
@@ -244,6 +263,74 @@ fn servers_end(key: &PoolId, servers: IndexMap<DestinationKey, ToldServer>, turn
                 subject: PoolSubject::RealServer(key.clone(), server),
                 up: false,
             });
+        }
+    }
+}
+
+impl Core {
+    /// Runs the scripts for what has become of the pools, which are these now.
+    pub(in crate::daemon::core) fn notify_of_pools(&mut self, pools: &[(PoolId, PoolState)]) {
+        if self.ending.is_none() {
+            let turns = self.notifier.told_pools.on_pools(&self.model, pools);
+            self.run_pool_scripts(turns);
+        }
+    }
+
+    /// Runs the scripts for what a verdict has made of its pool.
+    pub(in crate::daemon::core) fn notify_of_verdict(&mut self, news: &NewVerdict) {
+        if self.ending.is_none() {
+            let turns = self.notifier.told_pools.on_verdict(news);
+            self.run_pool_scripts(turns);
+        }
+    }
+
+    /// Runs the scripts for what goes down at the end (`omega`).
+    pub(in crate::daemon::core) fn notify_of_end(&mut self) {
+        let turns = self.notifier.told_pools.on_end(&self.model);
+        self.run_pool_scripts(turns);
+    }
+
+    fn run_pool_scripts(&mut self, turns: Vec<Turn>) {
+        for Turn { subject, up } in turns {
+            // What is no longer configured goes down by what was.
+            let mut taken = self.taken.values().rev();
+            let found = taken.find_map(|taken| Some((taken, taken.pool_script(&subject, up)?)));
+            let Some((taken, Some(script))) = found else {
+                continue;
+            };
+            let state = if up { "up" } else { "down" };
+            let job = Job {
+                runner: taken.runner.clone(),
+                script,
+                arguments: Vec::new(),
+                limit: taken.model.global.notify_timeout,
+                label: format!("{subject} ({state})"),
+            };
+            self.notifier.run(&Owner::Pool(subject), job);
+        }
+    }
+}
+
+impl Taken {
+    /// What is run when this has come up or gone down; None where it is not configured
+    /// at all.
+    fn pool_script(&self, subject: &PoolSubject, up: bool) -> Option<Option<ScriptId>> {
+        match subject {
+            PoolSubject::VirtualServer(pool) => {
+                let virtual_server = self.virtual_server(pool)?;
+                Some(match up {
+                    true => virtual_server.quorum_up,
+                    false => virtual_server.quorum_down,
+                })
+            }
+            PoolSubject::RealServer(pool, server) => {
+                let mut servers = self.virtual_server(pool)?.real_servers.iter();
+                let server = servers.find(|it| it.key == *server)?;
+                Some(match up {
+                    true => server.notify_up,
+                    false => server.notify_down,
+                })
+            }
         }
     }
 }

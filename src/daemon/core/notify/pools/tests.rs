@@ -226,12 +226,10 @@ fn at_the_end_what_is_up_goes_down_under_omega() {
 }
 
 #[test]
-fn another_checker_and_another_core_tell_nothing_again_and_lose_nothing() {
+fn another_checker_tells_nothing_again_and_loses_nothing() {
     let text = virtual_server(80, "quorum 2", &[11, 12]);
     let (mut play, _) = Play::begin(&text);
     play.check(11, false);
-    assert_eq!(play.restart(), [""; 0]);
-    play.told = ToldPools::believe(&play.memory);
     assert_eq!(play.restart(), [""; 0]);
     assert_eq!(play.check(11, true), ["rs11 up", "vs80 up"]);
     // Known to the checker, but never heard of by core.
@@ -239,6 +237,19 @@ fn another_checker_and_another_core_tell_nothing_again_and_lose_nothing() {
     play.check(12, false);
     play.told = told;
     assert_eq!(play.restart(), ["rs12 down", "vs80 down"]);
+}
+
+/// Its scripts may have been killed with it.
+#[test]
+fn after_a_core_that_was_killed_another_tells_how_it_is() {
+    let text = virtual_server(80, "quorum 2", &[11, 12]);
+    let (mut play, _) = Play::begin(&text);
+    play.told = ToldPools::after(&play.memory);
+    assert_eq!(play.restart(), ["vs80 up"]);
+    play.check(11, false);
+    play.told = ToldPools::after(&play.memory);
+    assert_eq!(play.restart(), ["rs11 down", "vs80 down"]);
+    assert_eq!(play.check(11, true), ["rs11 up", "vs80 up"]);
 }
 
 #[derive(Clone, Debug)]
