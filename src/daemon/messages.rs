@@ -30,9 +30,13 @@ pub enum ToChecker {
     Reload {
         generation: u64,
         model: Box<Model>,
+        /// As [`Start::suspended`].
+        suspended: Vec<PoolId>,
         /// As [`Start::is_master`].
         is_master: Option<bool>,
     },
+    /// These virtual servers, and no others, are not to be checked.
+    Suspended(Vec<PoolId>),
     /// As [`Start::is_master`], which has changed.
     Follow { is_master: Option<bool> },
     /// These real servers are drained by hand, and no others.
@@ -64,6 +68,8 @@ pub struct Start {
     pub flush: bool,
     /// What the checker before this one knew.
     pub memory: Memory,
+    /// The virtual servers that are not to be checked for now (`ha_suspend`).
+    pub suspended: Vec<PoolId>,
     pub cause: Cause,
 }
 

@@ -15,6 +15,7 @@ mod drain;
 mod event;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -316,9 +317,18 @@ impl Pool {
             let place = server.within(key, it.destination.method);
             destinations.entry(place).or_insert(it.destination);
         }
-        if let Some(sorry) = sorry {
-            let to = sorry_destination(sorry);
-            destinations.insert(sorry.key.within(key, sorry.method), to);
+        match &self.sorry {
+            Some(sorry) if !self.quorum_up => {
+                let to = sorry_destination(sorry, SORRY_WEIGHT);
+                destinations.insert(sorry.key.within(key, sorry.method), to);
+            }
+            // It may be a real server, too, with clients of its own.
+            Some(sorry) if sorry.inhibit => {
+                let sorry_key = sorry.key.within(key, sorry.method);
+                let idle = sorry_destination(sorry, 0);
+                destinations.entry(sorry_key).or_insert(idle);
+            }
+            _ => {}
         }
         Entry {
             service: service.clone(),
@@ -427,11 +437,21 @@ impl Pool {
         if sorry_before == sorry_after {
             return;
         }
+        let stays = |server| {
+            let sorry = self.sorry.as_ref();
+            sorry.is_some_and(|sorry| sorry.inhibit && sorry.key == server)
+        };
         if let Some(server) = sorry_before {
-            tell(PoolChange::SorryServerOut { server });
+            tell(PoolChange::SorryServerOut {
+                server,
+                inhibited: stays(server),
+            });
         }
         if let Some(server) = sorry_after {
-            tell(PoolChange::SorryServerIn { server });
+            tell(PoolChange::SorryServerIn {
+                server,
+                inhibited: stays(server),
+            });
         }
         match (sorry_before, sorry_after) {
             (None, Some(_)) => tell(PoolChange::SurvivorsOut),
@@ -501,15 +521,11 @@ impl Server {
 
     /// What the verdicts make of the server.
     fn judge(&self) -> ServerState {
-        let configured = i64::from(self.configured);
         let asked = self.checks.iter().filter_map(|check| check.verdict.dynamic);
-        // From the configured weight each time: nothing adds up from run to run.
-        let moved: i64 = asked
-            .map(|status| i64::from(status.weight()) - configured)
-            .sum();
+        let asked = asked.map(|status| i64::from(status.weight()));
         ServerState {
             up: self.checks.iter().all(|check| check.verdict.up),
-            weight: u16::try_from((configured + moved).max(0)).unwrap_or(u16::MAX),
+            weight: weight::moved(self.configured, asked),
             drained: self.state.drained,
         }
     }
@@ -563,10 +579,10 @@ impl Server {
 }
 
 /// What the kernel should hold for a sorry server: it is there for everybody.
-fn sorry_destination(sorry: &SorryServer) -> Destination {
+fn sorry_destination(sorry: &SorryServer, weight: u32) -> Destination {
     Destination {
         method: sorry.method,
-        weight: SORRY_WEIGHT,
+        weight,
         upper_threshold: 0,
         lower_threshold: 0,
     }

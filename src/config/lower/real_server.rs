@@ -7,7 +7,7 @@ use super::timing::{TimingWords, said};
 use super::virtual_server::VirtualServerWords;
 use super::{Lower, Said};
 use crate::config::keywords::REAL_SERVER;
-use crate::config::model::{Check, RealServer, Weight};
+use crate::config::model::{Check, RealServer, Script, Weight};
 use crate::config::syntax::StatementId;
 use crate::lvs::ForwardingMethod;
 
@@ -26,6 +26,8 @@ struct RealServerWords<'a> {
     drain_timeout: Option<Said<Duration>>,
     virtualhost: Option<Said<&'a str>>,
     smtp_alert: Option<Said<bool>>,
+    notify_up: Option<Said<Script>>,
+    notify_down: Option<Said<Script>>,
     checks: Vec<StatementId>,
     /// Checks that are not served yet.
     unserved: Vec<StatementId>,
@@ -91,6 +93,8 @@ impl<'s> Lower<'_, 's> {
             inhibit_on_failure: inhibit.unwrap_or(false),
             drain_timeout: drain_timeout.unwrap_or_default(),
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
+            notify_up: self.numbered(words.notify_up),
+            notify_down: self.numbered(words.notify_down),
             checks,
             origin: self.origin(id),
             later,
@@ -140,6 +144,8 @@ impl<'s> Lower<'_, 's> {
                 let value = self.switch(id);
                 self.say(&mut words.smtp_alert, id, value);
             }
+            "notify_up" => self.one_script(&mut words.notify_up, id),
+            "notify_down" => self.one_script(&mut words.notify_down, id),
             "TCP_CHECK" | "HTTP_GET" | "MISC_CHECK" => words.checks.push(id),
             word if is_check(word) => words.unserved.push(id),
             _ => self.other(REAL_SERVER, id),

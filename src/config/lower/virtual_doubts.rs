@@ -83,16 +83,12 @@ impl<'s> Lower<'_, 's> {
 
     /// `ha_suspend`, which goes by the addresses of a virtual server.
     fn suspended(&mut self, id: StatementId, identity: &Identity) {
-        match identity.key {
-            ServiceKey::Fwmark { .. } => {
-                let span = self.span(id);
-                self.report(Code::NoEffect, "`ha_suspend` without an address")
-                    .at(span, "this has no effect: a mark is on every host");
-            }
-            ServiceKey::Address { address, .. } if identity.services.len() == 1 => {
-                self.across.suspended.push((address, id));
-            }
-            ServiceKey::Address { .. } => {}
+        if !identity.has_addresses_only() {
+            let span = self.span(id);
+            self.report(Code::NoEffect, "`ha_suspend` with a mark")
+                .at(span, "this has no effect: a mark is on every host");
+        } else if let [ServiceKey::Address { address, .. }] = identity.services[..] {
+            self.across.suspended.push((address, id));
         }
     }
 

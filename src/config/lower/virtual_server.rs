@@ -10,7 +10,7 @@ use super::virtual_identity::Identity;
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
-use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
+use crate::config::model::{RealServer, Script, SorryServer, VirtualServer, Weight};
 use crate::config::syntax::StatementId;
 use crate::lvs::{
     DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol, Scheduler,
@@ -45,8 +45,13 @@ pub(super) struct VirtualServerWords<'a> {
     pub(super) persistence_engine: Option<Said<&'a str>>,
     quorum: Option<Said<u32>>,
     hysteresis: Option<Said<u32>>,
+    quorum_up: Option<Said<Script>>,
+    quorum_down: Option<Said<Script>>,
+    omega: Option<Said<bool>>,
+    ha_suspend: Option<Said<bool>>,
     pub(super) sorry_server: Option<Said<Server>>,
     sorry_server_method: Option<Said<ForwardingMethod>>,
+    sorry_server_inhibit: Option<Said<bool>>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -84,6 +89,7 @@ impl<'s> Lower<'_, 's> {
             return;
         }
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
+        let ha_suspend = words.ha_suspend.is_some() && identity.has_addresses_only();
         let flags = self.service_flags(&identity, &words);
         let persistence = self.persistence(&words, &identity, id);
         let virtual_server = VirtualServer {
@@ -95,6 +101,10 @@ impl<'s> Lower<'_, 's> {
             alpha: said(words.timing.alpha).unwrap_or(false),
             quorum,
             hysteresis,
+            quorum_up: self.numbered(words.quorum_up),
+            quorum_down: self.numbered(words.quorum_down),
+            omega: said(words.omega).unwrap_or(false),
+            ha_suspend,
             sorry_server,
             smtp_alert: said(words.smtp_alert)
                 .unwrap_or_else(|| self.alert_defaults.virtual_server()),
@@ -167,6 +177,20 @@ impl<'s> Lower<'_, 's> {
                 let word = self.value(id, "a sum of weights");
                 let value = word.and_then(|word| self.number(word, 0..=u32::MAX));
                 self.say(&mut words.hysteresis, id, value);
+            }
+            "quorum_up" => self.one_script(&mut words.quorum_up, id),
+            "quorum_down" => self.one_script(&mut words.quorum_down, id),
+            "omega" => {
+                let value = self.flag(id);
+                self.say(&mut words.omega, id, value);
+            }
+            "ha_suspend" => {
+                let value = self.flag(id);
+                self.say(&mut words.ha_suspend, id, value);
+            }
+            "sorry_server_inhibit" => {
+                let value = self.flag(id);
+                self.say(&mut words.sorry_server_inhibit, id, value);
             }
             "weight" => {
                 let value = self.weight(id, 1);
@@ -393,6 +417,7 @@ impl<'s> Lower<'_, 's> {
         Some(SorryServer {
             key,
             method,
+            inhibit: said(words.sorry_server_inhibit).unwrap_or(false),
             origin: self.origin(sorry.by),
         })
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer, VirtualServerGroup,
+    Script, ScriptId, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer, VirtualServerGroup,
 };
 use crate::config::said::{Said, Sayer};
 use crate::lvs::{DestinationKey, PoolId, ServiceKey};
@@ -42,6 +42,11 @@ impl Model {
         text.model(self);
         text.out
     }
+
+    /// A script as the words for scripts take it.
+    fn command(&self, id: Option<ScriptId>) -> Option<CommandAndUser<'_>> {
+        self.scripts.get(id?.0 as usize).map(CommandAndUser)
+    }
 }
 
 /// What a dump with marks begins with.
@@ -59,6 +64,7 @@ impl Text<'_> {
             text.flag("enable_script_security", global.enable_script_security);
             text.say("lvs_audit_interval", Seconds(global.audit_interval));
             text.say("notify_timeout", Seconds(global.notify_timeout));
+            text.flag("rs_init_notifies", global.rs_init_notifies);
             text.mail(&global.mail);
             text.vrrp_global(&global.vrrp);
             text.ipvs(&global.ipvs);
@@ -188,10 +194,15 @@ impl Text<'_> {
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
+            text.some("quorum_up", model.command(virtual_server.quorum_up));
+            text.some("quorum_down", model.command(virtual_server.quorum_down));
+            text.flag("omega", virtual_server.omega);
+            text.flag("ha_suspend", virtual_server.ha_suspend);
             text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
                 text.say("sorry_server_lvs_method", sorry.method);
+                text.flag("sorry_server_inhibit", sorry.inhibit);
             }
             text.later(&virtual_server.later);
             for server in &virtual_server.real_servers {
@@ -210,6 +221,8 @@ impl Text<'_> {
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("drain_timeout", Seconds(server.drain_timeout));
             text.say("smtp_alert", Switch(server.smtp_alert));
+            text.some("notify_up", model.command(server.notify_up));
+            text.some("notify_down", model.command(server.notify_down));
             text.later(&server.later);
             for check in &server.checks {
                 text.check(model, check);

@@ -118,6 +118,9 @@ pub struct Global {
     pub audit_interval: Duration,
     /// `notify_timeout`: how long a notify script may take before it is killed.
     pub notify_timeout: Duration,
+    /// `rs_init_notifies`: a real server that is up from the start is told to its
+    /// `notify_up`.
+    pub rs_init_notifies: bool,
     pub mail: Mail,
     pub vrrp: VrrpGlobal,
     pub ipvs: IpvsGlobal,
@@ -147,6 +150,7 @@ impl Default for Global {
             enable_script_security: false,
             audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
             notify_timeout: Self::DEFAULT_NOTIFY_TIMEOUT,
+            rs_init_notifies: false,
             mail: Mail::default(),
             vrrp: VrrpGlobal::default(),
             ipvs: IpvsGlobal::default(),
@@ -208,6 +212,15 @@ pub struct VirtualServer {
     /// How far beyond the quorum the sum must go before its state changes; below
     /// [`quorum`](Self::quorum) where that is above 0.
     pub hysteresis: u32,
+    /// `quorum_up`: run when the quorum is gained.
+    pub quorum_up: Option<ScriptId>,
+    /// `quorum_down`: run when the quorum is lost.
+    pub quorum_down: Option<ScriptId>,
+    /// The scripts for what goes down are run when everything ends, too.
+    pub omega: bool,
+    /// Nothing is checked while none of its addresses is on this host. It is for addresses
+    /// only.
+    pub ha_suspend: bool,
     pub sorry_server: Option<SorryServer>,
     /// Whether losing and gaining the quorum is mailed: its own `smtp_alert`, or else
     /// what `global_defs` says of checkers; off by default.
@@ -234,6 +247,9 @@ pub struct SorryServer {
     /// As [`RealServer::key`].
     pub key: DestinationKey,
     pub method: ForwardingMethod,
+    /// `sorry_server_inhibit`: it is always in the table, with weight 0 while it is not
+    /// needed.
+    pub inhibit: bool,
     pub origin: Origin,
 }
 
@@ -260,6 +276,10 @@ pub struct RealServer {
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
     /// `global_defs` says of checkers; on by default.
     pub smtp_alert: bool,
+    /// Run when it comes up.
+    pub notify_up: Option<ScriptId>,
+    /// Run when it goes down.
+    pub notify_down: Option<ScriptId>,
     /// All must succeed for the server to be up. A server without checks is up.
     pub checks: Vec<Check>,
     pub origin: Origin,

@@ -232,8 +232,7 @@ const FIFOS: &[Word] = &[
         .later(NOT_WRITTEN),
     Word::flag("rs_init_notifies")
         .default("off")
-        .means("at the start every real server is told of, and not only what changes")
-        .later("only changes are told of"),
+        .means("at the start, and after a reload, `notify_up` is run for each real server that is new and up"),
 ];
 
 const FIREWALL: &[Word] = &[

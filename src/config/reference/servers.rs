@@ -154,19 +154,14 @@ const POOL: &[Word] = &[
             "how far beyond the quorum the sum has to go before the state changes; cut down to \
              quorum - 1",
         ),
-    Word::new("quorum_up", Takes::Command)
-        .means("run when the quorum is gained")
-        .later("the script is not run"),
-    Word::new("quorum_down", Takes::Command)
-        .means("run when the quorum is lost")
-        .later("the script is not run"),
+    Word::new("quorum_up", Takes::Command).means("run when the quorum is gained, also at the start"),
+    Word::new("quorum_down", Takes::Command).means("run when the quorum is lost or the virtual server is removed, and at the start where a sorry server has to stand in"),
     Word::flag("alpha")
         .default("off")
         .means("real servers are down until a check has succeeded"),
     Word::flag("omega")
         .default("off")
-        .means("at the end, scripts for what goes down are run")
-        .later("no script is run at the end"),
+        .means("when ipvsd ends, `notify_down` and `quorum_down` are run for all that is up, unless everything stays (`-I`)"),
     Word::values("weight", &[one("NUMBER", Kind::Integer(1, 65_535))])
         .default("1")
         .means("of real servers that say none"),
@@ -181,15 +176,13 @@ const POOL: &[Word] = &[
         .means("stands in while the quorum is not met; without a port it has the virtual server's"),
     Word::flag("sorry_server_inhibit")
         .default("off")
-        .means("the sorry server is always in the table, with weight 0 while it is not needed")
-        .later("the sorry server is in the table only while it is needed"),
+        .means("the sorry server is always in the table, with weight 0 while it is not needed"),
     Word::values("sorry_server_lvs_method", METHOD)
         .default("the virtual server's")
         .means("how packets reach the sorry server"),
     Word::flag("ha_suspend")
         .default("off")
-        .means("no checks while the virtual server's address is not on this host")
-        .later("the real servers are checked whether or not the address is here"),
+        .means("no checks while the address, or each of a group, is not on this host; the verdicts stay as they are. Not for marks"),
     Word::values("smtp_alert", SWITCH)
         .default("see [Mail](#mail)")
         .means("whether losing and gaining the quorum is mailed"),
@@ -297,12 +290,9 @@ const DESTINATION: &[Word] = &[
             "how long it may keep its connections, with weight 0, when it is taken out of the \
              configuration; 0 is not at all. Only ipvsd has this word",
         ),
-    Word::new("notify_up", Takes::Command)
-        .means("run when it comes up")
-        .later("the script is not run"),
+    Word::new("notify_up", Takes::Command).means("run when it comes up; see `rs_init_notifies`"),
     Word::new("notify_down", Takes::Command)
-        .means("run when it goes down")
-        .later("the script is not run"),
+        .means("run when it goes down or is removed, and when its first check fails under `alpha`"),
     Word::values("alpha", SWITCH)
         .default("the virtual server's")
         .means("it is down until a check has succeeded"),

@@ -96,6 +96,8 @@ struct Stopping {
 
 struct Finished {
     key: CheckKey,
+    /// As [`Job::run`].
+    run: u64,
     outcome: Outcome,
     took: Duration,
 }
@@ -129,6 +131,7 @@ impl Checker {
             is_master,
             flush,
             memory,
+            suspended,
             cause,
         } = *start;
         let audit_interval = model.global.audit_interval;
@@ -156,7 +159,7 @@ impl Checker {
         if flush {
             checker.table.settings.flush();
         }
-        checker.configure(model, Some(memory), core);
+        checker.configure(model, Some(memory), suspended, core);
         Ok(Some(checker))
     }
 
@@ -274,6 +277,7 @@ impl Checker {
     fn run_check(&mut self, job: Job, core: &mut Core) {
         let Job {
             key,
+            run,
             spec,
             timeout,
             alarmingly_late,
@@ -311,6 +315,7 @@ impl Checker {
                     };
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -321,6 +326,7 @@ impl Checker {
                     let outcome = probe::run(&spec, timeout).await;
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -330,8 +336,13 @@ impl Checker {
     }
 
     fn on_finished(&mut self, finished: Finished, core: &mut Core) {
-        let Finished { key, outcome, took } = finished;
-        let Some(ended) = self.pools.ended(&key, outcome, took, clock::now()) else {
+        let Finished {
+            key,
+            run,
+            outcome,
+            took,
+        } = finished;
+        let Some(ended) = self.pools.ended(&key, run, outcome, took, clock::now()) else {
             return;
         };
         if let Some(remark) = ended.remark {
@@ -349,12 +360,16 @@ impl Checker {
             ToChecker::Reload {
                 generation,
                 model,
+                suspended,
                 is_master,
             } => {
                 self.generation = generation;
                 self.is_master = is_master;
                 self.cause = Cause::Reload { generation };
-                self.configure(*model, None, core);
+                self.configure(*model, None, suspended, core);
+            }
+            ToChecker::Suspended(suspended) => {
+                self.pools.suspend(suspended, clock::now());
             }
             ToChecker::Drains { drains, cause } => {
                 let events = self.pools.set_drains(drains);
@@ -396,6 +411,7 @@ impl Checker {
         &mut self,
         model: crate::config::model::Model,
         memory: Option<crate::lvs::pool::Memory>,
+        suspended: Vec<PoolId>,
         core: &mut Core,
     ) {
         let now = clock::now();
@@ -412,7 +428,7 @@ impl Checker {
         self.want_settings();
         let events = self
             .pools
-            .configure(model, memory, now, || self.random.next());
+            .configure(model, memory, suspended, now, || self.random.next());
         self.tell_pools(events, self.cause.clone(), core);
         self.settling_from = Some(self.table.counters().sent);
         self.table.keeper.want_all(self.pools.wanted());

@@ -156,10 +156,14 @@ impl Core {
             foreign_packets: report::foreign_packets(report),
             table: report::table(live, now),
             virtual_servers: match self.serves(Subsystem::Checkers) {
-                true => {
-                    let (model, memory) = (&self.model, &self.memory);
-                    report::virtual_servers(model, memory, live, &self.connections, now)
-                }
+                true => report::virtual_servers(
+                    &self.model,
+                    &self.memory,
+                    self.presence.suspended(),
+                    live,
+                    &self.connections,
+                    now,
+                ),
                 false => Vec::new(),
             },
             mail: self

@@ -73,6 +73,7 @@ impl Core {
                 && cause == Cause::Start
                 && !self.virtual_servers().is_empty(),
             memory: self.memory.clone(),
+            suspended: self.presence.suspended().to_vec(),
             cause,
         })));
         self.owned_before = owned;
@@ -100,6 +101,7 @@ impl Core {
                 generation,
                 model,
                 is_master,
+                suspended: self.presence.suspended().to_vec(),
             });
         } else if !self.checker.is_there() && !self.checker.is_pausing() {
             self.start_checker(cause);
@@ -175,12 +177,14 @@ impl Core {
             FromChecker::Alive => {}
             FromChecker::Failed(why) => self.checker.gave_up(why),
             FromChecker::Pools { pools, told } => {
+                self.notify_of_pools(&pools);
                 self.memory.pools = pools.into_iter().collect();
                 self.memory.keep_only(&self.model);
                 self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Verdict(news) => {
+                self.notify_of_verdict(&news);
                 let NewVerdict {
                     key,
                     verdict,

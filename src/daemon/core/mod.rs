@@ -8,6 +8,7 @@
 //! | any child | `child`, its place `slot`, `life` |
 //! | the kinds of children: when they are needed, what is said to them and by them | `checker`, `vrrp`, `front` |
 //! | how they are scheduled | `scheduling` |
+//! | which addresses are here | `presence` |
 //! | configurations | `reload`, `taken` |
 //! | servers that are drained by hand | `drain` |
 //! | what happens | `journal`, and from there `notify` and `outbox` |
@@ -27,6 +28,7 @@ mod keep;
 mod life;
 mod notify;
 mod outbox;
+mod presence;
 mod record;
 mod reload;
 pub mod report;
@@ -58,6 +60,7 @@ use self::keep::Keep;
 use self::life::Arriving;
 use self::notify::Notifier;
 use self::outbox::Outbox;
+use self::presence::Presence;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
 use self::report::{Configuration, Status};
@@ -199,6 +202,7 @@ struct Core {
     front_dismissed: bool,
     outbox: Outbox,
     notifier: Notifier,
+    presence: Presence,
     /// Whether the first configuration is in force.
     started_up: bool,
     /// What is not in force yet, and is to be told once it is.
@@ -281,6 +285,7 @@ impl Core {
         };
         let checkers_pid_file = pid_file_of(&options.checkers_pid_file, "ipvsd_checkers.pid");
         let vrrp_pid_file = pid_file_of(&options.vrrp_pid_file, "ipvsd_vrrp.pid");
+        let notifier = Notifier::after(&memory);
         let model = Arc::new(model);
         Ok(Core {
             started: clock::now(),
@@ -307,7 +312,8 @@ impl Core {
             front: Slot::new(in_run_dir("ipvsd_front.pid")),
             front_dismissed: false,
             outbox: Outbox::default(),
-            notifier: Notifier::default(),
+            notifier,
+            presence: Presence::default(),
             started_up: false,
             arriving: Some(Arriving::new(1)),
             start_failed: false,
@@ -344,6 +350,7 @@ impl Core {
                 self.options.file.display()
             );
         }
+        self.find_suspended();
         self.start_checker(Cause::Start);
         self.start_vrrp(Cause::Start);
         self.start_front(Cause::Start);
@@ -366,7 +373,8 @@ impl Core {
                 signal = signals.next() => self.on_signal(signal),
                 Some(asked) = self.requests.recv() => self.on_request(asked),
                 Some(ran) = self.scripts.join_next() => self.on_script_end(ran),
-                subject = self.notifier.ended() => self.notifier.on_ended(&subject),
+                owner = self.notifier.ended() => self.notifier.on_ended(&owner),
+                news = self.presence.changed() => self.on_addresses(news),
                 () = clock::sleep_until(wake) => {}
             }
             self.on_time();

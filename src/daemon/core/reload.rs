@@ -47,6 +47,7 @@ impl Core {
         self.arriving = Some(Arriving::new(generation));
         let cause = Cause::Reload { generation };
         self.reload_vrrp(cause.clone());
+        self.find_suspended();
         self.reload_checker(cause.clone());
         self.reload_front(cause);
         self.forget_drains();

@@ -109,6 +109,10 @@ impl Core {
             true => self.send_stop_to_checker(),
             false => self.take_out_what_is_left(),
         }
+        // With -I nothing goes down.
+        if !self.options.keep_ipvs {
+            self.notify_of_end();
+        }
     }
 
     /// At the end there is no vrrp process: if it has not handed over, another one does.

@@ -18,6 +18,7 @@ mod mail;
 mod notify;
 mod pairs;
 mod plan;
+mod pools;
 mod processes;
 mod reload;
 mod seeds;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Scenario> {
         notify::ALL,
         pairs::ALL,
         plan::ALL,
+        pools::ALL,
         processes::ALL,
         reload::ALL,
         seeds::ALL,

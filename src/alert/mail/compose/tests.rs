@@ -39,6 +39,8 @@ fn model() -> Model {
         inhibit_on_failure: false,
         drain_timeout: Duration::ZERO,
         smtp_alert: true,
+        notify_up: None,
+        notify_down: None,
         checks: Vec::new(),
         origin: Origin::default(),
         later: Vec::new(),
@@ -65,6 +67,10 @@ fn model() -> Model {
             alpha: false,
             quorum: 1,
             hysteresis: 0,
+            quorum_up: None,
+            quorum_down: None,
+            omega: false,
+            ha_suspend: false,
             sorry_server: None,
             smtp_alert: true,
             real_servers: vec![real_server(81), real_server(82)],
@@ -255,6 +261,7 @@ fn the_quorum_is_lost_and_gained() {
     model.virtual_servers[0].sorry_server = Some(SorryServer {
         key: destination(90),
         method: ForwardingMethod::DirectRouting,
+        inhibit: false,
         origin: Origin::default(),
     });
     for (change, state, body) in [

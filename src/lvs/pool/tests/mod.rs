@@ -32,6 +32,10 @@ fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> Vir
         alpha: false,
         quorum,
         hysteresis,
+        quorum_up: None,
+        quorum_down: None,
+        omega: false,
+        ha_suspend: false,
         sorry_server: None,
         smtp_alert: false,
         real_servers: servers,
@@ -45,10 +49,19 @@ fn with_sorry(virtual_server: VirtualServer, number: u8) -> VirtualServer {
         sorry_server: Some(SorryServer {
             key: destination_key(number),
             method: ForwardingMethod::DirectRouting,
+            inhibit: false,
             origin: Origin::default(),
         }),
         ..virtual_server
     }
+}
+
+fn with_inhibited_sorry(virtual_server: VirtualServer, number: u8) -> VirtualServer {
+    let mut virtual_server = with_sorry(virtual_server, number);
+    if let Some(sorry) = &mut virtual_server.sorry_server {
+        sorry.inhibit = true;
+    }
+    virtual_server
 }
 
 fn destination_key(number: u8) -> DestinationKey {
@@ -69,6 +82,8 @@ fn server(number: u8, weight: u16) -> RealServer {
         inhibit_on_failure: false,
         drain_timeout: Duration::ZERO,
         smtp_alert: true,
+        notify_up: None,
+        notify_down: None,
         checks: vec![tcp(number, 80)],
         origin: Origin::default(),
         later: Vec::new(),

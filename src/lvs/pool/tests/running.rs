@@ -69,6 +69,41 @@ fn quorum_of_two_with_a_sorry_server() {
     );
 }
 
+/// The tables are those of keepalived 2.2.7.
+#[test]
+fn an_inhibited_sorry_server_is_always_there() {
+    let servers = vec![inhibited(server(11, 1)), server(12, 1)];
+    let (mut pool, _) = start(&with_inhibited_sorry(virtual_server(2, 0, servers), 19));
+    assert_eq!(table(&pool), "11=1 12=1 19=0");
+    let in_words = set(&mut pool, slot(1, 0), false);
+    assert_eq!(
+        in_words[2..],
+        [
+            "Enabling sorry server 19 to VS",
+            "Removing alive servers from the pool for VS",
+        ]
+    );
+    assert_eq!(table(&pool), "11=0 19=1");
+    set(&mut pool, slot(0, 0), false);
+    assert_eq!(table(&pool), "11=0 19=1");
+    set(&mut pool, slot(1, 0), true);
+    assert_eq!(table(&pool), "11=0 19=1");
+    let out_words = set(&mut pool, slot(0, 0), true);
+    assert_eq!(
+        out_words[2..],
+        [
+            "Disabling sorry server 19 from VS",
+            "Adding alive servers to the pool for VS",
+        ]
+    );
+    assert_eq!(table(&pool), "11=1 12=1 19=0");
+    let (pool, told) = reload(
+        &pool,
+        &with_sorry(virtual_server(2, 0, vec![server(11, 1), server(12, 1)]), 19),
+    );
+    assert_eq!((table(&pool), told), ("11=1 12=1".to_owned(), vec![]));
+}
+
 #[test]
 fn inhibited_servers_stay_with_weight_0() {
     let servers = [11, 12, 13].map(|number| inhibited(server(number, 1)));
