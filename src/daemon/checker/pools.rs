@@ -167,6 +167,35 @@ impl Pools {
         events
     }
 
+    /// Checks all pools but these. The verdicts stay as they are: of a pool that is not
+    /// checked nothing new is known. What is under way comes to nothing; a pool that may
+    /// be checked again is, at once.
+    pub fn suspend(&mut self, suspended: Vec<PoolId>, now: Moment) {
+        let before = std::mem::replace(&mut self.suspended, suspended.into_iter().collect());
+        let mut activated = Vec::new();
+        let mut idle = Vec::new();
+        for (id, run) in self.checks.iter_mut().enumerate() {
+            let id = id as u32;
+            let pool = &run.key.pool;
+            match (before.contains(pool), self.suspended.contains(pool)) {
+                (false, true) => {
+                    self.schedule.remove(id);
+                    run.under_way = None;
+                    // With all its retries when it is asked again.
+                    run.state = CheckState::new(run.state.verdict().clone());
+                    idle.push(run.key.clone());
+                }
+                (true, false) => {
+                    self.schedule.add_at(id, now);
+                    activated.push(run.key.clone());
+                }
+                _ => {}
+            }
+        }
+        log_healthcheckers("Suspending", &idle);
+        log_healthcheckers("Activating", &activated);
+    }
+
     /// These real servers are drained by hand, and no others.
     pub fn set_drains(&mut self, drains: Drains) -> Vec<PoolEvent> {
         let mut events = Vec::new();
@@ -211,35 +240,6 @@ impl Pools {
             }
         }
         events
-    }
-
-    /// Checks all pools but these. The verdicts stay as they are: of a pool that is not
-    /// checked nothing new is known. What is under way comes to nothing; a pool that may
-    /// be checked again is, at once.
-    pub fn suspend(&mut self, suspended: Vec<PoolId>, now: Moment) {
-        let before = std::mem::replace(&mut self.suspended, suspended.into_iter().collect());
-        let mut activated = Vec::new();
-        let mut idle = Vec::new();
-        for (id, run) in self.checks.iter_mut().enumerate() {
-            let id = id as u32;
-            let pool = &run.key.pool;
-            match (before.contains(pool), self.suspended.contains(pool)) {
-                (false, true) => {
-                    self.schedule.remove(id);
-                    run.under_way = None;
-                    // With all its retries when it is asked again.
-                    run.state = CheckState::new(run.state.verdict().clone());
-                    idle.push(run.key.clone());
-                }
-                (true, false) => {
-                    self.schedule.add_at(id, now);
-                    activated.push(run.key.clone());
-                }
-                _ => {}
-            }
-        }
-        log_healthcheckers("Suspending", &idle);
-        log_healthcheckers("Activating", &activated);
     }
 
     /// Everything that is known.

@@ -156,14 +156,12 @@ impl Core {
             foreign_packets: report::foreign_packets(report),
             table: report::table(live, now),
             virtual_servers: match self.serves(Subsystem::Checkers) {
-                true => report::virtual_servers(
-                    &self.model,
-                    &self.memory,
-                    self.presence.suspended(),
-                    live,
-                    &self.connections,
-                    now,
-                ),
+                true => {
+                    let suspended = self.presence.suspended();
+                    let (model, memory) = (&self.model, &self.memory);
+                    let open = &self.connections;
+                    report::virtual_servers(model, memory, suspended, live, open, now)
+                }
                 false => Vec::new(),
             },
             mail: self

@@ -4,6 +4,7 @@
 mod announcing;
 mod around;
 mod bad_input;
+mod balancing;
 mod children;
 mod command_line;
 mod compare;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         announcing::ALL,
         around::ALL,
         bad_input::ALL,
+        balancing::ALL,
         children::ALL,
         command_line::ALL,
         compare::ALL,
