@@ -108,6 +108,9 @@ struct Figures {
     stop: Vec<f64>,
     left: Vec<f64>,
     memory: Vec<f64>,
+    /// Of ipvsd alone: keepalived does not compare, and does not plan.
+    compare: Vec<f64>,
+    plan: Vec<f64>,
 }
 
 fn at_20_000_real_servers(lab: &Lab) {
@@ -154,6 +157,18 @@ fn at_20_000_real_servers(lab: &Lab) {
             ours / theirs
         );
     }
+    let alone: [(&str, Of); 2] = [
+        (
+            "one comparison with the kernel's table, s of CPU time of the checker",
+            |figures| &figures.compare,
+        ),
+        ("`ipvsd plan` of one changed weight, s", |figures| {
+            &figures.plan
+        }),
+    ];
+    for (name, of) in alone {
+        let _ = writeln!(text, "| {name} | | {:.3} | |", median(of(&ipvsd)));
+    }
     std::fs::write(lab.log_file(FIGURES), text).unwrap();
 }
 
@@ -193,10 +208,66 @@ fn turn(lab: &Lab, director: &Director, program: Program, figures: &mut Figures)
     });
     figures.reload.push(began.elapsed().as_secs_f64());
 
+    if program == Program::Ipvsd {
+        figures.plan.push(plan(lab, director));
+        figures.compare.push(comparison(&daemon));
+    }
+
     let stopped = daemon.sigterm(secs(60));
     figures.stop.push(stopped.took.as_secs_f64());
     figures.left.push(director.quick_table().len() as f64);
     settle();
+}
+
+/// How long it takes to find out what one changed weight would change.
+fn plan(lab: &Lab, director: &Director) -> f64 {
+    let file = lab.scratch("bench").join("plan.conf");
+    std::fs::write(&file, conf(9)).unwrap();
+    let began = Instant::now();
+    let mut command = director.command(lab.ipvsd());
+    let planned = command.arg("plan").arg(&file).output().unwrap();
+    let took = began.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&planned.stdout);
+    assert!(said.contains("weight 7 -> 9"), "{said}");
+    took
+}
+
+/// How long the comparisons are counted.
+const WINDOW: Duration = Duration::from_secs(15);
+
+/// What the checker takes for one comparison of the whole table, in seconds of CPU time:
+/// it has nothing else to do meanwhile.
+fn comparison(daemon: &Daemon) -> f64 {
+    let mark = daemon.log().mark();
+    daemon.reload(&conf(7).replacen(
+        "router_id BENCH\n",
+        "router_id BENCH\n    lvs_audit_interval 1\n",
+        1,
+    ));
+    daemon.wait_for_log_after(mark, "Reload complete", secs(60));
+    let dumps = || {
+        let status = daemon.status_json();
+        status["table"]["counters"]["dumps"].as_u64().unwrap()
+    };
+    let checker = daemon.child("checker").pid;
+    let before = dumps();
+    let used = cpu_time(checker);
+    std::thread::sleep(WINDOW);
+    // Before the status is asked for, which takes time as well.
+    let used = cpu_time(checker) - used;
+    used / (dumps() - before) as f64
+}
+
+/// CPU time of a process in seconds (proc(5), utime and stime).
+fn cpu_time(pid: i32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, behind_name) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = behind_name.split(' ').collect();
+    let ticks: u64 = [11, 12]
+        .map(|nth: usize| fields[nth].parse::<u64>().unwrap())
+        .iter()
+        .sum();
+    ticks as f64 / 100.0
 }
 
 /// A moment for what the program that has ended leaves to the kernel.

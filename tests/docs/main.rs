@@ -38,6 +38,17 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("ipvsadm -Ln", "examples/lvs-dr/tour.sh", "ipvsadm -Ln"),
     ("ipvsd status", "examples/lvs-dr/tour.sh", "ipvsd status"),
+    ("ipvsd plan", "tests/lab/scenarios/plan.rs", "plan(lab"),
+    (
+        "ipvsd drain",
+        "tests/lab/scenarios/draining.rs",
+        "\"drain\"",
+    ),
+    (
+        "ipvsd undrain",
+        "tests/lab/scenarios/draining.rs",
+        "\"undrain\"",
+    ),
     (
         "sudo sed -i.before",
         "tests/lab/scenarios/cutover.rs",

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::cluster::{Cluster, Family};
+use crate::cluster::{Cluster, Family, Method, Plan};
 use crate::daemon::Daemon;
 use crate::ipvs_watch::IpvsWatch;
 use crate::lab::{Lab, secs, wait_until};
@@ -80,7 +80,7 @@ fn service(port: u16, scheduler: &str, servers: &[(u8, u16)]) -> String {
 }
 
 fn it_names_what_a_reload_sends(lab: &Lab) {
-    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let cluster = Plan::new(Method::Dr, Family::V4).webs(3).build(lab);
     cluster.web.iter().for_each(|web| web.start_nginx());
     let director = cluster.director();
     // Made by someone else, and to be adopted.
