@@ -5,6 +5,8 @@
 
 pub mod args;
 pub mod check;
+mod drain;
+mod plan;
 mod run;
 mod status;
 
@@ -41,6 +43,16 @@ pub fn main() -> ExitCode {
         return config_test(&arguments, log_to.as_deref());
     }
     memory::keep_large_pieces_apart();
+    if let Some(
+        Command::Plan { .. }
+        | Command::Drain { .. }
+        | Command::Undrain { .. }
+        | Command::Status { .. },
+    ) = &arguments.command
+        && let Err(code) = enter(arguments.namespace.as_deref())
+    {
+        return code;
+    }
     match &arguments.command {
         None | Some(Command::Run) => run::run(&arguments),
         Some(Command::Check { file, json, dump }) => {
@@ -66,10 +78,10 @@ pub fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             }
         }
-        Some(Command::Status { json, events }) => match enter(arguments.namespace.as_deref()) {
-            Ok(()) => status::run(*json, *events),
-            Err(code) => code,
-        },
+        Some(Command::Plan { file, json }) => plan::run(&arguments, file.as_deref(), *json),
+        Some(Command::Drain { names, wait, json }) => drain::drain(names, *wait, *json),
+        Some(Command::Undrain { names, json }) => drain::undrain(names, *json),
+        Some(Command::Status { json, events }) => status::run(*json, *events),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(
                 *shell,

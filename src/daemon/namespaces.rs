@@ -211,3 +211,15 @@ pub fn inside<T: Send>(
         Some(name) => NetNamespace::named(name).ok()?.inside(act).ok(),
     }
 }
+
+/// Does something in the network namespace that a configuration names for its table; here
+/// where it names none.
+///
+/// # Errors
+/// Where that is not there, or must not be entered.
+pub fn at_table_of<T: Send>(model: &Model, act: impl FnOnce() -> T + Send) -> io::Result<T> {
+    match &model.ipvs_namespace {
+        Some(IpvsNamespace::Named(named)) => NetNamespace::named(&named.name)?.inside(act),
+        Some(IpvsNamespace::Default) | None => Ok(act()),
+    }
+}
