@@ -288,7 +288,7 @@ fn whole_seconds_with_a_unit_are_told_what_they_are_in() {
 fn what_this_host_does_not_have_is_told_of_words_that_come_later() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ipvsd.conf");
-    let text = "net_namespace nosuch-namespace
+    let text = "net_namespace_ipvs nosuch-namespace
 linkbeat_interfaces {
     nosuch0 MII
     lo
@@ -346,7 +346,7 @@ static_ipaddress {
         ),
         format!(
             "warning[namespace-absent]: {file}:1: network namespace nosuch-namespace, which \
-             `net_namespace` names, does not exist on this host: `ip netns add nosuch-namespace` \
+             `net_namespace_ipvs` names, does not exist on this host: `ip netns add nosuch-namespace` \
              makes it"
         ),
     ] {

@@ -43,6 +43,13 @@ pub fn main() -> ExitCode {
         return config_test(&arguments, log_to.as_deref());
     }
     memory::keep_large_pieces_apart();
+    // A plan goes by what the file says, too.
+    if let Some(Command::Drain { .. } | Command::Undrain { .. } | Command::Status { .. }) =
+        &arguments.command
+        && let Err(code) = enter(arguments.namespace.as_deref())
+    {
+        return code;
+    }
     match &arguments.command {
         None | Some(Command::Run) => run::run(&arguments),
         Some(Command::Check { file, json, dump }) => {
@@ -69,15 +76,9 @@ pub fn main() -> ExitCode {
             }
         }
         Some(Command::Plan { file, json }) => plan::run(&arguments, file.as_deref(), *json),
-        Some(Command::Drain { names, wait, json }) => {
-            entered(&arguments, || drain::drain(names, *wait, *json))
-        }
-        Some(Command::Undrain { names, json }) => {
-            entered(&arguments, || drain::undrain(names, *json))
-        }
-        Some(Command::Status { json, events }) => {
-            entered(&arguments, || status::run(*json, *events))
-        }
+        Some(Command::Drain { names, wait, json }) => drain::drain(names, *wait, *json),
+        Some(Command::Undrain { names, json }) => drain::undrain(names, *json),
+        Some(Command::Status { json, events }) => status::run(*json, *events),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(
                 *shell,
@@ -91,18 +92,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Goes where the director is that is to be asked, and asks it.
-fn entered(arguments: &Arguments, ask: impl FnOnce() -> ExitCode) -> ExitCode {
-    let Some(name) = arguments.namespace.as_deref() else {
-        return ask();
-    };
-    match NetNamespace::named(name).and_then(|namespace| namespace.enter()) {
-        Ok(()) => ask(),
-        Err(error) => {
-            eprintln!("ipvsd: cannot enter the network namespace {name}: {error}");
-            ExitCode::FAILURE
-        }
-    }
+/// Goes where the director is that is to be asked.
+fn enter(namespace: Option<&str>) -> Result<(), ExitCode> {
+    let Some(name) = namespace else { return Ok(()) };
+    let entered = NetNamespace::named(name).and_then(|namespace| namespace.enter());
+    entered.map_err(|error| {
+        eprintln!("ipvsd: cannot enter the network namespace {name}: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// `-t`: `check`, spelt as keepalived does.

@@ -129,6 +129,12 @@ pub fn absent(model: &Model) -> Vec<AbsentInterface> {
         routes(&instance.routes, "virtual_routes", owner, &mut named);
         rules(&instance.rules, "virtual_rules", owner, &mut named);
     }
+    let ipvs = &model.global.ipvs;
+    // In another network namespace it is another one.
+    if let (Some(sync), None) = (&ipvs.sync, &model.ipvs_namespace) {
+        let name = &sync.daemon.interface;
+        named(name, "lvs_sync_daemon", None, ipvs.sync_origin);
+    }
     routes(&model.static_routes, "static_routes", None, &mut named);
     rules(&model.static_rules, "static_rules", None, &mut named);
     for of in model.settings() {

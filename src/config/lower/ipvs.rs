@@ -216,6 +216,10 @@ impl Lower<'_, '_> {
     pub(super) fn synchronisation(&mut self) {
         let of_instance = self.instance_sync.take();
         let global = self.sync.take();
+        let by = (of_instance.as_ref().map(|said| said.by)).or(global.as_ref().map(|said| said.by));
+        if let Some(by) = by {
+            self.model.global.ipvs.sync_origin = self.origin(by);
+        }
         let follows_one = global
             .as_ref()
             .is_some_and(|said| said.value.follows.is_some());

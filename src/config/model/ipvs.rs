@@ -12,6 +12,8 @@ pub struct IpvsGlobal {
     pub timeouts: Timeouts,
     /// `lvs_sync_daemon`
     pub sync: Option<Synchronisation>,
+    /// Where that is said.
+    pub sync_origin: Origin,
     /// `lvs_flush`: at the start the table is emptied, whoever has filled it.
     pub flush: bool,
     /// `lvs_flush_on_stop`

@@ -155,6 +155,8 @@ fn settings_follow_the_file_and_the_instance(lab: &Lab) {
 }
 
 fn kill_child(daemon: &Daemon, name: &str) {
+    // Before that a death is the end of the start.
+    daemon.wait_for_log("Startup complete", LONG);
     let child = daemon.child(name);
     kill(Pid::from_raw(child.pid), Signal::SIGKILL).unwrap();
     wait_until("another child", LONG, || {

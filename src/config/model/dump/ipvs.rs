@@ -22,6 +22,7 @@ impl Text<'_> {
         let IpvsGlobal {
             timeouts,
             sync,
+            sync_origin: _,
             flush,
             flush_on_stop,
             receive_buffer,
