@@ -45,7 +45,7 @@ fn differences(key: &ServiceKey, wanted: Option<&Entry>, actual: Option<&Entry>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The operations lead from any table to the wanted one, each of them is needed,
     /// the kernel takes all of them, and what is not ours stays.
