@@ -68,7 +68,7 @@ virtual_server 10.0.0.1 80 {
     assert_eq!(virtual_server.id.to_string(), "[10.0.0.1]:tcp:80");
     assert_eq!(virtual_server.origin.line, 5);
     assert_eq!(virtual_server.scheduler.name(), "wrr");
-    assert_eq!(virtual_server.persistence_timeout, Some(50));
+    assert_eq!(virtual_server.persistence.as_ref().unwrap().timeout, 50);
     let sorry = virtual_server
         .sorry_server
         .as_ref()
@@ -93,7 +93,7 @@ virtual_server 10.0.0.1 80 {
 fn what_is_not_said() {
     let server = virtual_server("", "");
     assert_eq!(server.scheduler, Scheduler::WeightedLeastConnection);
-    assert_eq!(server.persistence_timeout, None);
+    assert_eq!(server.persistence, None);
     assert_eq!(
         (server.quorum, server.hysteresis, server.alpha),
         (1, 0, false)
@@ -199,12 +199,10 @@ fn ports_of_real_servers() {
 fn a_virtual_server_for_every_port_is_persistent() {
     let text = "virtual_server fd00::1 {\nprotocol TCP\nreal_server fd00::2 {\n}\n}";
     let server = model(text).virtual_servers.remove(0);
-    assert_eq!(server.persistence_timeout, Some(360));
+    assert_eq!(server.persistence.unwrap().timeout, 360);
     assert_eq!(server.services[0].port(), 0);
-    assert_eq!(
-        virtual_server("persistence_timeout", "").persistence_timeout,
-        Some(360)
-    );
+    let server = virtual_server("persistence_timeout", "");
+    assert_eq!(server.persistence.unwrap().timeout, 360);
 }
 
 #[test]

@@ -94,9 +94,6 @@ fn the_model_has_what_comes_later() {
             }
         }
         global_defs {
-            lvs_timeouts udp 5 tcp 900
-            lvs_sync_daemon eth0 inst VI_1 id 3 group ff02::81
-            checker_rt_priority 0
             umask IWGRP|IWOTH
             notify_fifo /run/fifo nobody
         }",
@@ -118,9 +115,6 @@ fn the_model_has_what_comes_later() {
     assert_eq!(
         lines(&model.global.later),
         [
-            "lvs_timeouts \"udp\" 5 \"tcp\" 900",
-            "lvs_sync_daemon \"eth0\" \"inst\" \"VI_1\" \"id\" 3 \"group\" ff02::81",
-            "checker_rt_priority 1",
             "umask \"IWGRP|IWOTH\"",
             "notify_fifo \"/run/fifo\" \"nobody\"",
         ]

@@ -171,7 +171,10 @@ fn marks_and_ports() {
     assert_eq!(port(&text), 0);
     assert!(codes(&text).contains(&Code::PortOverridden));
     // A mark needs no persistence, an address of a group for every port does.
-    let persistence = |text: &str| only(text).persistence_timeout;
+    let persistence = |text: &str| {
+        let persistence = only(text).persistence;
+        persistence.map(|persistence| persistence.timeout)
+    };
     assert_eq!(persistence(&by_mark("", &["10.0.0.2"])), None);
     // Who says which clients are one wants it.
     let granular = by_mark("persistence_granularity 255.255.255.0", &["10.0.0.2"]);

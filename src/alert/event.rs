@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::mail::MailEvent;
 use crate::lvs::keeper::Note;
 use crate::lvs::pool::{PoolChange, PoolEvent};
+use crate::lvs::settings;
 use crate::vrrp::{Change, State, VrrpEvent};
 
 /// Something that happened, as the journal keeps it.
@@ -81,6 +82,8 @@ pub enum What {
     Pool(PoolEvent),
     /// To the kernel's table.
     Table(Note),
+    /// To what IPVS has beside its table.
+    Ipvs(settings::Note),
     /// To an instance or a sync group.
     Vrrp(VrrpEvent),
     /// To the mail queue.
@@ -148,6 +151,13 @@ impl What {
                 Note::Unreachable { .. } => "unreachable",
                 Note::Reachable => "reachable",
             },
+            What::Ipvs(note) => match note {
+                settings::Note::Carried { repair: false, .. } => "ipvs-set",
+                settings::Note::Carried { repair: true, .. } => "ipvs-repaired",
+                settings::Note::Refused { .. } => "ipvs-refused",
+                settings::Note::Accepted { .. } => "ipvs-accepted",
+                settings::Note::Unreadable { .. } => "ipvs-unreadable",
+            },
             What::Vrrp(event) => event.change.name(),
             What::Mail(event) => event.name(),
             What::StartupComplete { .. } => "startup-complete",
@@ -171,6 +181,10 @@ impl What {
             },
             What::Table(Note::Repaired { .. } | Note::RepairedAgain { .. }) => Importance::Warning,
             What::Table(Note::Refused { .. } | Note::Unreachable { .. }) => Importance::Error,
+            What::Ipvs(settings::Note::Carried { repair: true, .. }) => Importance::Warning,
+            What::Ipvs(settings::Note::Refused { .. } | settings::Note::Unreadable { .. }) => {
+                Importance::Error
+            }
             What::Vrrp(event) => vrrp_importance(&event.change),
             What::Mail(event) => event.importance(),
             What::ReloadRefused { .. } | What::ProcessDied { .. } | What::ProcessHung { .. } => {
@@ -187,6 +201,7 @@ impl fmt::Display for What {
         match self {
             What::Pool(event) => event.fmt(f),
             What::Table(note) => note.fmt(f),
+            What::Ipvs(note) => note.fmt(f),
             What::Vrrp(event) => event.fmt(f),
             What::Mail(event) => event.fmt(f),
             What::StartupComplete {

@@ -36,6 +36,26 @@ pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
 /// Which words of a statement stand behind one that has a secret behind it, wherever that
 /// is among them. `has_keys`: also those of `auth_hmac`.
 pub(super) fn among<'w>(words: impl Iterator<Item = &'w str>, has_keys: bool) -> Vec<usize> {
+    behind(words, has_keys, |_| false)
+}
+
+fn in_line(line: &str, start: usize, found: &mut Vec<Range<usize>>) {
+    let places: Vec<Range<usize>> = words(line).collect();
+    let texts = places.iter().map(|place| &line[place.clone()]);
+    let secret = behind(texts, true, |at| begins_block(line, &places[at]));
+    found.extend(secret.into_iter().map(|at| {
+        let place = &places[at];
+        start + place.start..start + place.end
+    }));
+}
+
+/// The words that are secret, by their places. `begins_block` tells of a word whether a
+/// block begins with it, which has words of its own.
+fn behind<'w>(
+    words: impl Iterator<Item = &'w str>,
+    has_keys: bool,
+    begins_block: impl Fn(usize) -> bool,
+) -> Vec<usize> {
     let mut words = words.enumerate().peekable();
     let mut found = Vec::new();
     while let Some((_, word)) = words.next() {
@@ -44,32 +64,15 @@ pub(super) fn among<'w>(words: impl Iterator<Item = &'w str>, has_keys: bool) ->
             let key = words.next_if(|(_, word)| !names_a_file(word));
             found.extend(key.map(|(at, _)| at));
         } else if is_before_secrets(word) {
-            found.extend(words.by_ref().map(|(at, _)| at));
-        }
-    }
-    found
-}
-
-fn in_line(line: &str, start: usize, found: &mut Vec<Range<usize>>) {
-    let mut words = words(line).peekable();
-    while let Some(word) = words.next() {
-        let text = &line[word.clone()];
-        if text == KEY {
-            let number = |word: &Range<usize>| is_number(&line[word.clone()]);
-            words.next_if(number);
-            found.extend(
-                words
-                    .next_if(|word| !names_a_file(&line[word.clone()]))
-                    .map(|word| start + word.start..start + word.end),
-            );
-        } else if is_before_secrets(text) {
-            // A block that begins here has words of its own.
-            let is_block = matches!(text, "authentication" | "auth_hmac");
-            while let Some(word) = words.next_if(|word| !(is_block && begins_block(line, word))) {
-                found.push(start + word.start..start + word.end);
+            let may_have_block = matches!(word, "authentication" | "auth_hmac");
+            while let Some((at, _)) =
+                words.next_if(|(at, _)| !(may_have_block && begins_block(*at)))
+            {
+                found.push(at);
             }
         }
     }
+    found
 }
 
 fn is_before_secrets(word: &str) -> bool {

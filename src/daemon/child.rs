@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ipc::Connection;
+use crate::sys::scheduling;
 
 /// Runs a child's whole life, `life`, with its end of the socket pair to core. `who` is
 /// what the log calls it: "the checker".
@@ -36,4 +37,18 @@ pub fn run<Out: Serialize, In: DeserializeOwned>(
             }
         }
     })
+}
+
+/// Keeps all memory of this process out of swap space, or no longer. `is_kept` is whether
+/// it is, `words` what the words about the process begin with.
+pub fn keep_in_memory(words: &str, is_kept: &mut bool, no_swap: bool) {
+    if *is_kept == no_swap {
+        return;
+    }
+    match scheduling::lock_memory(no_swap) {
+        Ok(is_done) => *is_kept = no_swap && is_done,
+        Err(error) => tracing::warn!(
+            "{words}_no_swap: the {words} process cannot keep its memory out of swap space: {error}"
+        ),
+    }
 }

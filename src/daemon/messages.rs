@@ -16,6 +16,7 @@ use crate::check::misc::ScriptEnd;
 use crate::check::{CheckKey, Outcome, Verdict};
 use crate::config::model::{Model, ScriptId};
 use crate::lvs::pool::{Memory, PoolState, ServerState};
+use crate::lvs::settings::Held;
 use crate::lvs::{DestinationKey, PoolId, ServiceKey};
 use crate::moment::Moment;
 use crate::sys::ipvs::Counters;
@@ -26,15 +27,27 @@ pub enum ToChecker {
     /// The first message to a new checker.
     Start(Box<Start>),
     /// Another configuration is to take the place of the present one.
-    Reload { generation: u64, model: Box<Model> },
+    Reload {
+        generation: u64,
+        model: Box<Model>,
+        /// As [`Start::suspended`].
+        suspended: Vec<PoolId>,
+        /// As [`Start::is_master`].
+        is_master: Option<bool>,
+    },
+    /// These virtual servers, and no others, are not to be checked.
+    Suspended(Vec<PoolId>),
+    /// As [`Start::is_master`], which has changed.
+    Follow { is_master: Option<bool> },
     /// The end of a script that [`FromChecker::RunScript`] asked for.
     ScriptEnded { request: u64, end: ScriptEnd },
     /// Say [`FromChecker::Status`].
     Status { request: u64 },
     /// Say [`FromChecker::Alive`].
     Ping,
-    /// End; with `release`, after the owned virtual servers are out of the kernel.
-    Stop { release: bool },
+    /// End, after everything beside the table is as it was before; with `release`, after
+    /// the owned virtual servers are out of the kernel, too; with `flush`, all of them.
+    Stop { release: bool, flush: bool },
 }
 
 /// What a new checker begins with.
@@ -44,8 +57,17 @@ pub struct Start {
     pub model: Model,
     /// The virtual servers that the record says are ours.
     pub owned: Vec<ServiceKey>,
+    /// What the record says was changed beside the table.
+    pub held: Held,
+    /// Whether the instance is master that the synchronisation of connections follows;
+    /// None where no instance is run.
+    pub is_master: Option<bool>,
+    /// The kernel's table is to be emptied first (`lvs_flush`).
+    pub flush: bool,
     /// What the checker before this one knew.
     pub memory: Memory,
+    /// The virtual servers that are not to be checked for now (`ha_suspend`).
+    pub suspended: Vec<PoolId>,
     pub cause: Cause,
 }
 
@@ -64,8 +86,10 @@ pub enum FromChecker {
     /// A check has come to another verdict. Sent before the kernel's table follows:
     /// a checker that is killed in between leaves a successor who knows.
     Verdict(Box<NewVerdict>),
-    /// Something happened to the table.
+    /// Something happened to the table, or to what is beside it.
     Table(Vec<Told>),
+    /// What is changed beside the table. Sent before it is.
+    Held(Held),
     /// The kernel's table is as this generation wants it, as far as it takes it.
     Settled {
         generation: u64,

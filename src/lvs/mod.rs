@@ -20,9 +20,9 @@ pub use keeper::{Keeper, Note, Step};
 pub use pool_id::PoolId;
 pub use reconcile::{reconcile, reconcile_service};
 pub use refusal::OpError;
-pub use settings::{SyncDaemon, SyncRole, Timeouts};
+pub use settings::{Settings, SettingsKeeper, SyncDaemon, SyncRole, Timeouts};
 pub use table::{Entry, IpvsOp, Table};
 pub use types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Scheduler, Service, ServiceFlags, ServiceKey, TunnelType,
 };

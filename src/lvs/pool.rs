@@ -14,6 +14,7 @@
 mod event;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::HashMap;
 
@@ -25,7 +26,7 @@ pub use event::{PoolChange, PoolEvent, ServerName};
 use super::pool_id::PoolId;
 use super::table::Entry;
 use super::types::{
-    Destination, DestinationKey, ForwardingMethod, Persistence, Service, ServiceFlags, ServiceKey,
+    Destination, DestinationKey, ForwardingMethod, Service, ServiceFlags, ServiceKey,
 };
 use crate::check::{self, CheckKey, Verdict};
 use crate::config::model::{CheckSpec, Model, RealServer, SorryServer, VirtualServer};
@@ -61,6 +62,8 @@ struct Server {
     method: ForwardingMethod,
     /// What the file says.
     configured: u16,
+    upper_threshold: u32,
+    lower_threshold: u32,
     inhibit_on_failure: bool,
     checks: Vec<Check>,
     state: ServerState,
@@ -277,13 +280,22 @@ impl Pool {
                 } else {
                     0
                 };
-                let to = destination(server.method, u32::from(weight));
+                let to = server.destination(weight);
                 destinations.insert(server.key.within(key, server.method), to);
             }
         }
-        if let Some(sorry) = sorry {
-            let to = destination(sorry.method, SORRY_WEIGHT);
-            destinations.insert(sorry.key.within(key, sorry.method), to);
+        match &self.sorry {
+            Some(sorry) if !self.quorum_up => {
+                let to = sorry_destination(sorry, SORRY_WEIGHT);
+                destinations.insert(sorry.key.within(key, sorry.method), to);
+            }
+            // It may be a real server, too, with clients of its own.
+            Some(sorry) if sorry.inhibit => {
+                let sorry_key = sorry.key.within(key, sorry.method);
+                let idle = sorry_destination(sorry, 0);
+                destinations.entry(sorry_key).or_insert(idle);
+            }
+            _ => {}
         }
         Entry {
             service: service.clone(),
@@ -383,11 +395,21 @@ impl Pool {
         if sorry_before == sorry_after {
             return;
         }
+        let stays = |server| {
+            let sorry = self.sorry.as_ref();
+            sorry.is_some_and(|sorry| sorry.inhibit && sorry.key == server)
+        };
         if let Some(server) = sorry_before {
-            tell(PoolChange::SorryServerOut { server });
+            tell(PoolChange::SorryServerOut {
+                server,
+                inhibited: stays(server),
+            });
         }
         if let Some(server) = sorry_after {
-            tell(PoolChange::SorryServerIn { server });
+            tell(PoolChange::SorryServerIn {
+                server,
+                inhibited: stays(server),
+            });
         }
         match (sorry_before, sorry_after) {
             (None, Some(_)) => tell(PoolChange::SurvivorsOut),
@@ -440,6 +462,8 @@ impl Server {
             key: server.key,
             method: server.method,
             configured: server.weight.0,
+            upper_threshold: server.upper_threshold,
+            lower_threshold: server.lower_threshold,
             inhibit_on_failure: server.inhibit_on_failure,
             checks: checks.collect(),
             state: ServerState {
@@ -453,15 +477,11 @@ impl Server {
 
     /// What the verdicts make of the server.
     fn judge(&self) -> ServerState {
-        let configured = i64::from(self.configured);
         let asked = self.checks.iter().filter_map(|check| check.verdict.dynamic);
-        // From the configured weight each time: nothing adds up from run to run.
-        let moved: i64 = asked
-            .map(|status| i64::from(status.weight()) - configured)
-            .sum();
+        let asked = asked.map(|status| i64::from(status.weight()));
         ServerState {
             up: self.checks.iter().all(|check| check.verdict.up),
-            weight: u16::try_from((configured + moved).max(0)).unwrap_or(u16::MAX),
+            weight: weight::moved(self.configured, asked),
         }
     }
 
@@ -490,20 +510,30 @@ fn is_dynamic(spec: &CheckSpec) -> bool {
 fn service_of(virtual_server: &VirtualServer, key: &ServiceKey) -> Service {
     Service {
         scheduler: virtual_server.scheduler.name().to_owned(),
-        flags: ServiceFlags::default(),
+        flags: ServiceFlags(virtual_server.flags.chosen()),
         persistence: virtual_server
-            .persistence_timeout
-            .map(|timeout| Persistence {
-                timeout,
-                prefix: key.family().address_bits(),
-                engine: None,
-            }),
+            .persistence
+            .as_ref()
+            .map(|persistence| persistence.of_family(key.family())),
     }
 }
 
-fn destination(method: ForwardingMethod, weight: u32) -> Destination {
+impl Server {
+    /// What the kernel should hold for it with this weight.
+    fn destination(&self, weight: u16) -> Destination {
+        Destination {
+            method: self.method,
+            weight: u32::from(weight),
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
+        }
+    }
+}
+
+/// What the kernel should hold for a sorry server: it is there for everybody.
+fn sorry_destination(sorry: &SorryServer, weight: u32) -> Destination {
     Destination {
-        method,
+        method: sorry.method,
         weight,
         upper_threshold: 0,
         lower_threshold: 0,

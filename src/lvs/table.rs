@@ -159,14 +159,12 @@ impl fmt::Display for IpvsOp {
             IpvsOp::NewDestination(key, server, destination) => write!(
                 f,
                 "add real server {server} ({}, weight {}) to virtual server {key}",
-                destination.method.name(),
-                destination.weight
+                destination.method, destination.weight
             ),
             IpvsOp::SetDestination(key, server, destination) => write!(
                 f,
                 "change real server {server} of virtual server {key} to {}, weight {}",
-                destination.method.name(),
-                destination.weight
+                destination.method, destination.weight
             ),
             IpvsOp::DeleteDestination(key, server) => {
                 write!(f, "remove real server {server} from virtual server {key}")

@@ -2,7 +2,7 @@
 //! (`linux/ip_vs.h`, ipvsadm(8)).
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -207,13 +207,58 @@ impl ForwardingMethod {
     }
 }
 
-/// The encapsulation of LVS-TUN (`IP_VS_CONN_F_TUNNEL_TYPE_*`,
-/// `IP_VS_TUNNEL_ENCAP_FLAG_*`).
+/// As the configuration says it: `TUN type gue port 6080 csum`.
+impl fmt::Display for ForwardingMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            ForwardingMethod::Tunnel(tunnel) => write!(f, " {tunnel}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The encapsulation of LVS-TUN (`IP_VS_CONN_F_TUNNEL_TYPE_*`), with the flags of how
+/// its packets are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TunnelType {
     Ipip,
     Gue { port: u16, flags: u16 },
     Gre { flags: u16 },
+}
+
+impl TunnelType {
+    /// `IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM`: without a checksum.
+    pub const NOCSUM: u16 = 0;
+    /// `IP_VS_TUNNEL_ENCAP_FLAG_CSUM`: with one.
+    pub const CSUM: u16 = 1;
+    /// `IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM`: with one that the receiver completes.
+    pub const REMCSUM: u16 = 2;
+}
+
+impl fmt::Display for TunnelType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags = match self {
+            TunnelType::Ipip => return f.write_str("type ipip"),
+            TunnelType::Gue { port, flags } => {
+                write!(f, "type gue port {port}")?;
+                *flags
+            }
+            TunnelType::Gre { flags } => {
+                f.write_str("type gre")?;
+                *flags
+            }
+        };
+        for (flag, word) in [(Self::CSUM, " csum"), (Self::REMCSUM, " remcsum")] {
+            if flags & flag != 0 {
+                f.write_str(word)?;
+            }
+        }
+        match flags {
+            Self::NOCSUM => f.write_str(" nocsum"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `IP_VS_SVC_F_*`: what is set on a virtual server beside persistence, which is
@@ -222,6 +267,8 @@ pub enum TunnelType {
 pub struct ServiceFlags(pub u32);
 
 impl ServiceFlags {
+    /// The kernel sets it by itself.
+    pub const HASHED: u32 = 0x0002;
     /// Each packet of UDP is scheduled by itself.
     pub const ONE_PACKET: u32 = 0x0004;
     /// The flags whose meaning is the scheduler's own, such as `sh-fallback`,
@@ -231,13 +278,18 @@ impl ServiceFlags {
     pub const SCHEDULER_3: u32 = 0x0020;
 
     /// The bits that are a matter of choice. `PERSISTENT` (0x1) is told by
-    /// [`Service::persistence`], and `HASHED` (0x2) the kernel sets by itself.
+    /// [`Service::persistence`], and [`HASHED`](Self::HASHED) is not ours to choose.
     pub const CHOSEN: u32 =
         Self::ONE_PACKET | Self::SCHEDULER_1 | Self::SCHEDULER_2 | Self::SCHEDULER_3;
 
     /// What a user of IPVS can choose among these flags.
     pub fn chosen(self) -> u32 {
         self.0 & Self::CHOSEN
+    }
+
+    /// Whether all of these are set.
+    pub fn has(self, flags: u32) -> bool {
+        self.0 & flags == flags
     }
 }
 
@@ -272,17 +324,70 @@ impl Service {
 pub struct Persistence {
     /// Seconds, above 0.
     pub timeout: u32,
-    /// How many leading bits of a client's address make it the same client: 32 or
-    /// 128 is each by itself. [`Persistence::SCATTERED`] is read where another
-    /// program has set an IPv4 netmask whose bits are not contiguous.
-    pub prefix: u8,
+    pub granularity: Granularity,
     /// The name of a persistence engine (`sip`).
     pub engine: Option<String>,
 }
 
 impl Persistence {
-    /// The prefix of a netmask that has none; it equals no wanted one.
-    pub const SCATTERED: u8 = u8::MAX;
+    /// The same for a virtual server of this family. What is said of addresses of the
+    /// other one says nothing of its own: each is a client by itself.
+    pub fn of_family(&self, family: Family) -> Self {
+        let mut persistence = self.clone();
+        if persistence.granularity.family() != family {
+            persistence.granularity = Granularity::each_address(family);
+        }
+        persistence
+    }
+}
+
+/// Which bits of clients' addresses have to agree for them to be one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Granularity {
+    /// IPv4: those of a netmask, whichever they are. The kernel takes any.
+    Netmask(Ipv4Addr),
+    /// IPv6: so many leading ones. The kernel takes 1 to 128.
+    Prefix(u8),
+}
+
+impl Granularity {
+    const LONGEST_PREFIX: u8 = 128;
+
+    /// Each address is a client by itself.
+    pub fn each_address(family: Family) -> Self {
+        match family {
+            Family::V4 => Granularity::Netmask(Ipv4Addr::BROADCAST),
+            Family::V6 => Granularity::Prefix(Self::LONGEST_PREFIX),
+        }
+    }
+
+    pub fn family(self) -> Family {
+        match self {
+            Granularity::Netmask(_) => Family::V4,
+            Granularity::Prefix(_) => Family::V6,
+        }
+    }
+
+    /// `255.255.255.0`, or the length of an IPv6 prefix, as ipvsadm and the
+    /// configuration have them.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(netmask) = text.parse() {
+            return Some(Granularity::Netmask(netmask));
+        }
+        let prefix = text.parse::<u8>().ok()?;
+        (1..=Self::LONGEST_PREFIX)
+            .contains(&prefix)
+            .then_some(Granularity::Prefix(prefix))
+    }
+}
+
+impl fmt::Display for Granularity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Granularity::Netmask(netmask) => netmask.fmt(f),
+            Granularity::Prefix(prefix) => prefix.fmt(f),
+        }
+    }
 }
 
 /// What the kernel keeps about a real server within a virtual server.

@@ -134,10 +134,19 @@ fn canonical(mut model: Model) -> Model {
             .for_each(&mut renumber);
     }
     for server in &mut model.virtual_servers {
-        let servers = server.real_servers.iter_mut();
-        for check in servers.flat_map(|server| &mut server.checks) {
-            if let CheckSpec::Misc(misc) = &mut check.spec {
-                renumber(&mut misc.script);
+        [&mut server.quorum_up, &mut server.quorum_down]
+            .into_iter()
+            .flatten()
+            .for_each(&mut renumber);
+        for server in &mut server.real_servers {
+            [&mut server.notify_up, &mut server.notify_down]
+                .into_iter()
+                .flatten()
+                .for_each(&mut renumber);
+            for check in &mut server.checks {
+                if let CheckSpec::Misc(misc) = &mut check.spec {
+                    renumber(&mut misc.script);
+                }
             }
         }
     }

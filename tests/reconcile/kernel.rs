@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use ipvsd::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Service, ServiceFlags, ServiceKey,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Service, ServiceFlags,
+    ServiceKey,
 };
 use ipvsd::lvs::{Entry, IpvsOp, Table};
 
@@ -120,14 +121,14 @@ impl Kernel {
 
 /// Whether the kernel takes a virtual server like this at all.
 pub fn takes_service(key: &ServiceKey, service: &Service) -> Result<(), i32> {
-    let prefix = service.persistence.as_ref().map(|kept| kept.prefix);
-    if key.family() == Family::V6 && prefix.is_some_and(|prefix| !(1..=128).contains(&prefix)) {
+    let kept = service.persistence.as_ref();
+    let granularity = kept.map(|kept| kept.granularity);
+    if key.family() == Family::V6 && granularity == Some(Granularity::Prefix(0)) {
         return Err(EINVAL);
     }
     if !SCHEDULERS.contains(&service.scheduler.as_str()) {
         return Err(ENOENT);
     }
-    let kept = service.persistence.as_ref();
     let engine = kept.and_then(|kept| kept.engine.as_deref());
     if engine.is_some_and(|engine| !ENGINES.contains(&engine)) {
         return Err(ENOENT);

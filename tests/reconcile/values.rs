@@ -1,8 +1,10 @@
 //! Random tables, operations and events, small enough to collide often.
 
+use std::net::Ipv4Addr;
+
 use ipvsd::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Service, ServiceFlags, ServiceKey, TunnelType,
 };
 use ipvsd::lvs::{Entry, IpvsOp, Table};
 use proptest::collection::vec;
@@ -99,8 +101,15 @@ fn services() -> impl Strategy<Value = Service> {
         6 => Just(Some("sip")),
         1 => Just(Some("nosuch")),
     ];
-    let prefix = prop_oneof![12 => select(vec![24, 32, 128]), 1 => Just(0)];
-    let persistence = option::weighted(0.4, (select(vec![60, 300]), prefix, engine));
+    let granularity = prop_oneof![
+        12 => select(vec![
+            Granularity::Netmask(Ipv4Addr::BROADCAST),
+            Granularity::Netmask(Ipv4Addr::new(255, 0, 255, 0)),
+            Granularity::Prefix(64),
+        ]),
+        1 => Just(Granularity::Prefix(0)),
+    ];
+    let persistence = option::weighted(0.4, (select(vec![60, 300]), granularity, engine));
     let flags = subsequence(
         vec![
             ServiceFlags::ONE_PACKET,
@@ -112,9 +121,9 @@ fn services() -> impl Strategy<Value = Service> {
     );
     (scheduler, flags, persistence).prop_map(|(scheduler, flags, persistence)| Service {
         flags: ServiceFlags(flags.iter().sum()),
-        persistence: persistence.map(|(timeout, prefix, engine)| Persistence {
+        persistence: persistence.map(|(timeout, granularity, engine)| Persistence {
             timeout,
-            prefix,
+            granularity,
             engine: engine.map(str::to_owned),
         }),
         ..service(scheduler)

@@ -170,6 +170,9 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus,
         quorum.quorum,
         quorum.weight_alive
     );
+    if virtual_server.suspended {
+        text.push_str("  SUSPENDED: its address is not on this host, so nothing is checked\n");
+    }
     for address in &virtual_server.addresses {
         let _ = writeln!(text, "  for {address}");
     }

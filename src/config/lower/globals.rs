@@ -37,8 +37,17 @@ impl Lower<'_, '_> {
                 }
                 "lvs_audit_interval" => self.audit_interval(id),
                 "notify_timeout" => self.notify_timeout(id),
+                "rs_init_notifies" => {
+                    self.said_once("rs_init_notifies", id);
+                    if self.flag(id).is_some() {
+                        self.model.global.rs_init_notifies = true;
+                    }
+                }
                 "reload_check_config" => self.reload_check_config(id),
-                _ if self.global_mail(id) || self.global_vrrp(id) || self.global_process(id) => {}
+                _ if self.global_mail(id)
+                    || self.global_vrrp(id)
+                    || self.global_process(id)
+                    || self.global_ipvs(id) => {}
                 "include_check" | "random_seed" => self.worked_off(GLOBAL_DEFS, id),
                 _ => self.other(GLOBAL_DEFS, id),
             }

@@ -239,7 +239,7 @@ impl Lower<'_, '_> {
 
     /// The values of a statement. None where something is wrong with them, which has
     /// been told.
-    fn read(
+    pub(super) fn read(
         &mut self,
         id: StatementId,
         words: &[Word],

@@ -6,9 +6,11 @@ mod check_values;
 mod checks;
 mod globals;
 mod guess;
+mod ipvs;
 mod kinds;
 mod later;
 mod mail;
+mod method;
 mod misplaced;
 mod overlaps;
 mod process;
@@ -18,6 +20,7 @@ mod script;
 mod server;
 mod server_group;
 mod servers_across;
+mod service_flags;
 mod time;
 mod timing;
 mod timing_doubts;
@@ -39,6 +42,7 @@ use super::model::{Model, Origin, Script, ScriptId, Setting};
 use super::source::Span;
 use super::syntax::{Ast, StatementId, Word};
 use crate::lvs::ServiceKey;
+use ipvs::{InstanceSync, WrittenSync};
 use later::SaidLater;
 use mail::AlertDefaults;
 use overlaps::Claims;
@@ -75,6 +79,8 @@ pub(super) fn lower(ast: &Ast<'_>, diagnostics: &mut Collector) -> Lowered {
         alert_defaults: AlertDefaults::default(),
         vrrp_defaults: Defaults::default(),
         named: Named::default(),
+        sync: None,
+        instance_sync: None,
         last_block: None,
         orphan_of: None,
         block_explained: false,
@@ -118,6 +124,10 @@ struct Lower<'a, 's> {
     vrrp_defaults: Defaults,
     /// Instances and sync groups by their names.
     named: Named<'s>,
+    /// `lvs_sync_daemon`
+    sync: Option<Said<WrittenSync>>,
+    /// `lvs_sync_daemon_interface`
+    instance_sync: Option<Said<InstanceSync>>,
     /// The latest block of the top level that means something.
     last_block: Option<StatementId>,
     /// The block after which words of its kind have been told to stand outside.
@@ -193,6 +203,7 @@ impl<'s> Lower<'_, 's> {
                 self.vrrp_sync_group(id);
             }
         }
+        self.synchronisation();
         self.unused_interfaces();
         self.unused_groups();
         self.overlaps();

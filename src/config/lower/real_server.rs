@@ -5,7 +5,7 @@ use super::timing::{TimingWords, said};
 use super::virtual_server::VirtualServerWords;
 use super::{Lower, Said};
 use crate::config::keywords::REAL_SERVER;
-use crate::config::model::{Check, RealServer, Weight};
+use crate::config::model::{Check, RealServer, Script, Weight};
 use crate::config::syntax::StatementId;
 use crate::lvs::ForwardingMethod;
 
@@ -15,9 +15,13 @@ struct RealServerWords<'a> {
     timing: TimingWords,
     weight: Option<Said<Weight>>,
     method: Option<Said<ForwardingMethod>>,
+    upper_threshold: Option<Said<u32>>,
+    lower_threshold: Option<Said<u32>>,
     inhibit_on_failure: Option<Said<bool>>,
     virtualhost: Option<Said<&'a str>>,
     smtp_alert: Option<Said<bool>>,
+    notify_up: Option<Said<Script>>,
+    notify_down: Option<Said<Script>>,
     checks: Vec<StatementId>,
     /// Checks that are not served yet.
     unserved: Vec<StatementId>,
@@ -55,7 +59,7 @@ impl<'s> Lower<'_, 's> {
             self.unserved_check(server, id);
         }
         let later = std::mem::replace(&mut self.later, around_it);
-        self.thresholds(id);
+        let thresholds = self.thresholds(words.upper_threshold, words.lower_threshold, id);
         if let Some(server) = server {
             let place = server.address_word.span();
             self.across.real_servers.push((server.address, place));
@@ -77,8 +81,12 @@ impl<'s> Lower<'_, 's> {
             key,
             method,
             weight: weight.unwrap_or_default(),
+            upper_threshold: thresholds.0,
+            lower_threshold: thresholds.1,
             inhibit_on_failure: inhibit.unwrap_or(false),
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
+            notify_up: self.numbered(words.notify_up),
+            notify_down: self.numbered(words.notify_down),
             checks,
             origin: self.origin(id),
             later,
@@ -99,6 +107,14 @@ impl<'s> Lower<'_, 's> {
                 let value = self.method(id);
                 self.say(&mut words.method, id, value);
             }
+            "uthreshold" => {
+                let value = self.connections(id);
+                self.say(&mut words.upper_threshold, id, value);
+            }
+            "lthreshold" => {
+                let value = self.connections(id);
+                self.say(&mut words.lower_threshold, id, value);
+            }
             "alpha" => {
                 let value = self.switch(id);
                 self.say(&mut words.timing.alpha, id, value);
@@ -116,10 +132,17 @@ impl<'s> Lower<'_, 's> {
                 let value = self.switch(id);
                 self.say(&mut words.smtp_alert, id, value);
             }
+            "notify_up" => self.one_script(&mut words.notify_up, id),
+            "notify_down" => self.one_script(&mut words.notify_down, id),
             "TCP_CHECK" | "HTTP_GET" | "MISC_CHECK" => words.checks.push(id),
             word if is_check(word) => words.unserved.push(id),
             _ => self.other(REAL_SERVER, id),
         }
+    }
+
+    fn connections(&mut self, id: StatementId) -> Option<u32> {
+        let word = self.value(id, "a number of connections")?;
+        self.number(word, 0..=u32::MAX)
     }
 
     fn checks(&mut self, checked: Option<Checked<'s>>, statements: &[StatementId]) -> Vec<Check> {

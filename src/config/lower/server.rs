@@ -1,13 +1,13 @@
 //! What real servers and sorry servers have in common: address, port, weight, how
 //! packets reach them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Lower;
 use crate::config::diagnostic::Code;
 use crate::config::model::Weight;
 use crate::config::syntax::{StatementId, Word};
-use crate::lvs::{DestinationKey, Family, ForwardingMethod, TunnelType};
+use crate::lvs::{DestinationKey, Family, ForwardingMethod};
 
 /// An address and port as the file gives them.
 #[derive(Clone, Copy)]
@@ -55,101 +55,6 @@ impl Lower<'_, '_> {
         })
     }
 
-    /// `NAT`, `DR` or `TUN [type ipip]`.
-    pub(super) fn method(&mut self, id: StatementId) -> Option<ForwardingMethod> {
-        const TUNNEL: ForwardingMethod = ForwardingMethod::Tunnel(TunnelType::Ipip);
-        let words = self.values(id);
-        let Some((word, options)) = words.split_first() else {
-            self.missing_value(id, "a forwarding method");
-            return None;
-        };
-        let choices = [
-            ("NAT", ForwardingMethod::Nat),
-            ("DR", ForwardingMethod::DirectRouting),
-            ("TUN", TUNNEL),
-        ];
-        let method = self.choice(*word, "a forwarding method", &choices)?;
-        let options: Vec<_> = options
-            .iter()
-            .map(|word| (self.text(*word), *word))
-            .collect();
-        match options.as_slice() {
-            [] => {}
-            [("type", _), ("ipip", _), extra @ ..] if method == TUNNEL => {
-                let extra: Vec<_> = extra.iter().map(|(_, word)| *word).collect();
-                self.extra_words(id, &extra);
-            }
-            [("type", kind)] if method == TUNNEL => {
-                let span = kind.span();
-                self.report(Code::MissingValue, "`type` needs a kind of tunnel")
-                    .at(span, "`ipip`, `gue` or `gre` belongs after it");
-                return None;
-            }
-            [("type", _), (kind @ ("gue" | "gre"), word), rest @ ..] if method == TUNNEL => {
-                if !self.tunnel_options(id, kind, *word, rest) {
-                    return None;
-                }
-                let span = word.span();
-                self.report(
-                    Code::ValueNotServed,
-                    format!("tunnels of type `{kind}` are not served yet"),
-                )
-                .at(span, "`ipip` is served");
-                return None;
-            }
-            [("type", _), (_, word), ..] if method == TUNNEL => {
-                self.invalid(*word, "a kind of tunnel")
-                    .help("it is one of ipip, gue, gre");
-                return None;
-            }
-            _ => {
-                let extra: Vec<_> = options.iter().map(|(_, word)| *word).collect();
-                self.extra_words(id, &extra);
-            }
-        }
-        Some(method)
-    }
-
-    /// What may stand behind the kind of a tunnel: `port PORT` with `gue`, which needs it,
-    /// and how packets are summed. False where something is wrong, which has been told.
-    fn tunnel_options(
-        &mut self,
-        id: StatementId,
-        kind: &str,
-        kind_word: Word,
-        options: &[(&str, Word)],
-    ) -> bool {
-        let errors = self.diagnostics.errors();
-        let mut has_port = false;
-        let mut rest = options.iter();
-        while let Some((option, word)) = rest.next() {
-            match *option {
-                "port" if kind == "gue" => {
-                    has_port = true;
-                    match rest.next() {
-                        Some((_, port)) => drop(self.port(*port)),
-                        None => self.missing_value(id, "a port behind `port`"),
-                    }
-                }
-                "nocsum" | "csum" => {}
-                "remcsum" if kind == "gue" => {}
-                _ => {
-                    let wanted = match kind {
-                        "gue" => "`port PORT`, `nocsum`, `csum` or `remcsum`",
-                        _ => "`nocsum` or `csum`",
-                    };
-                    self.invalid(*word, wanted);
-                }
-            }
-        }
-        if kind == "gue" && !has_port {
-            let span = kind_word.span();
-            self.report(Code::MissingValue, "a tunnel of type `gue` needs a port")
-                .at(span, "`port PORT` belongs after it");
-        }
-        self.diagnostics.errors() == errors
-    }
-
     /// `weight NUMBER`, from `least` to 65535.
     pub(super) fn weight(&mut self, id: StatementId, least: u32) -> Option<Weight> {
         let word = self.value(id, "a weight")?;
@@ -165,6 +70,9 @@ impl Lower<'_, '_> {
         around: Around,
         method: ForwardingMethod,
     ) -> Option<DestinationKey> {
+        if !self.is_host(what, server) {
+            return None;
+        }
         let family = Family::of(server.address);
         if Some(family) != around.family && !matches!(method, ForwardingMethod::Tunnel(_)) {
             let span = server.address_word.span();
@@ -204,6 +112,34 @@ impl Lower<'_, '_> {
             address: server.address,
             port,
         })
+    }
+
+    /// Whether a server may have this address. The kernel refuses others, be it that it
+    /// takes those for its own that are of one link.
+    fn is_host(&mut self, what: &'static str, server: Server) -> bool {
+        let span = server.address_word.span();
+        let address = server.address;
+        let is_broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+        if address.is_multicast() || address.is_unspecified() || is_broadcast {
+            self.report(
+                Code::InvalidValue,
+                format!("`{address}` is not the address of one host"),
+            )
+            .at(span, format!("the kernel takes no {what} with it"))
+            .help(format!("give the address that the {what} answers at"));
+            return false;
+        }
+        if let IpAddr::V6(address) = address
+            && address.is_unicast_link_local()
+        {
+            self.report(
+                Code::Doubtful,
+                format!("a {what} with an address of one link"),
+            )
+            .at(span, "the kernel refuses it unless it is this host's own")
+            .help("give an address that does not begin with `fe80:`");
+        }
+        true
     }
 
     fn port_overridden(

@@ -31,6 +31,14 @@ pub(super) struct Identity {
     pub(super) every_port: bool,
 }
 
+impl Identity {
+    /// It is for no mark.
+    pub(super) fn has_addresses_only(&self) -> bool {
+        let mut services = self.services.iter();
+        services.all(|service| matches!(service, ServiceKey::Address { .. }))
+    }
+}
+
 impl<'s> Lower<'_, 's> {
     /// `ADDRESS [PORT]`, `fwmark MARK` or `group NAME`. None where it is wrong, which has
     /// been told.

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 
 use super::server::{Around, Server};
+use super::service_flags::Flag;
 use super::timing::{TimingWords, said};
+use super::virtual_identity::Identity;
 use super::{Lower, Said};
 use crate::config::diagnostic::Code;
 use crate::config::keywords::VIRTUAL_SERVER;
-use crate::config::model::{RealServer, SorryServer, VirtualServer, Weight};
+use crate::config::model::{RealServer, Script, SorryServer, VirtualServer, Weight};
 use crate::config::syntax::StatementId;
-use crate::lvs::{DestinationKey, Family, ForwardingMethod, Protocol, Scheduler, ServiceKey};
+use crate::lvs::{
+    DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol, Scheduler,
+    ServiceKey,
+};
 
 /// Seconds that a client stays with its server where the file says no number
 /// (keepalived.conf(5): 6 minutes).
@@ -29,12 +34,21 @@ pub(super) struct VirtualServerWords<'a> {
     pub(super) method: Option<Said<ForwardingMethod>>,
     pub(super) scheduler: Option<Said<Scheduler>>,
     pub(super) protocol: Option<Said<Protocol>>,
+    /// By their places in [`Flag::ALL`].
+    pub(super) flags: [Option<Said<bool>>; Flag::ALL.len()],
     pub(super) persistence_timeout: Option<Said<u32>>,
     pub(super) ip_family: Option<Said<Family>>,
+    pub(super) persistence_granularity: Option<Said<Granularity>>,
+    pub(super) persistence_engine: Option<Said<&'a str>>,
     quorum: Option<Said<u32>>,
     hysteresis: Option<Said<u32>>,
+    quorum_up: Option<Said<Script>>,
+    quorum_down: Option<Said<Script>>,
+    omega: Option<Said<bool>>,
+    ha_suspend: Option<Said<bool>>,
     pub(super) sorry_server: Option<Said<Server>>,
     sorry_server_method: Option<Said<ForwardingMethod>>,
+    sorry_server_inhibit: Option<Said<bool>>,
 }
 
 impl<'s> Lower<'_, 's> {
@@ -72,14 +86,22 @@ impl<'s> Lower<'_, 's> {
             return;
         }
         let (quorum, hysteresis) = self.quorum(&words, &real_servers);
+        let ha_suspend = words.ha_suspend.is_some() && identity.has_addresses_only();
+        let flags = self.service_flags(&identity, &words);
+        let persistence = self.persistence(&words, &identity, id);
         let virtual_server = VirtualServer {
             id: identity.id,
             services: identity.services,
             scheduler: said(words.scheduler).unwrap_or(Scheduler::WeightedLeastConnection),
-            persistence_timeout: self.persistence(&words, identity.every_port, id),
+            flags,
+            persistence,
             alpha: said(words.timing.alpha).unwrap_or(false),
             quorum,
             hysteresis,
+            quorum_up: self.numbered(words.quorum_up),
+            quorum_down: self.numbered(words.quorum_down),
+            omega: said(words.omega).unwrap_or(false),
+            ha_suspend,
             sorry_server,
             smtp_alert: said(words.smtp_alert)
                 .unwrap_or_else(|| self.alert_defaults.virtual_server()),
@@ -118,6 +140,18 @@ impl<'s> Lower<'_, 's> {
                 self.say(&mut words.method, id, value);
             }
             "persistence_timeout" => self.persistence_timeout(words, id),
+            "persistence_granularity" => {
+                let word = self.value(id, "a netmask");
+                let value = word.and_then(|word| self.granularity(word));
+                self.say(&mut words.persistence_granularity, id, value);
+            }
+            "persistence_engine" => {
+                let word = self.value(id, "a persistence engine");
+                let engines = [("sip", "sip")];
+                let value =
+                    word.and_then(|word| self.choice(word, "a persistence engine", &engines));
+                self.say(&mut words.persistence_engine, id, value);
+            }
             "protocol" => {
                 let value = self.protocol(id);
                 self.say(&mut words.protocol, id, value);
@@ -137,6 +171,20 @@ impl<'s> Lower<'_, 's> {
                 let value = word.and_then(|word| self.number(word, 0..=u32::MAX));
                 self.say(&mut words.hysteresis, id, value);
             }
+            "quorum_up" => self.one_script(&mut words.quorum_up, id),
+            "quorum_down" => self.one_script(&mut words.quorum_down, id),
+            "omega" => {
+                let value = self.flag(id);
+                self.say(&mut words.omega, id, value);
+            }
+            "ha_suspend" => {
+                let value = self.flag(id);
+                self.say(&mut words.ha_suspend, id, value);
+            }
+            "sorry_server_inhibit" => {
+                let value = self.flag(id);
+                self.say(&mut words.sorry_server_inhibit, id, value);
+            }
             "weight" => {
                 let value = self.weight(id, 1);
                 self.say(&mut words.weight, id, value);
@@ -154,7 +202,13 @@ impl<'s> Lower<'_, 's> {
                 let value = self.switch(id);
                 self.say(&mut words.smtp_alert, id, value);
             }
-            _ => self.other(VIRTUAL_SERVER, id),
+            word => match Flag::ALL.iter().position(|flag| flag.word == word) {
+                Some(at) => {
+                    let value = self.flag(id);
+                    self.say(&mut words.flags[at], id, value);
+                }
+                None => self.other(VIRTUAL_SERVER, id),
+            },
         }
     }
 
@@ -226,9 +280,26 @@ impl<'s> Lower<'_, 's> {
         self.say(&mut words.persistence_timeout, id, value);
     }
 
+    fn persistence(
+        &mut self,
+        words: &VirtualServerWords<'_>,
+        identity: &Identity,
+        id: StatementId,
+    ) -> Option<Persistence> {
+        let timeout = self.seconds_of_persistence(words, identity.every_port, id)?;
+        let granularity = said(words.persistence_granularity);
+        Some(Persistence {
+            timeout,
+            granularity: granularity.unwrap_or_else(|| {
+                Granularity::each_address(identity.around.family.unwrap_or(Family::V4))
+            }),
+            engine: said(words.persistence_engine).map(str::to_owned),
+        })
+    }
+
     /// A virtual server for every port has to be persistent: the kernel has no
     /// other way to keep the connections of a client together.
-    fn persistence(
+    fn seconds_of_persistence(
         &mut self,
         words: &VirtualServerWords<'_>,
         every_port: bool,
@@ -238,7 +309,7 @@ impl<'s> Lower<'_, 's> {
             return said(words.persistence_timeout);
         }
         if !every_port {
-            return self.persistence_by_granularity(id);
+            return self.persistence_by_granularity(words);
         }
         let span = self.span(id);
         self.report(
@@ -254,11 +325,8 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// Who says which clients are one means that they are kept together.
-    fn persistence_by_granularity(&mut self, id: StatementId) -> Option<u32> {
-        let ast = self.ast;
-        let mut words = ast.block(id);
-        let word = words.find(|word| ast.keyword(*word) == "persistence_granularity")?;
-        let span = self.span(word);
+    fn persistence_by_granularity(&mut self, words: &VirtualServerWords<'_>) -> Option<u32> {
+        let span = self.span(words.persistence_granularity?.by);
         self.report(
             Code::DefaultAssumed,
             "`persistence_granularity` without `persistence_timeout`",
@@ -342,6 +410,7 @@ impl<'s> Lower<'_, 's> {
         Some(SorryServer {
             key,
             method,
+            inhibit: said(words.sorry_server_inhibit).unwrap_or(false),
             origin: self.origin(sorry.by),
         })
     }

@@ -2,6 +2,8 @@
 //! and everything inherited in its place. It reads as a configuration, and is one.
 
 mod address;
+mod balancing;
+mod ipvs;
 mod routing;
 mod text;
 mod vrrp;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
+    Script, ScriptId, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
 };
 use crate::config::said::{Said, Sayer};
 use crate::lvs::{DestinationKey, PoolId, ServiceKey};
@@ -38,6 +40,11 @@ impl Model {
         text.model(self);
         text.out
     }
+
+    /// A script as the words for scripts take it.
+    fn command(&self, id: Option<ScriptId>) -> Option<CommandAndUser<'_>> {
+        self.scripts.get(id?.0 as usize).map(CommandAndUser)
+    }
 }
 
 /// What a dump with marks begins with.
@@ -55,9 +62,12 @@ impl Text<'_> {
             text.flag("enable_script_security", global.enable_script_security);
             text.say("lvs_audit_interval", Seconds(global.audit_interval));
             text.say("notify_timeout", Seconds(global.notify_timeout));
+            text.flag("rs_init_notifies", global.rs_init_notifies);
             text.mail(&global.mail);
             text.vrrp_global(&global.vrrp);
+            text.ipvs(&global.ipvs);
             text.process("vrrp", &global.vrrp_process);
+            text.process("checker", &global.checker_process);
             text.auto_priority(&global.auto_priority);
             text.later(&global.later);
         });
@@ -172,14 +182,20 @@ impl Text<'_> {
                 text.say("ip_family", family.word());
             }
             text.say("lvs_sched", virtual_server.scheduler.name());
-            text.some("persistence_timeout", virtual_server.persistence_timeout);
+            text.service_flags(virtual_server);
+            text.persistence(virtual_server.persistence.as_ref());
             text.flag("alpha", virtual_server.alpha);
             text.say("quorum", virtual_server.quorum);
             text.say("hysteresis", virtual_server.hysteresis);
+            text.some("quorum_up", model.command(virtual_server.quorum_up));
+            text.some("quorum_down", model.command(virtual_server.quorum_down));
+            text.flag("omega", virtual_server.omega);
+            text.flag("ha_suspend", virtual_server.ha_suspend);
             text.say("smtp_alert", Switch(virtual_server.smtp_alert));
             if let Some(sorry) = &virtual_server.sorry_server {
                 text.say("sorry_server", Place(sorry.key));
-                text.say("sorry_server_lvs_method", sorry.method.name());
+                text.say("sorry_server_lvs_method", sorry.method);
+                text.flag("sorry_server_inhibit", sorry.inhibit);
             }
             text.later(&virtual_server.later);
             for server in &virtual_server.real_servers {
@@ -193,9 +209,12 @@ impl Text<'_> {
         let sayer = Sayer::Block(server.origin);
         self.scope(head, "real_server", sayer, |text| {
             text.say("weight", server.weight.0);
-            text.say("lvs_method", server.method.name());
+            text.say("lvs_method", server.method);
+            text.thresholds(server);
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
             text.say("smtp_alert", Switch(server.smtp_alert));
+            text.some("notify_up", model.command(server.notify_up));
+            text.some("notify_down", model.command(server.notify_down));
             text.later(&server.later);
             for check in &server.checks {
                 text.check(model, check);

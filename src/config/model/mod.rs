@@ -4,6 +4,7 @@
 
 mod check;
 mod dump;
+mod ipvs;
 mod mail;
 mod process;
 pub mod route;
@@ -25,6 +26,7 @@ pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
 };
 
+pub use ipvs::{FlushOnStop, IpvsGlobal, ReceiveBuffer};
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
 pub use server_group::{GroupEntry, VirtualServerGroup};
@@ -34,7 +36,10 @@ pub use vrrp::{
     VrrpInstance, VrrpSyncGroup,
 };
 
-use crate::lvs::{DestinationKey, Family, ForwardingMethod, PoolId, Scheduler, ServiceKey};
+use crate::lvs::{
+    DestinationKey, Family, ForwardingMethod, Persistence, PoolId, Scheduler, ServiceFlags,
+    ServiceKey,
+};
 
 /// A finished configuration. `core` makes it once; the other processes get it
 /// whole and never see text.
@@ -112,10 +117,16 @@ pub struct Global {
     pub audit_interval: Duration,
     /// `notify_timeout`: how long a notify script may take before it is killed.
     pub notify_timeout: Duration,
+    /// `rs_init_notifies`: a real server that is up from the start is told to its
+    /// `notify_up`.
+    pub rs_init_notifies: bool,
     pub mail: Mail,
     pub vrrp: VrrpGlobal,
+    pub ipvs: IpvsGlobal,
     /// The vrrp process.
     pub vrrp_process: ProcessOptions,
+    /// The checker process.
+    pub checker_process: ProcessOptions,
     pub auto_priority: AutoPriority,
     /// What nothing acts on yet.
     pub later: Vec<Setting>,
@@ -138,9 +149,12 @@ impl Default for Global {
             enable_script_security: false,
             audit_interval: Self::DEFAULT_AUDIT_INTERVAL,
             notify_timeout: Self::DEFAULT_NOTIFY_TIMEOUT,
+            rs_init_notifies: false,
             mail: Mail::default(),
             vrrp: VrrpGlobal::default(),
+            ipvs: IpvsGlobal::default(),
             vrrp_process: ProcessOptions::default(),
+            checker_process: ProcessOptions::default(),
             auto_priority: AutoPriority::default(),
             later: Vec::new(),
         }
@@ -185,8 +199,11 @@ pub struct VirtualServer {
     /// in another virtual server.
     pub services: Vec<ServiceKey>,
     pub scheduler: Scheduler,
-    /// `persistence_timeout` in seconds, above 0; None is no persistence.
-    pub persistence_timeout: Option<u32>,
+    /// The scheduler's flags, `ops` and `hashed`.
+    pub flags: ServiceFlags,
+    /// None is no persistence. What it says of addresses of a family is for virtual
+    /// servers of that family ([`Persistence::of_family`]).
+    pub persistence: Option<Persistence>,
     /// Real servers are down until a check has said otherwise.
     pub alpha: bool,
     /// The least sum of weights alive with which the virtual server works.
@@ -194,6 +211,15 @@ pub struct VirtualServer {
     /// How far beyond the quorum the sum must go before its state changes; below
     /// [`quorum`](Self::quorum) where that is above 0.
     pub hysteresis: u32,
+    /// `quorum_up`: run when the quorum is gained.
+    pub quorum_up: Option<ScriptId>,
+    /// `quorum_down`: run when the quorum is lost.
+    pub quorum_down: Option<ScriptId>,
+    /// The scripts for what goes down are run when everything ends, too.
+    pub omega: bool,
+    /// Nothing is checked while none of its addresses is on this host. It is for addresses
+    /// only.
+    pub ha_suspend: bool,
     pub sorry_server: Option<SorryServer>,
     /// Whether losing and gaining the quorum is mailed: its own `smtp_alert`, or else
     /// what `global_defs` says of checkers; off by default.
@@ -220,6 +246,9 @@ pub struct SorryServer {
     /// As [`RealServer::key`].
     pub key: DestinationKey,
     pub method: ForwardingMethod,
+    /// `sorry_server_inhibit`: it is always in the table, with weight 0 while it is not
+    /// needed.
+    pub inhibit: bool,
     pub origin: Origin,
 }
 
@@ -233,11 +262,20 @@ pub struct RealServer {
     pub key: DestinationKey,
     pub method: ForwardingMethod,
     pub weight: Weight,
+    /// `uthreshold`: above so many connections it gets no new ones; 0 is no limit.
+    pub upper_threshold: u32,
+    /// `lthreshold`: below so many it gets them again; at most
+    /// [`upper_threshold`](Self::upper_threshold), and 0 lets the kernel choose.
+    pub lower_threshold: u32,
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
     /// `global_defs` says of checkers; on by default.
     pub smtp_alert: bool,
+    /// Run when it comes up.
+    pub notify_up: Option<ScriptId>,
+    /// Run when it goes down.
+    pub notify_down: Option<ScriptId>,
     /// All must succeed for the server to be up. A server without checks is up.
     pub checks: Vec<Check>,
     pub origin: Origin,

@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What `global_defs` says of one child process: `vrrp_priority` and its like.
+/// What `global_defs` says of one child process: `vrrp_priority`, `checker_priority` and
+/// their like.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessOptions {
-    /// `vrrp_priority`: its nice value, -20 to 19 (setpriority(2)); None is core's own.
+    /// `…_priority`: its nice value, -20 to 19 (setpriority(2)); None is core's own.
     pub nice: Option<i8>,
-    /// `vrrp_rt_priority`: SCHED_RR with this priority, 1 to 99 (sched(7)).
+    /// `…_rt_priority`: SCHED_RR with this priority, 1 to 99 (sched(7)).
     pub realtime: Option<u8>,
-    /// `vrrp_rlimit_rttime`: CPU time, in microseconds, that it may take under real-time
+    /// `…_rlimit_rttime`: CPU time, in microseconds, that it may take under real-time
     /// scheduling without waiting for anything; then the kernel kills it.
     pub realtime_limit: Option<Duration>,
-    /// `vrrp_no_swap`: nothing of it is put out of memory (mlockall(2)).
+    /// `…_no_swap`: nothing of it is put out of memory (mlockall(2)).
     pub no_swap: bool,
-    /// `vrrp_cpu_affinity`: the processors that it may run on; empty is all.
+    /// `…_cpu_affinity`: the processors that it may run on; empty is all.
     pub processors: Vec<u16>,
 }
 

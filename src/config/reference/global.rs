@@ -232,8 +232,7 @@ const FIFOS: &[Word] = &[
         .later(NOT_WRITTEN),
     Word::flag("rs_init_notifies")
         .default("off")
-        .means("at the start every real server is told of, and not only what changes")
-        .later("only changes are told of"),
+        .means("at the start, and after a reload, `notify_up` is run for each real server that is new and up"),
 ];
 
 const FIREWALL: &[Word] = &[
@@ -304,8 +303,7 @@ const IPVS: &[Word] = &[
         ],
     )
     .default("the kernel's")
-    .means("how long IPVS remembers connections that are open, being closed, and of UDP; at least one of them")
-    .later("the kernel's timeouts are left as they are"),
+    .means("how long IPVS remembers connections that are open, being closed, and of UDP; at least one of them. At the end they are as they were"),
     Word::values(
         "lvs_sync_daemon",
         &[
@@ -321,16 +319,13 @@ const IPVS: &[Word] = &[
         ],
     )
     .default("none; ID of the instance or 0, port 8848, group 224.0.0.81")
-    .means("directors tell each other of their connections; with an instance, the master does and the others listen")
-    .later("connections are not told to other directors"),
+    .means("directors tell each other of their connections; with an instance, its master tells and the others listen; without one this director does both"),
     Word::flag("lvs_flush")
         .default("off")
-        .means("at the start the table is emptied, of what others have put there too")
-        .later("what others have put into the table stays"),
+        .means("at the start the table is emptied, of what others have put there too"),
     Word::values("lvs_flush_on_stop", &[optional("WHAT", Kind::OneOf(&["VS"]))])
         .default("off")
-        .means("at the end the table is emptied; with `VS`, of ipvsd's own virtual servers only")
-        .later("at the end ipvsd removes its own virtual servers in any case, and nothing else"),
+        .means("at the end the table is emptied, of what others have put there too; with `VS`, of ipvsd's own virtual servers only, as without the word. Nothing is with `-I`"),
     Word::values("lvs_flush_onstop", &[optional("WHAT", Kind::OneOf(&["VS"]))])
         .older("lvs_flush_on_stop"),
     Word::values("checker_log_all_failures", SWITCH)

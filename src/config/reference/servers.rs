@@ -23,8 +23,8 @@ const METHOD: &[Value] = &[
 ];
 
 const METHOD_MEANING: &str = "how packets reach the real servers. With `TUN` may follow \
-    `type ipip`, `type gue port PORT [nocsum|csum|remcsum]` or `type gre [nocsum|csum]`; only \
-    `ipip` is served yet";
+    `type ipip`, `type gue port PORT [nocsum|csum|remcsum]` or `type gre [nocsum|csum]`; without \
+    these it is `ipip`, and `nocsum`";
 
 pub(super) const SERVER: &[Value] = &[
     one("ADDRESS", Kind::Address),
@@ -69,9 +69,6 @@ pub const REAL_SERVER: Block = Block {
     words: &[DESTINATION, REAL_SERVER_TIMING, CHECKS],
 };
 
-/// What a flag of the scheduler means meanwhile.
-const FLAG: &str = "the scheduler works without it";
-
 const BALANCING: &[Word] = &[
     Word::values(
         "protocol",
@@ -92,32 +89,32 @@ const BALANCING: &[Word] = &[
         .default("wlc")
         .means("the same as `lb_algo`"),
     Word::flag("hashed")
-        .means("with `sh`; the kernel sets this flag by itself")
-        .later(""),
+        .default("off")
+        .means("with `sh`; the kernel sets this flag by itself"),
     Word::flag("ops")
-        .means("each packet is scheduled by itself; with UDP and marks only")
-        .later("the packets of a client go to one server while its connection lasts"),
+        .default("off")
+        .means("each packet is scheduled by itself; with UDP and marks only"),
     Word::flag("flag-1")
-        .means("the scheduler's first flag: `sh-fallback`, `mh-fallback`")
-        .later(FLAG),
+        .default("off")
+        .means("the scheduler's first flag: `sh-fallback`, `mh-fallback`"),
     Word::flag("flag-2")
-        .means("the scheduler's second flag: `sh-port`, `mh-port`")
-        .later(FLAG),
+        .default("off")
+        .means("the scheduler's second flag: `sh-port`, `mh-port`"),
     Word::flag("flag-3")
-        .means("the scheduler's third flag, which none has yet")
-        .later(FLAG),
+        .default("off")
+        .means("the scheduler's third flag, which none has yet"),
     Word::flag("sh-port")
-        .means("with `sh`: the client's port counts as well as its address")
-        .later(FLAG),
+        .default("off")
+        .means("with `sh`: the client's port counts as well as its address"),
     Word::flag("sh-fallback")
-        .means("with `sh`: where the server has weight 0, another is taken")
-        .later(FLAG),
+        .default("off")
+        .means("with `sh`: where the server has weight 0, another is taken"),
     Word::flag("mh-port")
-        .means("with `mh`: the client's port counts as well as its address")
-        .later(FLAG),
+        .default("off")
+        .means("with `mh`: the client's port counts as well as its address"),
     Word::flag("mh-fallback")
-        .means("with `mh`: where the server has weight 0, another is taken")
-        .later(FLAG),
+        .default("off")
+        .means("with `mh`: where the server has weight 0, another is taken"),
     Word::values("lb_kind", METHOD)
         .default("NAT")
         .means(METHOD_MEANING),
@@ -126,8 +123,10 @@ const BALANCING: &[Word] = &[
         .means("the same as `lb_kind`"),
     Word::values("persistence_engine", &[one("NAME", Kind::OneOf(&["sip"]))])
         .default("none")
-        .means("what makes packets of one client, beside its address: `sip` goes by the Call-ID")
-        .later("a client is known by its address only"),
+        .means(
+            "what makes packets of one client, beside its address: `sip` goes by the Call-ID; \
+             with UDP only",
+        ),
     Word::values(
         "persistence_timeout",
         &[optional("NUMBER", Kind::Integer(0, 2_678_400))],
@@ -139,8 +138,7 @@ const BALANCING: &[Word] = &[
         &[one("NETMASK", Kind::Granularity)],
     )
     .default("each address by itself")
-    .means("clients whose addresses agree in these bits are one; with IPv6 a prefix length")
-    .later("each client address is persistent by itself"),
+    .means("clients whose addresses agree in these bits are one; with IPv6 a prefix length"),
 ];
 
 const POOL: &[Word] = &[
@@ -156,19 +154,14 @@ const POOL: &[Word] = &[
             "how far beyond the quorum the sum has to go before the state changes; cut down to \
              quorum - 1",
         ),
-    Word::new("quorum_up", Takes::Command)
-        .means("run when the quorum is gained")
-        .later("the script is not run"),
-    Word::new("quorum_down", Takes::Command)
-        .means("run when the quorum is lost")
-        .later("the script is not run"),
+    Word::new("quorum_up", Takes::Command).means("run when the quorum is gained, also at the start"),
+    Word::new("quorum_down", Takes::Command).means("run when the quorum is lost or the virtual server is removed, and at the start where a sorry server has to stand in"),
     Word::flag("alpha")
         .default("off")
         .means("real servers are down until a check has succeeded"),
     Word::flag("omega")
         .default("off")
-        .means("at the end, scripts for what goes down are run")
-        .later("no script is run at the end"),
+        .means("when ipvsd ends, `notify_down` and `quorum_down` are run for all that is up, unless everything stays (`-I`)"),
     Word::values("weight", &[one("NUMBER", Kind::Integer(1, 65_535))])
         .default("1")
         .means("of real servers that say none"),
@@ -180,15 +173,13 @@ const POOL: &[Word] = &[
         .means("stands in while the quorum is not met; without a port it has the virtual server's"),
     Word::flag("sorry_server_inhibit")
         .default("off")
-        .means("the sorry server is always in the table, with weight 0 while it is not needed")
-        .later("the sorry server is in the table only while it is needed"),
+        .means("the sorry server is always in the table, with weight 0 while it is not needed"),
     Word::values("sorry_server_lvs_method", METHOD)
         .default("the virtual server's")
         .means("how packets reach the sorry server"),
     Word::flag("ha_suspend")
         .default("off")
-        .means("no checks while the virtual server's address is not on this host")
-        .later("the real servers are checked whether or not the address is here"),
+        .means("no checks while the address, or each of a group, is not on this host; the verdicts stay as they are. Not for marks"),
     Word::values("smtp_alert", SWITCH)
         .default("see [Mail](#mail)")
         .means("whether losing and gaining the quorum is mailed"),
@@ -279,21 +270,16 @@ const DESTINATION: &[Word] = &[
         .means("how packets reach this server"),
     Word::values("uthreshold", &[one("NUMBER", Kind::Integer(0, MOST))])
         .default("0, which is none")
-        .means("above this many connections it gets no new ones")
-        .later("the number of its connections is not limited"),
+        .means("above this many connections it gets no new ones"),
     Word::values("lthreshold", &[one("NUMBER", Kind::Integer(0, MOST))])
         .default("three quarters of `uthreshold`")
-        .means("below this many connections it gets new ones again")
-        .later("the number of its connections is not limited"),
+        .means("below this many connections it gets new ones again; at most `uthreshold`"),
     Word::values("inhibit_on_failure", SWITCH)
         .default("the virtual server's")
         .means("when it fails it stays in the table with weight 0"),
-    Word::new("notify_up", Takes::Command)
-        .means("run when it comes up")
-        .later("the script is not run"),
+    Word::new("notify_up", Takes::Command).means("run when it comes up; see `rs_init_notifies`"),
     Word::new("notify_down", Takes::Command)
-        .means("run when it goes down")
-        .later("the script is not run"),
+        .means("run when it goes down or is removed, and when its first check fails under `alpha`"),
     Word::values("alpha", SWITCH)
         .default("the virtual server's")
         .means("it is down until a check has succeeded"),

@@ -352,8 +352,7 @@ const FURTHER: &[Word] = &[
         .later("its scripts are told `STOP`"),
     Word::values("lvs_sync_daemon_interface", &[one("INTERFACE", Kind::Interface)])
         .default("none")
-        .means("where IPVS tells the other directors of its connections; `lvs_sync_daemon` in `global_defs` is today's word")
-        .later("no connections are told"),
+        .means("where IPVS tells the other directors of its connections while this instance is master; `lvs_sync_daemon` in `global_defs` is today's word"),
     Word::values("lvs_sync_daemon_inteface", &[one("INTERFACE", Kind::Interface)])
         .older("lvs_sync_daemon_interface"),
     Word::values("debug", &[one("LEVEL", Kind::Integer(0, 4))])

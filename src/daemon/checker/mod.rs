@@ -24,7 +24,8 @@ use super::messages::{FromChecker, Live, RefusedOp, Start, ToChecker, Told};
 use crate::alert::{Cause, What};
 use crate::check::misc::{self, ScriptEnd};
 use crate::check::{CheckKey, FailureKind, Outcome};
-use crate::config::model::{CheckSpec, MiscCheck};
+use crate::config::model::{CheckSpec, IpvsGlobal, MiscCheck};
+use crate::lvs::PoolId;
 use crate::moment::Moment;
 use crate::probe;
 use crate::sys::{clock, ipvs::Ipvs, sandbox};
@@ -61,6 +62,12 @@ struct Checker {
     cause: Cause,
     pools: Pools,
     table: TableKeeper,
+    /// What the configuration says of IPVS as a whole.
+    ipvs: IpvsGlobal,
+    /// Its memory is kept out of swap space.
+    no_swap: bool,
+    /// Whether the instance is master that the synchronisation follows.
+    is_master: Option<bool>,
     /// Probes and scripts under way.
     running: JoinSet<Finished>,
     most_running: usize,
@@ -70,11 +77,20 @@ struct Checker {
     /// Operations sent when the present generation began; None once it has settled.
     settling_from: Option<u64>,
     /// Told to end: until then everything is to be out.
-    stopping: Option<Moment>,
+    stopping: Option<Stopping>,
+}
+
+struct Stopping {
+    /// It ends then in any case.
+    until: Moment,
+    /// The virtual servers are to be out.
+    release: bool,
 }
 
 struct Finished {
     key: CheckKey,
+    /// As [`Job::run`].
+    run: u64,
     outcome: Outcome,
     took: Duration,
 }
@@ -104,7 +120,11 @@ impl Checker {
             generation,
             model,
             owned,
+            held,
+            is_master,
+            flush,
             memory,
+            suspended,
             cause,
         } = *start;
         let audit_interval = model.global.audit_interval;
@@ -112,7 +132,10 @@ impl Checker {
             generation,
             cause,
             pools: Pools::default(),
-            table: TableKeeper::new(ipvs, owned, audit_interval),
+            table: TableKeeper::new(ipvs, owned, held, audit_interval),
+            ipvs: IpvsGlobal::default(),
+            no_swap: false,
+            is_master,
             running: JoinSet::new(),
             most_running: descriptor_limit()
                 .saturating_sub(RESERVED_DESCRIPTORS)
@@ -123,7 +146,10 @@ impl Checker {
             settling_from: None,
             stopping: None,
         };
-        checker.configure(model, Some(memory), core);
+        if flush {
+            checker.table.settings.flush();
+        }
+        checker.configure(model, Some(memory), suspended, core);
         Ok(Some(checker))
     }
 
@@ -148,7 +174,7 @@ impl Checker {
                 },
                 done = self.table.done() => {
                     let notes = self.table.finish(done, clock::now());
-                    let told = notes.into_iter().map(|note| Told { cause: Cause::Table, what: What::Table(note) });
+                    let told = notes.into_iter().map(|what| Told { cause: Cause::Table, what });
                     let told: Vec<_> = told.collect();
                     if !told.is_empty() {
                         core.send(&FromChecker::Table(told));
@@ -179,13 +205,18 @@ impl Checker {
                     self.table.keeper.want(key, Some(entry));
                 }
             }
-            if let Some(again) = self.table.begin(now) {
+            let again = self.table.begin(now);
+            // Before it is carried out: what has been begun waits until it is asked for.
+            if let Some(held) = self.table.settings.take_held() {
+                core.send(&FromChecker::Held(held));
+            }
+            if let Some(again) = again {
                 wake = wake.min(again);
             }
             self.tell_if_settled(core);
         }
-        if let Some(limit) = self.stopping {
-            return wake.min(limit);
+        if let Some(stopping) = &self.stopping {
+            return wake.min(stopping.until);
         }
         while self.running.len() < self.most_running {
             let Some(job) = self.pools.pop_due(now) else {
@@ -223,6 +254,7 @@ impl Checker {
     fn run_check(&mut self, job: Job, core: &mut Core) {
         let Job {
             key,
+            run,
             spec,
             timeout,
             alarmingly_late,
@@ -260,6 +292,7 @@ impl Checker {
                     };
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -270,6 +303,7 @@ impl Checker {
                     let outcome = probe::run(&spec, timeout).await;
                     Finished {
                         key,
+                        run,
                         outcome,
                         took: clock::now() - began,
                     }
@@ -279,8 +313,13 @@ impl Checker {
     }
 
     fn on_finished(&mut self, finished: Finished, core: &mut Core) {
-        let Finished { key, outcome, took } = finished;
-        let Some(ended) = self.pools.ended(&key, outcome, took, clock::now()) else {
+        let Finished {
+            key,
+            run,
+            outcome,
+            took,
+        } = finished;
+        let Some(ended) = self.pools.ended(&key, run, outcome, took, clock::now()) else {
             return;
         };
         if let Some(remark) = ended.remark {
@@ -295,10 +334,19 @@ impl Checker {
         match message {
             ToChecker::Ping => core.send(&FromChecker::Alive),
             ToChecker::Start(_) => tracing::error!("core starts a checker that runs already"),
-            ToChecker::Reload { generation, model } => {
+            ToChecker::Reload {
+                generation,
+                model,
+                suspended,
+                is_master,
+            } => {
                 self.generation = generation;
+                self.is_master = is_master;
                 self.cause = Cause::Reload { generation };
-                self.configure(*model, None, core);
+                self.configure(*model, None, suspended, core);
+            }
+            ToChecker::Suspended(suspended) => {
+                self.pools.suspend(suspended, clock::now());
             }
             ToChecker::ScriptEnded { request, end } => {
                 if let Some(waiting) = self.scripts.remove(&request) {
@@ -310,16 +358,24 @@ impl Checker {
                 let live = Box::new(self.live());
                 core.send(&FromChecker::Status { request, live });
             }
-            ToChecker::Stop { release } => {
-                let now = clock::now();
+            ToChecker::Follow { is_master } => {
+                self.is_master = is_master;
+                self.want_settings();
+            }
+            ToChecker::Stop { release, flush } => {
                 self.running.abort_all();
                 if release {
                     self.pools.log_shutdown();
-                    self.table.release_all();
-                    self.stopping = Some(now + RELEASE_LIMIT);
-                } else {
-                    self.stopping = Some(now);
                 }
+                match (release, flush) {
+                    (_, true) => self.table.empty(),
+                    (true, false) => self.table.release_all(),
+                    (false, false) => self.table.release_settings(),
+                }
+                self.stopping = Some(Stopping {
+                    until: clock::now() + RELEASE_LIMIT,
+                    release,
+                });
             }
         }
     }
@@ -328,15 +384,24 @@ impl Checker {
         &mut self,
         model: crate::config::model::Model,
         memory: Option<crate::lvs::pool::Memory>,
+        suspended: Vec<PoolId>,
         core: &mut Core,
     ) {
         let now = clock::now();
         self.table
             .keeper
             .set_audit_interval(model.global.audit_interval);
+        self.table
+            .settings
+            .set_audit_interval(model.global.audit_interval);
+        let no_swap = model.global.checker_process.no_swap;
+        child::keep_in_memory("checker", &mut self.no_swap, no_swap);
+        self.ipvs = model.global.ipvs.clone();
+        self.table.set_receive_buffer(self.ipvs.receive_buffer);
+        self.want_settings();
         let events = self
             .pools
-            .configure(model, memory, now, || self.random.next());
+            .configure(model, memory, suspended, now, || self.random.next());
         let cause = &self.cause;
         let told = |event| Told {
             cause: cause.clone(),
@@ -351,11 +416,20 @@ impl Checker {
         self.table.keeper.want_all(self.pools.wanted());
     }
 
+    /// What IPVS is to have beside its table, but at the end.
+    fn want_settings(&mut self) {
+        if self.stopping.is_none() {
+            let settings = self.ipvs.settings(self.is_master);
+            self.table.settings.want(settings);
+        }
+    }
+
     /// The end, once everything is out of the kernel or the time for it is over.
     fn end_if_released(&mut self, now: Moment, core: &mut Core) -> Option<ExitCode> {
-        let limit = self.stopping?;
-        let out = self.table.is_idle() && self.table.keeper.owned().next().is_none();
-        if !out && now < limit {
+        let Stopping { until, release } = self.stopping.as_ref()?;
+        let is_out = !release || self.table.keeper.owned().next().is_none();
+        let is_as_before = self.table.settings.is_released();
+        if !(self.table.is_idle() && is_out && is_as_before) && now < *until {
             return None;
         }
         let left = self.table.keeper.owned().copied().collect();

@@ -23,6 +23,10 @@ pub struct Pools {
     by_key: HashMap<CheckKey, u32>,
     /// By index into `checks`.
     schedule: Schedule<u32>,
+    /// Pools that are not to be checked for now.
+    suspended: HashSet<PoolId>,
+    /// Counts the runs of all checks.
+    runs: u64,
     /// Pools whose wanted entry may have changed since it was last asked for.
     changed: HashSet<usize>,
 }
@@ -34,6 +38,8 @@ struct CheckRun {
     pool: usize,
     slot: CheckSlot,
     state: CheckState,
+    /// The number of the run under way whose outcome counts.
+    under_way: Option<u64>,
     runs: CheckRuns,
     /// How late the run under way began.
     late: Duration,
@@ -43,6 +49,8 @@ struct CheckRun {
 /// A check that is to be run now.
 pub struct Job {
     pub key: CheckKey,
+    /// The number of this run.
+    pub run: u64,
     pub spec: CheckSpec,
     pub timeout: Duration,
     /// Set when the check begins so late that people should know.
@@ -61,14 +69,15 @@ pub struct Ended {
 /// with `-D`, and writing 20,000 lines takes longer than programming the table.
 const MANY_LINES: usize = 500;
 
-fn log_activated(checks: &[CheckKey]) {
+/// In keepalived's words: `Activating`, `Suspending`.
+fn log_healthcheckers(what: &str, checks: &[CheckKey]) {
     if checks.len() > MANY_LINES {
-        tracing::debug!("Activating {} healthcheckers", checks.len());
+        tracing::debug!("{what} {} healthcheckers", checks.len());
         return;
     }
     for CheckKey { pool, server, .. } in checks {
         let server = ServerName(pool, *server);
-        tracing::debug!("Activating healthchecker for service {server} for VS {pool}");
+        tracing::debug!("{what} healthchecker for service {server} for VS {pool}");
     }
 }
 
@@ -80,16 +89,21 @@ impl Pools {
         &mut self,
         model: Model,
         memory: Option<Memory>,
+        suspended: Vec<PoolId>,
         now: Moment,
         mut random: impl FnMut() -> u64,
     ) -> Vec<PoolEvent> {
         let memory = memory.unwrap_or_else(|| self.memory());
         let before = std::mem::take(self);
+        self.runs = before.runs;
+        self.suspended = suspended.into_iter().collect();
         let mut events = Vec::new();
         let mut activated = Vec::new();
+        let mut idle = Vec::new();
         for (index, virtual_server) in model.virtual_servers.iter().enumerate() {
             let (pool, news) = Pool::new(&model, virtual_server, &memory, now);
             events.extend(news);
+            let is_suspended = self.suspended.contains(pool.id());
             for (slot, key, verdict) in pool.checks() {
                 let Some(check) = check_at(&model, index, slot) else {
                     continue;
@@ -99,13 +113,25 @@ impl Pools {
                     .by_key
                     .get(&key)
                     .map(|id| (*id, &before.checks[*id as usize]));
-                match old.and_then(|(id, _)| before.schedule.when(id)) {
+                let when = old.and_then(|(id, _)| before.schedule.when(id));
+                let was_suspended = before.suspended.contains(pool.id());
+                let mut under_way = None;
+                match when {
+                    _ if is_suspended => idle.push(key.clone()),
+                    // As soon as it may.
+                    _ if was_suspended => {
+                        activated.push(key.clone());
+                        self.schedule.add_at(id, now);
+                    }
                     // A shorter interval holds from now on, not after the longer one.
                     Some(When::Waiting(due)) => {
                         self.schedule
                             .add_at(id, due.min(now + check.timing.delay_loop));
                     }
-                    Some(running) => self.schedule.adopt(id, running),
+                    Some(running) => {
+                        under_way = old.and_then(|(_, old)| old.under_way);
+                        self.schedule.adopt(id, running);
+                    }
                     None => {
                         activated.push(key.clone());
                         self.schedule
@@ -114,7 +140,9 @@ impl Pools {
                 }
                 let state = match old {
                     // With its retries, if the pool has not changed its mind.
-                    Some((_, old)) if old.state.verdict() == verdict => old.state.clone(),
+                    Some((_, old)) if old.state.verdict() == verdict && !is_suspended => {
+                        old.state.clone()
+                    }
                     _ => CheckState::new(verdict.clone()),
                 };
                 self.by_key.insert(key.clone(), id);
@@ -123,6 +151,7 @@ impl Pools {
                     pool: index,
                     slot,
                     state,
+                    under_way,
                     runs: old.map(|(_, old)| old.runs.clone()).unwrap_or_default(),
                     late: old.map(|(_, old)| old.late).unwrap_or_default(),
                     told_late: false,
@@ -131,8 +160,38 @@ impl Pools {
             self.pools.push(pool);
         }
         self.model = model;
-        log_activated(&activated);
+        log_healthcheckers("Activating", &activated);
+        log_healthcheckers("Deactivating", &idle);
         events
+    }
+
+    /// Checks all pools but these. The verdicts stay as they are: of a pool that is not
+    /// checked nothing new is known. What is under way comes to nothing; a pool that may
+    /// be checked again is, at once.
+    pub fn suspend(&mut self, suspended: Vec<PoolId>, now: Moment) {
+        let before = std::mem::replace(&mut self.suspended, suspended.into_iter().collect());
+        let mut activated = Vec::new();
+        let mut idle = Vec::new();
+        for (id, run) in self.checks.iter_mut().enumerate() {
+            let id = id as u32;
+            let pool = &run.key.pool;
+            match (before.contains(pool), self.suspended.contains(pool)) {
+                (false, true) => {
+                    self.schedule.remove(id);
+                    run.under_way = None;
+                    // With all its retries when it is asked again.
+                    run.state = CheckState::new(run.state.verdict().clone());
+                    idle.push(run.key.clone());
+                }
+                (true, false) => {
+                    self.schedule.add_at(id, now);
+                    activated.push(run.key.clone());
+                }
+                _ => {}
+            }
+        }
+        log_healthcheckers("Suspending", &idle);
+        log_healthcheckers("Activating", &activated);
     }
 
     /// Everything that is known.
@@ -194,6 +253,8 @@ impl Pools {
     pub fn pop_due(&mut self, now: Moment) -> Option<Job> {
         let due = self.schedule.pop_due(now)?;
         let run = &mut self.checks[due.id as usize];
+        self.runs += 1;
+        run.under_way = Some(self.runs);
         run.late = due.late;
         run.runs.latest = run.runs.latest.max(due.late);
         let check = check_at(&self.model, run.pool, run.slot)?;
@@ -202,6 +263,7 @@ impl Pools {
         run.told_late = late;
         Some(Job {
             key: run.key.clone(),
+            run: self.runs,
             spec: check.spec.clone(),
             timeout: check.timing.timeout,
             alarmingly_late,
@@ -209,16 +271,21 @@ impl Pools {
     }
 
     /// Takes in what a check that took `took` came to at `now`. None where the check
-    /// is no longer there.
+    /// is no longer there, or nobody waits for this run of it.
     pub fn ended(
         &mut self,
         key: &CheckKey,
+        number: u64,
         outcome: Outcome,
         took: Duration,
         now: Moment,
     ) -> Option<Ended> {
         let id = *self.by_key.get(key)?;
         let run = &mut self.checks[id as usize];
+        if run.under_way != Some(number) {
+            return None;
+        }
+        run.under_way = None;
         let check = check_at(&self.model, run.pool, run.slot)?;
         run.runs.runs += 1;
         run.runs.failures += u64::from(!outcome.is_success());

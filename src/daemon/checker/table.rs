@@ -1,28 +1,47 @@
-//! The kernel's table: drives a [`Keeper`] with one [`Ipvs`] connection, a step at a
-//! time, while the process goes on with other work.
+//! The kernel's table and what is beside it: drives a [`Keeper`] and a [`SettingsKeeper`]
+//! with one [`Ipvs`] connection, a step at a time, while the process goes on with other
+//! work.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::lvs::keeper::{Keeper, Note, Step};
+use crate::alert::What;
+use crate::config::model::ReceiveBuffer;
+use crate::lvs::keeper::{self, Keeper, Step};
 use crate::lvs::refusal::OpError;
+use crate::lvs::settings::{self, Held, Order, Seen, SettingsKeeper};
 use crate::lvs::{IpvsOp, ServiceKey, Table};
 use crate::moment::Moment;
 use crate::sys::ipvs::{Counters, Interrupter, Ipvs};
 
-/// The keeper and what it works with.
+/// The keepers and what they work with.
 pub struct TableKeeper {
     pub keeper: Keeper,
-    work: Work,
+    pub settings: SettingsKeeper,
+    /// Everything of anybody's is to go.
+    empties: bool,
+    /// What the kernel's answers are to have room in, where that is new.
+    receive_buffer: Option<ReceiveBuffer>,
+    under_way: UnderWay,
     counters: Counters,
     interrupter: Interrupter,
 }
 
+/// How often nothing at all is looked at.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// A step of one keeper or the other.
 enum Work {
+    Table(Step),
+    Look,
+    Order(Order),
+}
+
+enum UnderWay {
     /// Waiting for something to do.
-    Idle(Option<Ipvs>),
-    UnderWay(Pin<Box<dyn Future<Output = Done>>>),
+    Nothing(Option<Ipvs>),
+    Step(Pin<Box<dyn Future<Output = Done>>>),
 }
 
 /// A step that has ended. It brings the connection back.
@@ -34,59 +53,100 @@ pub struct Done {
 enum DoneWhat {
     Dumped(Result<Table, OpError>),
     Executed(Vec<(IpvsOp, Result<(), OpError>)>),
+    Looked(Result<Seen, OpError>),
+    Ordered(Order, Result<(), OpError>),
 }
 
 impl TableKeeper {
-    pub fn new(ipvs: Ipvs, owned: Vec<ServiceKey>, audit_interval: Duration) -> Self {
+    pub fn new(ipvs: Ipvs, owned: Vec<ServiceKey>, held: Held, audit_interval: Duration) -> Self {
         TableKeeper {
             keeper: Keeper::new(owned, audit_interval),
+            settings: SettingsKeeper::new(held, audit_interval),
+            empties: false,
+            receive_buffer: None,
             counters: ipvs.counters(),
             interrupter: ipvs.interrupter(),
-            work: Work::Idle(Some(ipvs)),
+            under_way: UnderWay::Nothing(Some(ipvs)),
         }
     }
 
     /// Everything owned is to go, now: a look at the table that is under way ends.
     pub fn release_all(&mut self) {
         self.keeper.release_all();
+        self.release_settings();
+    }
+
+    /// The same of everything that is in the table, whoever has put it there. What cannot
+    /// be emptied as a whole is taken out one by one.
+    pub fn empty(&mut self) {
+        self.empties = true;
+        self.settings.flush();
+        self.release_all();
+    }
+
+    /// What is beside the table is to be as it was before.
+    pub fn release_settings(&mut self) {
+        self.settings.want(settings::Settings::default());
         self.interrupter.interrupt();
+    }
+
+    /// From the next step on.
+    pub fn set_receive_buffer(&mut self, buffer: ReceiveBuffer) {
+        self.receive_buffer = Some(buffer);
     }
 
     /// Whether a new step can begin, so that what is wanted should be told now.
     pub fn is_idle(&self) -> bool {
-        matches!(self.work, Work::Idle(_))
+        matches!(self.under_way, UnderWay::Nothing(_))
     }
 
     /// Begins the next step if there is one; otherwise returns when to ask again.
     pub fn begin(&mut self, now: Moment) -> Option<Moment> {
-        let Work::Idle(idle) = &mut self.work else {
+        let UnderWay::Nothing(idle) = &mut self.under_way else {
             return None;
         };
-        let step = self.keeper.next(now);
-        if let Step::Wait(until) = step {
-            return until;
+        // First what is few: a long list of virtual servers would keep it waiting.
+        let (step, until) = match self.settings.next(now) {
+            settings::Step::Look => (Work::Look, None),
+            settings::Step::Carry(order) => (Work::Order(order), None),
+            settings::Step::Wait(until) => (Work::Table(self.keeper.next(now)), until),
+        };
+        if let Work::Table(Step::Wait(table_until)) = step {
+            return until.into_iter().chain(table_until).min();
         }
         // Taken out only to be moved into the work that brings it back.
         let ipvs = idle.take()?;
-        self.work = Work::UnderWay(Box::pin(carry_out(ipvs, step)));
+        if let Some(buffer) = self.receive_buffer.take() {
+            let bytes = buffer.bytes.unwrap_or_default() as usize;
+            ipvs.set_receive_buffer(bytes, buffer.force);
+        }
+        self.under_way = UnderWay::Step(Box::pin(carry_out(ipvs, step)));
         None
     }
 
     /// The end of the step under way; never, if there is none.
     pub async fn done(&mut self) -> Done {
-        match &mut self.work {
-            Work::UnderWay(work) => work.await,
-            Work::Idle(_) => pending().await,
+        match &mut self.under_way {
+            UnderWay::Step(step) => step.await,
+            UnderWay::Nothing(_) => pending().await,
         }
     }
 
     /// Takes in what [`done`](Self::done) returned.
-    pub fn finish(&mut self, done: Done, now: Moment) -> Vec<Note> {
+    pub fn finish(&mut self, done: Done, now: Moment) -> Vec<What> {
         self.counters = done.ipvs.counters();
-        self.work = Work::Idle(Some(done.ipvs));
+        self.under_way = UnderWay::Nothing(Some(done.ipvs));
         match done.what {
-            DoneWhat::Dumped(table) => self.keeper.dumped(now, table),
-            DoneWhat::Executed(results) => self.keeper.executed(now, results),
+            DoneWhat::Dumped(table) => of_table(self.keeper.dumped(now, table)),
+            DoneWhat::Executed(results) => of_table(self.keeper.executed(now, results)),
+            DoneWhat::Looked(seen) => of_settings(self.settings.looked(now, seen)),
+            DoneWhat::Ordered(order, result) => {
+                if self.empties && order == Order::Flush && result.is_ok() {
+                    // Nothing is left that would have to be taken out.
+                    self.keeper = Keeper::new([], LONG);
+                }
+                of_settings(self.settings.ordered(now, order, result))
+            }
         }
     }
 
@@ -95,14 +155,27 @@ impl TableKeeper {
     }
 }
 
-async fn carry_out(mut ipvs: Ipvs, step: Step) -> Done {
-    let what = match step {
-        Step::Dump(keys) => DoneWhat::Dumped(ipvs.dump(&keys).await),
-        Step::Execute(ops) => {
+fn of_table(notes: Vec<keeper::Note>) -> Vec<What> {
+    notes.into_iter().map(What::Table).collect()
+}
+
+fn of_settings(notes: Vec<settings::Note>) -> Vec<What> {
+    notes.into_iter().map(What::Ipvs).collect()
+}
+
+async fn carry_out(mut ipvs: Ipvs, work: Work) -> Done {
+    let what = match work {
+        Work::Table(Step::Dump(keys)) => DoneWhat::Dumped(ipvs.dump(&keys).await),
+        Work::Table(Step::Execute(ops)) => {
             let results = ipvs.execute(&ops).await;
             DoneWhat::Executed(ops.into_iter().zip(results).collect())
         }
-        Step::Wait(_) => DoneWhat::Dumped(Ok(Table::default())),
+        Work::Table(Step::Wait(_)) => DoneWhat::Dumped(Ok(Table::default())),
+        Work::Look => DoneWhat::Looked(ipvs.settings().await),
+        Work::Order(order) => {
+            let result = ipvs.carry_out(&order).await;
+            DoneWhat::Ordered(order, result)
+        }
     };
     Done { ipvs, what }
 }

@@ -141,7 +141,13 @@ impl Core {
             foreign_packets: report::foreign_packets(report),
             table: report::table(live, now),
             virtual_servers: match self.serves(Subsystem::Checkers) {
-                true => report::virtual_servers(&self.model, &self.memory, live, now),
+                true => report::virtual_servers(
+                    &self.model,
+                    &self.memory,
+                    self.presence.suspended(),
+                    live,
+                    now,
+                ),
                 false => Vec::new(),
             },
             mail: self

@@ -3,6 +3,8 @@
 use super::*;
 use crate::daemon::core::child::{Checker, News};
 use crate::daemon::scripts::Leavings;
+use crate::lvs::Timeouts;
+use crate::vrrp::State;
 
 impl Core {
     /// What is to be in the kernel's table.
@@ -13,10 +15,22 @@ impl Core {
         }
     }
 
+    /// What of a configuration is to be in the kernel's table; with `-P` nothing.
+    pub(super) fn services_of(&self, model: &Model) -> Vec<ServiceKey> {
+        match self.serves(Subsystem::Checkers) {
+            true => model.services().collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// Whether there is anything for a checker to do.
     pub(super) fn needs_checker(&self) -> bool {
-        let has_some = !self.model.virtual_servers.is_empty() || !self.record.is_empty();
-        self.serves(Subsystem::Checkers) && has_some
+        let ipvs = &self.model.global.ipvs;
+        let has_some = !self.model.virtual_servers.is_empty()
+            || !self.record.is_empty()
+            || ipvs.has_settings();
+        // With `-P` connections are told all the same, as with keepalived.
+        self.serves(Subsystem::Checkers) && has_some || ipvs.sync.is_some()
     }
 
     /// Starts a checker, where there is anything to do for it, with the present
@@ -27,8 +41,12 @@ impl Core {
         }
         // What is found in the kernel of these is ours; of the others that are about
         // to be written down it is someone else's.
-        let owned: Vec<ServiceKey> = self.record.services().collect();
-        if let Err(error) = self.record.add(self.model.services()) {
+        let owned: Vec<ServiceKey> = match self.serves(Subsystem::Checkers) {
+            true => self.record.services().collect(),
+            false => Vec::new(),
+        };
+        let wanted = self.services_of(&self.model);
+        if let Err(error) = self.record.add(wanted) {
             return self.cannot_start_checker(&format!(
                 "cannot write down which virtual servers are ours, so none is added to the kernel: {error}"
             ));
@@ -41,26 +59,74 @@ impl Core {
             }
         };
         self.tell_started::<Checker>(pid, cause.clone());
+        let is_master = self.is_followed_master();
+        self.told_master = is_master;
+        self.schedule_new_checker(pid);
         self.checker.send(&ToChecker::Start(Box::new(Start {
             generation: self.generation,
-            model: self.model.without_vrrp(),
+            model: self.model_for_checker(),
             owned: owned.clone(),
+            held: self.record.held().clone(),
+            is_master,
+            // Once: whoever comes later has not been here before.
+            flush: self.model.global.ipvs.flush
+                && cause == Cause::Start
+                && !self.virtual_servers().is_empty(),
             memory: self.memory.clone(),
+            suspended: self.presence.suspended().to_vec(),
             cause,
         })));
         self.owned_before = owned;
+    }
+
+    /// What a checker has to know; with `-P` only of whom to tell connections.
+    fn model_for_checker(&self) -> Model {
+        let mut model = self.model.without_vrrp();
+        if !self.serves(Subsystem::Checkers) {
+            model.virtual_servers.clear();
+            model.global.ipvs.timeouts = Timeouts::default();
+        }
+        model
     }
 
     /// Another configuration has been taken.
     pub(super) fn reload_checker(&mut self, cause: Cause) {
         let generation = self.generation;
         if self.checker.working().is_some() {
-            let model = Box::new(self.model.without_vrrp());
-            self.checker.send(&ToChecker::Reload { generation, model });
+            self.reschedule_checker();
+            let model = Box::new(self.model_for_checker());
+            let is_master = self.is_followed_master();
+            self.told_master = is_master;
+            self.checker.send(&ToChecker::Reload {
+                generation,
+                model,
+                is_master,
+                suspended: self.presence.suspended().to_vec(),
+            });
         } else if !self.checker.is_there() && !self.checker.is_pausing() {
             self.start_checker(cause);
         }
         // Otherwise the next one begins with it.
+    }
+
+    /// Whether the instance is master that the synchronisation of connections follows; None
+    /// where it is not run here.
+    fn is_followed_master(&self) -> Option<bool> {
+        let sync = self.model.global.ipvs.sync.as_ref()?;
+        let name = sync.follows.as_ref()?;
+        let is_run = self.serves(Subsystem::Vrrp)
+            && (self.model.vrrp_instances.iter()).any(|it| it.settings.name == *name);
+        let instance = self.vrrp_memory.instances.get(name);
+        is_run.then(|| instance.is_some_and(|it| it.state == State::Master))
+    }
+
+    /// Something has become of the instances.
+    pub(super) fn follow_instance(&mut self) {
+        let is_master = self.is_followed_master();
+        if self.told_master != is_master {
+            self.told_master = is_master;
+            self.checker.send(&ToChecker::Follow { is_master });
+        }
     }
 
     fn cannot_start_checker(&mut self, why: &str) {
@@ -111,12 +177,14 @@ impl Core {
             FromChecker::Alive => {}
             FromChecker::Failed(why) => self.checker.gave_up(why),
             FromChecker::Pools { pools, told } => {
+                self.notify_of_pools(&pools);
                 self.memory.pools = pools.into_iter().collect();
                 self.memory.keep_only(&self.model);
                 self.keep.changed();
                 self.tell_all(told);
             }
             FromChecker::Verdict(news) => {
+                self.notify_of_verdict(&news);
                 let NewVerdict {
                     key,
                     verdict,
@@ -135,6 +203,13 @@ impl Core {
                 self.tell_all(told);
             }
             FromChecker::Table(told) => self.tell_all(told),
+            FromChecker::Held(held) => {
+                if let Err(error) = self.record.hold(held) {
+                    tracing::error!(
+                        "cannot write down what the timeouts of IPVS were before: {error}"
+                    );
+                }
+            }
             FromChecker::Settled {
                 generation,
                 operations,
@@ -188,8 +263,9 @@ impl Core {
         if generation != self.generation {
             return;
         }
-        let model = self.model.clone();
-        self.write_record(owned.into_iter().chain(model.services()));
+        let wanted = self.services_of(&self.model);
+        self.write_record(owned.into_iter().chain(wanted));
+        self.settle_checker_scheduling();
         if let Some(arriving) = &mut self.arriving
             && arriving.generation == generation
         {
@@ -199,6 +275,10 @@ impl Core {
     }
 
     pub(super) fn write_record(&mut self, services: impl IntoIterator<Item = ServiceKey>) {
+        if !self.serves(Subsystem::Checkers) {
+            // What is ours by an earlier run stays so.
+            return;
+        }
         if let Err(error) = self.record.replace(services) {
             tracing::error!("cannot write down which virtual servers are ours: {error}");
         }

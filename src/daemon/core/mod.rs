@@ -8,6 +8,7 @@
 //! | any child | `child`, its place `slot`, `life` |
 //! | the kinds of children: when they are needed, what is said to them and by them | `checker`, `vrrp`, `front` |
 //! | how they are scheduled | `scheduling` |
+//! | which addresses are here | `presence` |
 //! | configurations | `reload`, `taken` |
 //! | what happens | `journal`, and from there `notify` and `outbox` |
 //! | what is written down | `record`, `keep` |
@@ -24,6 +25,7 @@ mod keep;
 mod life;
 mod notify;
 mod outbox;
+mod presence;
 mod record;
 mod reload;
 pub mod report;
@@ -54,10 +56,11 @@ use self::keep::Keep;
 use self::life::Arriving;
 use self::notify::Notifier;
 use self::outbox::Outbox;
+use self::presence::Presence;
 use self::record::OwnedRecord;
 pub use self::reload::log_diagnostics;
 use self::report::{Configuration, Status};
-use self::scheduling::VrrpScheduling;
+use self::scheduling::ChildScheduling;
 use self::slot::Slot;
 use self::stop::End;
 use self::taken::Taken;
@@ -174,6 +177,8 @@ struct Core {
     owned_before: Vec<ServiceKey>,
     journal: Journal,
     checker: Slot<Checker>,
+    /// What the checker was last told of the instance that `lvs_sync_daemon` follows.
+    told_master: Option<bool>,
     /// The latest generation that the checker has spoken of.
     checker_generation: u64,
     vrrp: Slot<Vrrp>,
@@ -183,12 +188,14 @@ struct Core {
     routers_in_force: Routers,
     /// The vrrp process was told to end because no instance is left.
     vrrp_dismissed: bool,
-    scheduling: VrrpScheduling,
+    scheduling: ChildScheduling,
+    checker_scheduling: ChildScheduling,
     front: Slot<Front>,
     /// The front process was told to end because nothing is mailed any more.
     front_dismissed: bool,
     outbox: Outbox,
     notifier: Notifier,
+    presence: Presence,
     /// Whether the first configuration is in force.
     started_up: bool,
     /// What is not in force yet, and is to be told once it is.
@@ -265,6 +272,7 @@ impl Core {
         };
         let checkers_pid_file = pid_file_of(&options.checkers_pid_file, "ipvsd_checkers.pid");
         let vrrp_pid_file = pid_file_of(&options.vrrp_pid_file, "ipvsd_vrrp.pid");
+        let notifier = Notifier::after(&memory);
         let model = Arc::new(model);
         Ok(Core {
             started: clock::now(),
@@ -278,16 +286,19 @@ impl Core {
             owned_before: Vec::new(),
             journal: Journal::default(),
             checker: Slot::new(checkers_pid_file),
+            told_master: None,
             checker_generation: 1,
             vrrp: Slot::new(vrrp_pid_file),
             vrrp_memory: Default::default(),
             routers_in_force: Routers::default(),
             vrrp_dismissed: false,
-            scheduling: VrrpScheduling::new(),
+            scheduling: ChildScheduling::new(),
+            checker_scheduling: ChildScheduling::new(),
             front: Slot::new(in_run_dir("ipvsd_front.pid")),
             front_dismissed: false,
             outbox: Outbox::default(),
-            notifier: Notifier::default(),
+            notifier,
+            presence: Presence::default(),
             started_up: false,
             arriving: Some(Arriving::new(1)),
             start_failed: false,
@@ -323,6 +334,7 @@ impl Core {
                 self.options.file.display()
             );
         }
+        self.find_suspended();
         self.start_checker(Cause::Start);
         self.start_vrrp(Cause::Start);
         self.start_front(Cause::Start);
@@ -345,7 +357,8 @@ impl Core {
                 signal = signals.next() => self.on_signal(signal),
                 Some(asked) = self.requests.recv() => self.on_request(asked),
                 Some(ran) = self.scripts.join_next() => self.on_script_end(ran),
-                subject = self.notifier.ended() => self.notifier.on_ended(&subject),
+                owner = self.notifier.ended() => self.notifier.on_ended(&owner),
+                news = self.presence.changed() => self.on_addresses(news),
                 () = clock::sleep_until(wake) => {}
             }
             self.on_time();

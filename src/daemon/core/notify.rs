@@ -1,23 +1,49 @@
-//! Notify scripts: which are run when an instance or a sync group changes, and in which
-//! order.
+//! Notify scripts: which are run when an instance, a sync group, a virtual server or a
+//! real server changes, and in which order.
 //!
 //! Each object has a queue: the next script starts when the one before it has ended or
 //! was killed, so that what a script leaves behind fits the latest state. Those of
 //! different objects run side by side, and nothing waits for any of them.
 
+mod pools;
 mod queues;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
 
+use self::pools::{PoolSubject, ToldPools, Turn};
 use self::queues::{Push, Queues};
 use super::*;
 use crate::config::model::{Notify, ScriptId};
 use crate::daemon::scripts::Leavings;
+use crate::lvs::PoolId;
+use crate::lvs::pool::PoolState;
 use crate::vrrp::{Change, Priority, State, Subject, VrrpEvent};
 
 /// How many scripts of one object may wait. An object that changes faster than its
 /// scripts run has its oldest changes left out.
 const WAITING: usize = 100;
+
+/// How many scripts of virtual servers and real servers run at a time. When a switch
+/// fails, thousands go down at once, and their checks have to go on.
+const POOLS_AT_ONCE: usize = 64;
+
+/// An object that has scripts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    Router(Subject),
+    Pool(PoolSubject),
+}
+
+/// As the log has it.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Router(subject) => f.write_str(subject.name()),
+            Owner::Pool(subject) => subject.fmt(f),
+        }
+    }
+}
 
 /// A script that is to be run.
 #[derive(Clone)]
@@ -56,22 +82,35 @@ impl Notified {
 /// The scripts that run and wait, and what they were last told.
 #[derive(Default)]
 pub(super) struct Notifier {
-    queues: Queues<Subject, Job>,
-    running: JoinSet<Subject>,
+    queues: Queues<Owner, Job>,
+    running: JoinSet<Owner>,
+    /// Of those that run.
+    running_of_pools: usize,
+    /// Those whose turn it is, as soon as another has ended.
+    crowded_out: VecDeque<(Owner, Job)>,
     notified: HashMap<Subject, Notified>,
+    told_pools: ToldPools,
 }
 
 impl Notifier {
+    /// After another core, which has told scripts what is known.
+    pub fn after(memory: &Memory) -> Self {
+        Notifier {
+            told_pools: ToldPools::believe(memory),
+            ..Notifier::default()
+        }
+    }
+
     /// Whether nothing runs and nothing waits.
     pub fn is_idle(&self) -> bool {
         self.queues.is_empty()
     }
 
     /// The end of a script; never, if none runs.
-    pub async fn ended(&mut self) -> Subject {
+    pub async fn ended(&mut self) -> Owner {
         loop {
             match self.running.join_next().await {
-                Some(Ok(subject)) => return subject,
+                Some(Ok(owner)) => return owner,
                 // It was given up.
                 Some(Err(_)) => {}
                 None => std::future::pending().await,
@@ -80,23 +119,31 @@ impl Notifier {
     }
 
     /// Starts what is next in this object's queue.
-    pub fn on_ended(&mut self, subject: &Subject) {
-        if let Some(job) = self.queues.ended(subject) {
-            self.start(subject.clone(), job);
+    pub fn on_ended(&mut self, owner: &Owner) {
+        if matches!(owner, Owner::Pool(_)) {
+            self.running_of_pools -= 1;
+        }
+        if let Some(job) = self.queues.ended(owner) {
+            self.start(owner.clone(), job);
+        }
+        if self.running_of_pools < POOLS_AT_ONCE
+            && let Some((owner, job)) = self.crowded_out.pop_front()
+        {
+            self.start(owner, job);
         }
     }
 
     /// Ends what runs, and runs nothing of what waits.
     pub fn give_up(&mut self) {
-        for (subject, waiting) in self.queues.clear() {
+        for (_, job) in self.crowded_out.drain(..) {
+            tracing::error!("a notify script for {} is not run: too many are", job.label);
+        }
+        for (owner, waiting) in self.queues.clear() {
             let waiting = match waiting.len() {
                 0 => String::new(),
                 n => format!(", and {n} that wait are not run"),
             };
-            tracing::error!(
-                "a notify script for {} has not ended and is killed{waiting}",
-                subject.name()
-            );
+            tracing::error!("a notify script for {owner} has not ended and is killed{waiting}");
         }
         self.running.abort_all();
     }
@@ -106,9 +153,9 @@ impl Notifier {
         self.running.shutdown().await;
     }
 
-    fn run(&mut self, subject: &Subject, job: Job) {
-        match self.queues.push(subject.clone(), job, WAITING) {
-            Push::Start(job) => self.start(subject.clone(), job),
+    fn run(&mut self, owner: &Owner, job: Job) {
+        match self.queues.push(owner.clone(), job, WAITING) {
+            Push::Start(job) => self.start(owner.clone(), job),
             Push::Waits => {}
             Push::InPlaceOf(job) => tracing::error!(
                 "notify script for {} is left out: {WAITING} scripts of it wait already",
@@ -117,7 +164,14 @@ impl Notifier {
         }
     }
 
-    fn start(&mut self, subject: Subject, job: Job) {
+    fn start(&mut self, owner: Owner, job: Job) {
+        if matches!(owner, Owner::Pool(_)) {
+            if self.running_of_pools >= POOLS_AT_ONCE {
+                self.crowded_out.push_back((owner, job));
+                return;
+            }
+            self.running_of_pools += 1;
+        }
         self.running.spawn(async move {
             let Job {
                 runner,
@@ -147,7 +201,7 @@ impl Notifier {
                     tracing::error!("{name} for {label} was not run: {why}");
                 }
             }
-            subject
+            owner
         });
     }
 }
@@ -211,7 +265,73 @@ impl Core {
                 limit: taken.model.global.notify_timeout,
                 label: label.clone(),
             };
-            self.notifier.run(subject, job);
+            self.notifier.run(&Owner::Router(subject.clone()), job);
+        }
+    }
+
+    /// Runs the scripts for what has become of the pools, which are these now.
+    pub(super) fn notify_of_pools(&mut self, pools: &[(PoolId, PoolState)]) {
+        if self.ending.is_none() {
+            let turns = self.notifier.told_pools.on_pools(&self.model, pools);
+            self.run_pool_scripts(turns);
+        }
+    }
+
+    /// Runs the scripts for what a verdict has made of its pool.
+    pub(super) fn notify_of_verdict(&mut self, news: &NewVerdict) {
+        if self.ending.is_none() {
+            let turns = self.notifier.told_pools.on_verdict(news);
+            self.run_pool_scripts(turns);
+        }
+    }
+
+    /// Runs the scripts for what goes down at the end (`omega`).
+    pub(super) fn notify_of_end(&mut self) {
+        let turns = self.notifier.told_pools.on_end(&self.model);
+        self.run_pool_scripts(turns);
+    }
+
+    fn run_pool_scripts(&mut self, turns: Vec<Turn>) {
+        for Turn { subject, up } in turns {
+            // What is no longer configured goes down by what was.
+            let mut taken = self.taken.values().rev();
+            let found = taken.find_map(|taken| Some((taken, taken.pool_script(&subject, up)?)));
+            let Some((taken, Some(script))) = found else {
+                continue;
+            };
+            let state = if up { "up" } else { "down" };
+            let job = Job {
+                runner: taken.runner.clone(),
+                script,
+                arguments: Vec::new(),
+                limit: taken.model.global.notify_timeout,
+                label: format!("{subject} ({state})"),
+            };
+            self.notifier.run(&Owner::Pool(subject), job);
+        }
+    }
+}
+
+impl Taken {
+    /// What is run when this has come up or gone down; None where it is not configured
+    /// at all.
+    fn pool_script(&self, subject: &PoolSubject, up: bool) -> Option<Option<ScriptId>> {
+        match subject {
+            PoolSubject::VirtualServer(pool) => {
+                let virtual_server = self.virtual_server(pool)?;
+                Some(match up {
+                    true => virtual_server.quorum_up,
+                    false => virtual_server.quorum_down,
+                })
+            }
+            PoolSubject::RealServer(pool, server) => {
+                let mut servers = self.virtual_server(pool)?.real_servers.iter();
+                let server = servers.find(|it| it.key == *server)?;
+                Some(match up {
+                    true => server.notify_up,
+                    false => server.notify_down,
+                })
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::lvs::ServiceKey;
+use crate::lvs::settings::Held;
 
 /// The record in its file.
 #[derive(Debug)]
@@ -25,6 +26,9 @@ struct Content {
     /// Inode of the network namespace.
     net_namespace: u64,
     services: BTreeSet<ServiceKey>,
+    /// What is changed beside the table.
+    #[serde(default)]
+    held: Held,
 }
 
 impl OwnedRecord {
@@ -35,6 +39,7 @@ impl OwnedRecord {
             boot_id,
             net_namespace,
             services: BTreeSet::new(),
+            held: Held::default(),
         };
         let (content, problem) = match std::fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice::<Content>(&bytes) {
@@ -69,7 +74,23 @@ impl OwnedRecord {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.content.services.is_empty()
+        self.content.services.is_empty() && self.content.held.is_empty()
+    }
+
+    pub fn held(&self) -> &Held {
+        &self.content.held
+    }
+
+    /// This is changed beside the table from now on.
+    ///
+    /// # Errors
+    /// Where the file cannot be written. It is known to this process all the same.
+    pub fn hold(&mut self, held: Held) -> io::Result<()> {
+        if held == self.content.held {
+            return Ok(());
+        }
+        self.content.held = held;
+        self.write(&self.content)
     }
 
     /// These are ours too, from now on. Written before it returns.
@@ -103,9 +124,13 @@ impl OwnedRecord {
             services,
             ..self.content.clone()
         };
-        write_atomically(&self.path, &serde_json::to_vec(&content)?)?;
+        self.write(&content)?;
         self.content = content;
         Ok(())
+    }
+
+    fn write(&self, content: &Content) -> io::Result<()> {
+        write_atomically(&self.path, &serde_json::to_vec(content)?)
     }
 }
 

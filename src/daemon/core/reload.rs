@@ -29,7 +29,8 @@ impl Core {
     }
 
     pub(super) fn take(&mut self, model: Model) {
-        if let Err(error) = self.record.add(model.services()) {
+        let services = self.services_of(&model);
+        if let Err(error) = self.record.add(services) {
             tracing::error!(
                 "cannot write down which virtual servers are ours, so the new configuration is not taken: {error}"
             );
@@ -46,6 +47,7 @@ impl Core {
         self.arriving = Some(Arriving::new(generation));
         let cause = Cause::Reload { generation };
         self.reload_vrrp(cause.clone());
+        self.find_suspended();
         self.reload_checker(cause.clone());
         self.reload_front(cause);
         self.forget_old_configurations();

@@ -1,5 +1,5 @@
-//! How the vrrp process is scheduled: what `global_defs` asks for, and what it is given
-//! in addition when it is late.
+//! How the vrrp process and the checker are scheduled: what `global_defs` asks for, and
+//! what the vrrp process is given in addition when it is late.
 
 use nix::unistd::Pid;
 
@@ -7,15 +7,15 @@ use super::*;
 use crate::config::model::{AutoPriority, ProcessOptions};
 use crate::sys::scheduling::{Parent, Refusal, Scheduling};
 
-/// The least CPU time that the vrrp process may take under real-time scheduling without
+/// The least CPU time that such a process may take under real-time scheduling without
 /// waiting for anything. keepalived's default is 10 ms, after which it is killed; but a
 /// reload of a thousand instances takes longer than that and harms nobody. A process
 /// that runs in circles is found out by the watchdog as well; this is for the host on
 /// which core itself does not get a processor any more.
 const LEAST_REALTIME_LIMIT: Duration = Duration::from_secs(1);
 
-/// What the present vrrp process has been given.
-pub(super) struct VrrpScheduling {
+/// What the present process of a kind has been given.
+pub(super) struct ChildScheduling {
     /// None where the kernel does not even tell what core has.
     parent: Option<Parent>,
     given: Scheduling,
@@ -27,13 +27,13 @@ pub(super) struct VrrpScheduling {
     is_at_end: bool,
 }
 
-impl VrrpScheduling {
+impl ChildScheduling {
     pub fn new() -> Self {
         let parent = Parent::this();
         if let Err(error) = &parent {
             tracing::warn!("cannot find out how core is scheduled: {error}");
         }
-        VrrpScheduling {
+        ChildScheduling {
             parent: parent.ok(),
             given: Scheduling::default(),
             is_settled: false,
@@ -53,6 +53,14 @@ impl VrrpScheduling {
         self.is_settled = false;
         self.raised = None;
         self.is_at_end = false;
+    }
+
+    /// The same, and tells of what the kernel refuses. `words` is what the words about the
+    /// process begin with.
+    fn give_and_tell(&mut self, words: &str, pid: u32, wanted: Scheduling) {
+        for refusal in self.give(pid, wanted) {
+            tracing::warn!("{words}_{}: {refusal}", refusal.option);
+        }
     }
 
     /// Gives the process what it is to have.
@@ -133,24 +141,46 @@ impl Core {
     fn schedule_vrrp(&mut self, pid: u32, may_lock_memory: bool) {
         let options = &self.model.global.vrrp_process;
         let wanted = wanted(options, self.scheduling.raised, may_lock_memory);
-        for refusal in self.scheduling.give(pid, wanted) {
-            tracing::warn!("vrrp_{}: {refusal}", refusal.option);
-        }
+        self.scheduling.give_and_tell("vrrp", pid, wanted);
     }
 
     fn tell_of_raised_limit(&self) {
         let global = &self.model.global;
         let is_used = global.vrrp_process.realtime.is_some() || global.auto_priority.most > 0;
-        if let Some(limit) = global.vrrp_process.realtime_limit
-            && is_used
-            && limit < LEAST_REALTIME_LIMIT
-        {
-            tracing::warn!(
-                "vrrp_rlimit_rttime: {} us would end the vrrp process in the middle of its work; it has {} us",
-                limit.as_micros(),
-                LEAST_REALTIME_LIMIT.as_micros()
-            );
+        tell_of_raised_limit("vrrp", &global.vrrp_process, is_used);
+    }
+
+    /// A checker has just been started, and nothing has been said to it.
+    pub(super) fn schedule_new_checker(&mut self, pid: u32) {
+        self.checker_scheduling.begin();
+        let options = &self.model.global.checker_process;
+        tell_of_raised_limit("checker", options, options.realtime.is_some());
+        self.schedule_checker(pid, options.no_swap);
+    }
+
+    /// Another configuration is about to be sent to the checker, as
+    /// [`reschedule_vrrp`](Self::reschedule_vrrp).
+    pub(super) fn reschedule_checker(&mut self) {
+        let Some(pid) = self.checker.working() else {
+            return;
+        };
+        let options = &self.model.global.checker_process;
+        tell_of_raised_limit("checker", options, options.realtime.is_some());
+        let may_lock_memory = self.checker_scheduling.given.may_lock_memory;
+        self.schedule_checker(pid, options.no_swap || may_lock_memory);
+    }
+
+    /// The configuration is in force in the checker.
+    pub(super) fn settle_checker_scheduling(&mut self) {
+        if let Some(pid) = self.checker.working() {
+            self.schedule_checker(pid, self.model.global.checker_process.no_swap);
         }
+    }
+
+    fn schedule_checker(&mut self, pid: u32, may_lock_memory: bool) {
+        let wanted = wanted(&self.model.global.checker_process, None, may_lock_memory);
+        self.checker_scheduling
+            .give_and_tell("checker", pid, wanted);
     }
 
     /// The vrrp process did something later than `min_auto_priority_delay` after its
@@ -187,6 +217,19 @@ impl Core {
         for refusal in refused {
             tracing::warn!("max_auto_priority: {late}, and {refusal}");
         }
+    }
+}
+
+fn tell_of_raised_limit(process: &str, options: &ProcessOptions, is_used: bool) {
+    if let Some(limit) = options.realtime_limit
+        && is_used
+        && limit < LEAST_REALTIME_LIMIT
+    {
+        tracing::warn!(
+            "{process}_rlimit_rttime: {} us would end the {process} process in the middle of its work; it has {} us",
+            limit.as_micros(),
+            LEAST_REALTIME_LIMIT.as_micros()
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 //! nothing of us is left.
 
 use super::*;
+use crate::config::model::FlushOnStop;
 use crate::daemon::core::child::{Front, Kind};
 use crate::daemon::core::slot::Slot;
 use crate::daemon::messages::{ToFront, ToVrrp};
@@ -105,10 +106,12 @@ impl Core {
             false => self.hand_over_what_is_left(),
         }
         match self.checker.is_there() {
-            true => self.checker.send(&ToChecker::Stop {
-                release: !self.options.keep_ipvs,
-            }),
+            true => self.send_stop_to_checker(),
             false => self.take_out_what_is_left(),
+        }
+        // With -I nothing goes down.
+        if !self.options.keep_ipvs {
+            self.notify_of_end();
         }
     }
 
@@ -124,12 +127,21 @@ impl Core {
 
     /// The same for the checker.
     pub(super) fn take_out_what_is_left(&mut self) {
-        let has_left = !self.start_failed && !self.options.keep_ipvs && !self.record.is_empty();
+        let is_kept = self.options.keep_ipvs && self.record.held().is_empty();
+        let has_left = !self.start_failed && !is_kept && !self.record.is_empty();
         let Some(end) = &mut self.ending else { return };
         if has_left && end.checker.tries_again(clock::now()) {
             self.start_checker(Cause::Process);
-            self.checker.send(&ToChecker::Stop { release: true });
+            self.send_stop_to_checker();
         }
+    }
+
+    fn send_stop_to_checker(&mut self) {
+        // What stays, stays: `-I` is stronger than what the file says, as with keepalived.
+        let release = !self.options.keep_ipvs && self.serves(Subsystem::Checkers);
+        let flushes = self.model.global.ipvs.flush_on_stop == Some(FlushOnStop::Everything);
+        let flush = release && flushes && !self.start_failed;
+        self.checker.send(&ToChecker::Stop { release, flush });
     }
 
     /// Takes the next step towards the end; whether it has come.

@@ -1,20 +1,36 @@
 //! The configurations that are still of use: the present one, and older ones that a
 //! process goes by which has not heard of it yet.
 
+use std::collections::HashMap;
+
 use super::*;
+use crate::lvs::PoolId;
 
 /// A configuration that was taken.
 pub(super) struct Taken {
     pub model: Arc<Model>,
     pub runner: Arc<Runner>,
+    /// Where a virtual server is among the model's.
+    virtual_servers: HashMap<PoolId, usize>,
 }
 
 impl Taken {
     pub fn new(model: Arc<Model>) -> Self {
         Taken {
             runner: Arc::new(Runner::new(&model)),
+            virtual_servers: model
+                .virtual_servers
+                .iter()
+                .enumerate()
+                .map(|(index, virtual_server)| (virtual_server.id.clone(), index))
+                .collect(),
             model,
         }
+    }
+
+    pub fn virtual_server(&self, id: &PoolId) -> Option<&VirtualServer> {
+        let index = *self.virtual_servers.get(id)?;
+        self.model.virtual_servers.get(index)
     }
 }
 

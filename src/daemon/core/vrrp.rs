@@ -153,6 +153,7 @@ impl Core {
             FromVrrp::Ready { generation } => self.on_vrrp_ready(generation),
             FromVrrp::Changed { memory, told } => {
                 self.vrrp_memory = memory.compact();
+                self.follow_instance();
                 let has_litter = told.len() >= MANY_TOLD;
                 self.tell_all(told);
                 if has_litter {

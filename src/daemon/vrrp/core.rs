@@ -91,7 +91,7 @@ impl VrrpProcess {
             late_from,
         } = *reloading;
         self.generation = generation;
-        self.keep_in_memory(no_swap);
+        crate::daemon::child::keep_in_memory("vrrp", &mut self.no_swap, no_swap);
         self.shortest = shortest_interval(&settings);
         self.lateness.configure(self.shortest, late_from);
         self.gathering = Gathering::new(self.shortest);

@@ -50,7 +50,7 @@ use crate::sys::packet_socket::PacketSocket;
 use crate::sys::rtnetlink::{Commands, Watch};
 use crate::sys::vigil::{Bell, Vigil};
 use crate::sys::vrrp_socket::Sender;
-use crate::sys::{clock, memory, sandbox, scheduling};
+use crate::sys::{clock, memory, sandbox};
 use crate::vrrp::settings::RouterSettings;
 use crate::vrrp::{Action, Input, InstanceId, InterfaceFacts, Router};
 
@@ -236,7 +236,7 @@ impl VrrpProcess {
             late: None,
             no_swap: false,
         };
-        process.keep_in_memory(no_swap);
+        child::keep_in_memory("vrrp", &mut process.no_swap, no_swap);
         process.tell_of_all_interfaces();
         Ok(Some(process))
     }
@@ -411,19 +411,6 @@ impl VrrpProcess {
                     self.told.push(Told { cause, what });
                 }
             }
-        }
-    }
-
-    /// Keeps its memory out of swap space, or no longer.
-    fn keep_in_memory(&mut self, no_swap: bool) {
-        if self.no_swap == no_swap {
-            return;
-        }
-        match scheduling::lock_memory(no_swap) {
-            Ok(is_done) => self.no_swap = no_swap && is_done,
-            Err(error) => tracing::warn!(
-                "vrrp_no_swap: the vrrp process cannot keep its memory out of swap space: {error}"
-            ),
         }
     }
 

@@ -152,8 +152,7 @@ impl fmt::Display for Repair {
                 write!(
                     f,
                     "real server {server} had {} instead of {}",
-                    found.method.name(),
-                    wanted.method.name()
+                    found.method, wanted.method
                 )
             }
             Repair::DestinationChanged { server, .. } => {

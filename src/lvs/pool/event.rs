@@ -62,9 +62,17 @@ pub enum PoolChange {
         at_start: bool,
     },
     /// The sorry server stands in.
-    SorryServerIn { server: DestinationKey },
+    SorryServerIn {
+        server: DestinationKey,
+        /// It was in the table with weight 0.
+        inhibited: bool,
+    },
     /// The sorry server has gone.
-    SorryServerOut { server: DestinationKey },
+    SorryServerOut {
+        server: DestinationKey,
+        /// It stays in the table, with weight 0.
+        inhibited: bool,
+    },
     /// The real servers that are up make way for the sorry server.
     SurvivorsOut,
     /// The real servers that are up are back.
@@ -94,8 +102,8 @@ impl PoolChange {
             PoolChange::ServerDown { server, .. }
             | PoolChange::ServerUp { server, .. }
             | PoolChange::WeightChanged { server, .. }
-            | PoolChange::SorryServerIn { server }
-            | PoolChange::SorryServerOut { server } => Some(*server),
+            | PoolChange::SorryServerIn { server, .. }
+            | PoolChange::SorryServerOut { server, .. } => Some(*server),
             PoolChange::QuorumLost { .. }
             | PoolChange::QuorumDownAtStart { .. }
             | PoolChange::QuorumGained { .. }
@@ -187,19 +195,19 @@ impl fmt::Display for PoolEvent {
                 "Gained quorum {quorum}+{hysteresis}={} <= {weight} for VS {vs}",
                 u64::from(*quorum) + u64::from(*hysteresis)
             ),
-            PoolChange::SorryServerIn { server } => {
-                write!(
-                    f,
-                    "Adding sorry server {} to VS {vs}",
-                    ServerName(vs, *server)
-                )
+            PoolChange::SorryServerIn { server, inhibited } => {
+                let server = ServerName(vs, *server);
+                match inhibited {
+                    true => write!(f, "Enabling sorry server {server} to VS {vs}"),
+                    false => write!(f, "Adding sorry server {server} to VS {vs}"),
+                }
             }
-            PoolChange::SorryServerOut { server } => {
-                write!(
-                    f,
-                    "Removing sorry server {} from VS {vs}",
-                    ServerName(vs, *server)
-                )
+            PoolChange::SorryServerOut { server, inhibited } => {
+                let server = ServerName(vs, *server);
+                match inhibited {
+                    true => write!(f, "Disabling sorry server {server} from VS {vs}"),
+                    false => write!(f, "Removing sorry server {server} from VS {vs}"),
+                }
             }
             PoolChange::SurvivorsOut => {
                 write!(f, "Removing alive servers from the pool for VS {vs}")

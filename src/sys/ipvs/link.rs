@@ -7,7 +7,7 @@ use std::time::Duration;
 use neli::consts::socket::{Msg, NlFamily};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ use crate::sys::netlink::{Frame, frames};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What the socket may hold. An answer takes about a kilobyte of it.
-const RECEIVE_BUFFER: usize = 4 << 20;
+pub const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The kernel fills up to 32 KiB in one answer to a dump when it has seen that much
 /// room.
@@ -49,7 +49,7 @@ impl Link {
     pub fn open() -> io::Result<Self> {
         let socket = NlSocket::connect(NlFamily::Generic, None, Groups::empty())?;
         socket.nonblock()?;
-        enlarge(&socket);
+        enlarge(&socket, RECEIVE_BUFFER, true);
         // SAFETY: the socket keeps its descriptor open until it is dropped, which
         // AsyncFd does itself.
         let socket = unsafe { AsyncFd::register(socket) }?;
@@ -59,6 +59,16 @@ impl Link {
             seq: 0,
             unfinished: false,
         })
+    }
+
+    /// What waits may be this large, or [`RECEIVE_BUFFER`] where that is more.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) {
+        let socket = self.socket.get_ref();
+        // First the limited one, for which a smaller one than there is is no harm either.
+        if bytes > RECEIVE_BUFFER && enlarge(socket, bytes, force) > 2 * RECEIVE_BUFFER {
+            return;
+        }
+        enlarge(socket, RECEIVE_BUFFER, true);
     }
 
     /// A sequence number that is not in use.
@@ -135,11 +145,13 @@ fn lost(error: io::Error) -> OpError {
 }
 
 /// Makes room for answers; without the right to, as much as the system allows, and
-/// where even that fails the default is enough for a batch.
-fn enlarge(socket: &NlSocket) {
+/// where even that fails the default is enough for a batch. What there is then, which the
+/// kernel counts twice (socket(7)).
+fn enlarge(socket: &NlSocket, bytes: usize, force: bool) -> usize {
     // SAFETY: the socket outlives the borrow.
     let fd = unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) };
-    if setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-        let _ = setsockopt(&fd, sockopt::RcvBuf, &RECEIVE_BUFFER);
+    if !force || setsockopt(&fd, sockopt::RcvBufForce, &bytes).is_err() {
+        let _ = setsockopt(&fd, sockopt::RcvBuf, &bytes);
     }
+    getsockopt(&fd, sockopt::RcvBuf).unwrap_or_default()
 }

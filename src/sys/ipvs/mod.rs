@@ -119,6 +119,12 @@ impl Ipvs {
         self.counters
     }
 
+    /// How many bytes of answers may wait, at least [`link::RECEIVE_BUFFER`]. More than the
+    /// system's limit (net.core.rmem_max) only with `force`.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) {
+        self.link.set_receive_buffer(bytes, force);
+    }
+
     /// For who cannot wait for the dump of a large table, such as a process that was
     /// told to end.
     pub fn interrupter(&self) -> Interrupter {

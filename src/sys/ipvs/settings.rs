@@ -5,7 +5,7 @@ use std::io::Cursor;
 use super::link::Next;
 use super::{Ipvs, dump_answer, wire};
 use crate::lvs::refusal::{Loss, OpError};
-use crate::lvs::settings::{SyncDaemon, SyncRole, Timeouts};
+use crate::lvs::settings::{Order, Seen, SyncDaemon, SyncRole, Timeouts};
 use crate::sys::netlink::{Body, Frame};
 
 impl Ipvs {
@@ -79,6 +79,36 @@ impl Ipvs {
     pub async fn stop_sync_daemon(&mut self, role: SyncRole) -> Result<(), OpError> {
         self.order(|out, family, seq| wire::write_stop_sync_daemon(out, family, seq, role))
             .await
+    }
+
+    /// Takes all virtual servers out, whoever has made them.
+    ///
+    /// # Errors
+    /// [`OpError::NotPermitted`], or [`OpError::Lost`].
+    pub async fn flush(&mut self) -> Result<(), OpError> {
+        self.order(wire::write_flush).await
+    }
+
+    /// All that [`SettingsKeeper`](crate::lvs::SettingsKeeper) looks at.
+    ///
+    /// # Errors
+    /// [`OpError::NotPermitted`], or [`OpError::Lost`].
+    pub async fn settings(&mut self) -> Result<Seen, OpError> {
+        Ok(Seen {
+            timeouts: self.timeouts().await?,
+            sync: self.sync_daemons().await?.into_iter().collect(),
+        })
+    }
+
+    /// # Errors
+    /// Those of the one that it asks for.
+    pub async fn carry_out(&mut self, order: &Order) -> Result<(), OpError> {
+        match order {
+            Order::Flush => self.flush().await,
+            Order::SetTimeouts(to) => self.set_timeouts(*to).await,
+            Order::StartSync(role, daemon) => self.start_sync_daemon(*role, daemon).await,
+            Order::StopSync(role) => self.stop_sync_daemon(*role).await,
+        }
     }
 
     /// One request, and whether it was carried out.

@@ -17,7 +17,7 @@ pub use encode::{
     write_get_service, write_op,
 };
 pub use settings::{
-    read_sync_daemon, read_timeouts, write_dump_sync_daemons, write_get_timeouts,
+    read_sync_daemon, read_timeouts, write_dump_sync_daemons, write_flush, write_get_timeouts,
     write_set_timeouts, write_start_sync_daemon, write_stop_sync_daemon,
 };
 
@@ -43,6 +43,7 @@ enum Command {
     SetConfig = 12,
     GetConfig = 13,
     GetInfo = 15,
+    Flush = 17,
 }
 impl Cmd for Command {}
 

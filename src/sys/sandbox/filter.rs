@@ -86,6 +86,9 @@ pub fn checker() -> Result<BpfProgram, BackendError> {
         }
     }
     rules.netlink(libc::NETLINK_GENERIC)?;
+    // `checker_no_swap`.
+    rules.allow(libc::SYS_mlockall, Vec::new())?;
+    rules.allow(libc::SYS_munlockall, Vec::new())?;
     rules.options(&[
         libc::SOL_SOCKET,
         libc::SOL_TCP,

@@ -8,8 +8,8 @@ mod settings;
 use std::collections::HashSet;
 
 use ipvsd::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Scheduler,
-    Service, ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Scheduler, Service, ServiceFlags, ServiceKey, TunnelType,
 };
 use ipvsd::lvs::{IpvsOp, Keeper, Note, OpError, Table, reconcile};
 use ipvsd::moment::Moment;
@@ -178,10 +178,10 @@ fn everything_about_a_virtual_server_is_written_and_read(lab: &Lab) {
         "-A -f 7 -6 -s lc",
         "-a -f 7 -6 -r [fd00::11]:0 -g -w 1",
     ];
-    let persistent = |timeout, prefix| {
+    let persistent = |timeout, granularity: &str| {
         Some(Persistence {
             timeout,
-            prefix,
+            granularity: Granularity::parse(granularity).unwrap(),
             engine: None,
         })
     };
@@ -219,7 +219,7 @@ fn everything_about_a_virtual_server_is_written_and_read(lab: &Lab) {
             udp(53),
             Service {
                 flags: ServiceFlags(ServiceFlags::SCHEDULER_1 | ServiceFlags::SCHEDULER_2),
-                persistence: persistent(300, 20),
+                persistence: persistent(300, "255.255.240.0"),
                 ..service("sh")
             },
             vec![
@@ -256,7 +256,7 @@ fn everything_about_a_virtual_server_is_written_and_read(lab: &Lab) {
             tcp("fd00::80", 443),
             Service {
                 flags: ServiceFlags(ServiceFlags::SCHEDULER_2),
-                persistence: persistent(60, 64),
+                persistence: persistent(60, "64"),
                 ..service("mh")
             },
             vec![(at("fd00::11", 443), dr(3))],
@@ -267,7 +267,7 @@ fn everything_about_a_virtual_server_is_written_and_read(lab: &Lab) {
                 family: Family::V4,
             },
             Service {
-                persistence: persistent(60, 32),
+                persistence: persistent(60, "255.255.255.255"),
                 ..service("nq")
             },
             vec![(at("10.0.0.11", 0), dr(1))],
@@ -321,7 +321,7 @@ fn changes_are_taken_in_place(lab: &Lab) {
     let stickier = Service {
         persistence: Some(Persistence {
             timeout: 60,
-            prefix: 32,
+            granularity: Granularity::each_address(Family::V4),
             engine: None,
         }),
         ..service("wlc")

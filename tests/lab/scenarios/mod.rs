@@ -2,6 +2,7 @@
 //! line is its module and its function.
 
 mod announcing;
+mod around;
 mod bad_input;
 mod children;
 mod command_line;
@@ -15,6 +16,7 @@ mod ipvs;
 mod mail;
 mod notify;
 mod pairs;
+mod pools;
 mod processes;
 mod reload;
 mod seeds;
@@ -30,6 +32,7 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         announcing::ALL,
+        around::ALL,
         bad_input::ALL,
         children::ALL,
         command_line::ALL,
@@ -43,6 +46,7 @@ pub fn all() -> Vec<Scenario> {
         mail::ALL,
         notify::ALL,
         pairs::ALL,
+        pools::ALL,
         processes::ALL,
         reload::ALL,
         seeds::ALL,

@@ -8,7 +8,7 @@ use crate::config::model::{
     Global, Mail, Notify, Origin, RealServer, SmtpHost, SmtpServer, SorryServer, VrrpInstance,
     VrrpSyncGroup, Weight,
 };
-use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler, ServiceKey};
+use crate::lvs::{Family, ForwardingMethod, Protocol, Scheduler, ServiceFlags, ServiceKey};
 use crate::vrrp::settings::{GroupSettings, InstanceSettings};
 use crate::vrrp::{Priority, Vrid};
 
@@ -34,8 +34,12 @@ fn model() -> Model {
         key: destination(port),
         method: ForwardingMethod::DirectRouting,
         weight: Weight(1),
+        upper_threshold: 0,
+        lower_threshold: 0,
         inhibit_on_failure: false,
         smtp_alert: true,
+        notify_up: None,
+        notify_down: None,
         checks: Vec::new(),
         origin: Origin::default(),
         later: Vec::new(),
@@ -57,10 +61,15 @@ fn model() -> Model {
             id: service().into(),
             services: vec![service()],
             scheduler: Scheduler::RoundRobin,
-            persistence_timeout: None,
+            flags: ServiceFlags::default(),
+            persistence: None,
             alpha: false,
             quorum: 1,
             hysteresis: 0,
+            quorum_up: None,
+            quorum_down: None,
+            omega: false,
+            ha_suspend: false,
             sorry_server: None,
             smtp_alert: true,
             real_servers: vec![real_server(81), real_server(82)],
@@ -251,6 +260,7 @@ fn the_quorum_is_lost_and_gained() {
     model.virtual_servers[0].sorry_server = Some(SorryServer {
         key: destination(90),
         method: ForwardingMethod::DirectRouting,
+        inhibit: false,
         origin: Origin::default(),
     });
     for (change, state, body) in [

@@ -71,7 +71,7 @@ impl<'s> Lower<'_, 's> {
         let around_it = std::mem::take(&mut self.later);
         let mut words = InstanceWords::default();
         for id in ast.block(id) {
-            self.instance_word(&mut words, id);
+            self.instance_word(name, &mut words, id);
         }
         let later = std::mem::replace(&mut self.later, around_it);
         if let Some(instance) = self.settled(id, name, words) {
@@ -80,8 +80,18 @@ impl<'s> Lower<'_, 's> {
         }
     }
 
-    fn instance_word(&mut self, words: &mut InstanceWords<'s>, id: StatementId) {
+    fn instance_word(
+        &mut self,
+        name: Option<&str>,
+        words: &mut InstanceWords<'s>,
+        id: StatementId,
+    ) {
         match self.ast.keyword(id) {
+            "lvs_sync_daemon_interface" => self.instance_sync(id, name.unwrap_or_default()),
+            "lvs_sync_daemon_inteface" => {
+                self.older(id, "lvs_sync_daemon_interface");
+                self.instance_sync(id, name.unwrap_or_default());
+            }
             "state" => {
                 let value = self.initial_state(id);
                 self.say(&mut words.state, id, value);

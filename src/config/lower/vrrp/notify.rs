@@ -37,7 +37,12 @@ impl Lower<'_, '_> {
         self.one_script(&mut words.lower_priority, id);
     }
 
-    fn one_script(&mut self, slot: &mut Option<Said<Script>>, id: StatementId) {
+    /// `COMMAND [USER [GROUP]]`, of which there is one.
+    pub(in crate::config::lower) fn one_script(
+        &mut self,
+        slot: &mut Option<Said<Script>>,
+        id: StatementId,
+    ) {
         if self.empty_command(id) {
             return;
         }
@@ -59,11 +64,17 @@ impl Lower<'_, '_> {
             .help("one script can run both");
     }
 
+    /// The number of a script that is said.
+    pub(in crate::config::lower) fn numbered(
+        &mut self,
+        said: Option<Said<Script>>,
+    ) -> Option<ScriptId> {
+        said.map(|said| self.script(said.value))
+    }
+
     /// The scripts by their numbers.
     pub(super) fn notify(&mut self, words: NotifyWords) -> Notify {
-        let mut number = |said: Option<Said<Script>>| -> Option<ScriptId> {
-            said.map(|said| self.script(said.value))
-        };
+        let mut number = |said| self.numbered(said);
         Notify {
             master: number(words.master),
             backup: number(words.backup),

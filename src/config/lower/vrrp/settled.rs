@@ -74,7 +74,11 @@ impl<'s> Lower<'_, 's> {
             .block(block)
             .any(|id| ast.keyword(id) == "dont_track_primary");
         let own = said(interface).filter(|_| is_watched);
-        let tracking = self.tracking(&words.tracking, own, words.priority);
+        // It says so, or without a word about it is taken for the owner as MASTER.
+        let by = words.priority.map(|said| said.by);
+        let by = by.or(words.state.map(|said| said.by));
+        let owner = by.filter(|_| context.priority == Priority::OWNER);
+        let tracking = self.tracking(&words.tracking, own, owner);
         let (name, interface, vrid) = (name?, interface?, vrid?);
         self.weighted(name, &words.tracking);
         self.one_router(name, vrid, &delivered.delivery, interface.value);

@@ -8,7 +8,6 @@ use crate::config::keywords;
 use crate::config::lower::{Lower, Said};
 use crate::config::model::tracking::{Tracked, Tracking};
 use crate::config::syntax::{StatementId, Word};
-use crate::vrrp::types::Priority;
 
 /// The greatest weight in either direction: beyond it, nobody could be outweighed.
 const MOST: i64 = 253;
@@ -122,16 +121,15 @@ impl<'s> Lower<'_, 's> {
     }
 
     /// What the lines of a block come to. `own` is the interface that is watched in any
-    /// case.
+    /// case, `owner` what makes an instance the owner of its addresses.
     pub(super) fn tracking(
         &mut self,
         words: &TrackingWords,
         own: Option<&str>,
-        priority: Option<Said<Priority>>,
+        owner: Option<StatementId>,
     ) -> Tracking {
         let mut tracking = Tracking::default();
         let mut seen = HashMap::new();
-        let owner = priority.filter(|said| said.value == Priority::OWNER);
         for (watch, said, word) in words {
             let tracked = &said.value;
             let span = word.span();
@@ -153,7 +151,7 @@ impl<'s> Lower<'_, 's> {
             if let Some(owner) = owner
                 && tracked.weight.is_some_and(|weight| weight != 0)
             {
-                let by = self.span(owner.by);
+                let by = self.span(owner);
                 self.report(Code::NoEffect, "the owner of the addresses has no weights")
                     .at(span, "this has no effect: its priority is always 255")
                     .related(by, "because of this")

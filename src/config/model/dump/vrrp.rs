@@ -5,9 +5,7 @@ use std::fmt::{self, Display};
 use super::address::AddressLine;
 use super::{CommandLine, MASK, NOT_SHOWN, Quoted, Seconds, Switch, Text};
 use crate::config::model::tracking::{Tracked, Tracking};
-use crate::config::model::{
-    Model, Notify, Script, ScriptId, VrrpGlobal, VrrpInstance, VrrpSyncGroup,
-};
+use crate::config::model::{Model, Notify, Script, VrrpGlobal, VrrpInstance, VrrpSyncGroup};
 use crate::config::said::Sayer;
 use crate::family::Family;
 use crate::vrrp::settings::{
@@ -271,10 +269,7 @@ impl Text<'_> {
     }
 
     fn notify(&mut self, model: &Model, notify: &Notify) {
-        let script = |id: Option<ScriptId>| {
-            let script = model.scripts.get(id?.0 as usize)?;
-            Some(CommandAndUser(script))
-        };
+        let script = |id| model.command(id);
         self.some("notify_master", script(notify.master));
         self.some("notify_backup", script(notify.backup));
         self.some("notify_fault", script(notify.fault));

@@ -5,7 +5,6 @@ use crate::config::reference::{Kind, Value, Word, many, one, optional};
 
 const NAMED_ANYHOW: &str = "the processes have the names that they have without it";
 const NO_BFD: &str = "no BFD process is run yet";
-const CHECKER_ANYHOW: &str = "the checker process is as ipvsd is started";
 const NICE: &[Value] = &[one("NUMBER", Kind::Integer(-20, 19))];
 const REALTIME: &[Value] = &[one("NUMBER", Kind::Clamped(1, 99))];
 const MICROSECONDS: &[Value] = &[one("MICROSECONDS", Kind::Integer(1, MOST))];
@@ -37,25 +36,20 @@ pub(super) const PROCESSES: &[Word] = &[
         .means("how late it has to be"),
     Word::values("checker_priority", NICE)
         .default("ipvsd's own")
-        .means("the nice value of the checker process")
-        .later("the checker process has the nice value of ipvsd"),
+        .means("the nice value of the checker process"),
     Word::values("checker_rt_priority", REALTIME)
         .default("none")
-        .means("the checker process has this real-time priority (SCHED_RR)")
-        .later(CHECKER_ANYHOW),
+        .means("the checker process has this real-time priority (SCHED_RR)"),
     Word::values("checker_rlimit_rttime", MICROSECONDS)
         .default("10000")
-        .means("as `vrrp_rlimit_rttime`, of the checker process")
-        .later(CHECKER_ANYHOW),
+        .means("as `vrrp_rlimit_rttime`, of the checker process"),
     Word::values("checker_rlimit_rtime", MICROSECONDS).older("checker_rlimit_rttime"),
     Word::flag("checker_no_swap")
         .default("off")
-        .means("nothing of the checker process is put out of memory")
-        .later(CHECKER_ANYHOW),
+        .means("nothing of the checker process is put out of memory"),
     Word::values("checker_cpu_affinity", PROCESSORS)
         .default("all")
-        .means("the processors that the checker process may run on")
-        .later(CHECKER_ANYHOW),
+        .means("the processors that the checker process may run on"),
     Word::values("bfd_priority", NICE)
         .default("ipvsd's own")
         .means("the nice value of the BFD process")
@@ -111,13 +105,11 @@ pub(super) const PROCESSES: &[Word] = &[
         .means("it may be larger than the system's limit")
         .later(BUFFER_ANYHOW),
     Word::values("lvs_netlink_cmd_rcv_bufs", BYTES)
-        .default("the system's")
-        .means("the receive buffer for answers of the kernel to the checker process")
-        .later(BUFFER_ANYHOW),
+        .default("4194304")
+        .means("the receive buffer for answers of the kernel to the checker process; what is less than the default is the default"),
     Word::values("lvs_netlink_cmd_rcv_bufs_force", SWITCH)
         .default("off")
-        .means("it may be larger than the system's limit")
-        .later(BUFFER_ANYHOW),
+        .means("it may be larger than the system's limit (SO_RCVBUFFORCE)"),
     Word::values("lvs_netlink_monitor_rcv_bufs", BYTES)
         .default("the system's")
         .means("the receive buffer for news of the kernel to the checker process")

@@ -97,6 +97,8 @@ pub struct VirtualServerStatus {
     pub protocol: String,
     pub scheduler: String,
     pub quorum: QuorumStatus,
+    /// Nothing is checked, for no address of it is on this host (`ha_suspend`).
+    pub suspended: bool,
     /// The sorry server that is configured, and whether it stands in.
     pub sorry_server: Option<SorryStatus>,
     pub real_servers: Vec<RealServerStatus>,
@@ -194,6 +196,7 @@ impl From<&Event> for EventStatus {
 pub fn virtual_servers(
     model: &Model,
     memory: &Memory,
+    suspended: &[PoolId],
     live: Option<&Live>,
     now: Moment,
 ) -> Vec<VirtualServerStatus> {
@@ -255,6 +258,7 @@ pub fn virtual_servers(
                 hysteresis: virtual_server.hysteresis,
                 weight_alive: alive.map(|server| u64::from(server.weight)).sum(),
             },
+            suspended: suspended.contains(&virtual_server.id),
             sorry_server: virtual_server
                 .sorry_server
                 .as_ref()

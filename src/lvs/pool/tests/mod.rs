@@ -13,7 +13,7 @@ use crate::check::{DynamicStatus, FailureKind};
 use crate::config::model::{
     Check as ModelCheck, CheckTarget, MiscCheck, Origin, Script, ScriptId, Timing, Weight,
 };
-use crate::lvs::{Protocol, Scheduler};
+use crate::lvs::{Granularity, Persistence, Protocol, Scheduler, TunnelType};
 
 /// A virtual server 10.0.0.80:80 with LVS-DR, real servers 10.0.0.N:80.
 fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> VirtualServer {
@@ -26,10 +26,15 @@ fn virtual_server(quorum: u32, hysteresis: u32, servers: Vec<RealServer>) -> Vir
         id: key.into(),
         services: vec![key],
         scheduler: Scheduler::RoundRobin,
-        persistence_timeout: None,
+        flags: ServiceFlags::default(),
+        persistence: None,
         alpha: false,
         quorum,
         hysteresis,
+        quorum_up: None,
+        quorum_down: None,
+        omega: false,
+        ha_suspend: false,
         sorry_server: None,
         smtp_alert: false,
         real_servers: servers,
@@ -43,10 +48,19 @@ fn with_sorry(virtual_server: VirtualServer, number: u8) -> VirtualServer {
         sorry_server: Some(SorryServer {
             key: destination_key(number),
             method: ForwardingMethod::DirectRouting,
+            inhibit: false,
             origin: Origin::default(),
         }),
         ..virtual_server
     }
+}
+
+fn with_inhibited_sorry(virtual_server: VirtualServer, number: u8) -> VirtualServer {
+    let mut virtual_server = with_sorry(virtual_server, number);
+    if let Some(sorry) = &mut virtual_server.sorry_server {
+        sorry.inhibit = true;
+    }
+    virtual_server
 }
 
 fn destination_key(number: u8) -> DestinationKey {
@@ -62,8 +76,12 @@ fn server(number: u8, weight: u16) -> RealServer {
         key: destination_key(number),
         method: ForwardingMethod::DirectRouting,
         weight: Weight(weight),
+        upper_threshold: 0,
+        lower_threshold: 0,
         inhibit_on_failure: false,
         smtp_alert: true,
+        notify_up: None,
+        notify_down: None,
         checks: vec![tcp(number, 80)],
         origin: Origin::default(),
         later: Vec::new(),

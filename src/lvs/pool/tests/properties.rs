@@ -16,7 +16,7 @@ enum Happening {
     /// A new checker takes over.
     Handover,
     /// The file has changed.
-    Reload(VirtualServer),
+    Reload(Box<VirtualServer>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +145,14 @@ impl Belief {
             }
         }
         table.extend(sorry.map(|sorry| (sorry.key, 1)));
+        // Weight 0 where it is not needed, unless it is there for its own sake.
+        if let Some(idle) = &virtual_server.sorry_server
+            && sorry.is_none()
+            && idle.inhibit
+            && !table.iter().any(|(key, _)| *key == idle.key)
+        {
+            table.push((idle.key, 0));
+        }
         table
     }
 }
@@ -196,10 +204,10 @@ impl Reader {
                     prop_assert!(!std::mem::replace(&mut self.quorum, true), "{}", event);
                 }
                 PoolChange::QuorumDownAtStart { .. } => prop_assert!(!self.quorum),
-                PoolChange::SorryServerIn { server } => {
+                PoolChange::SorryServerIn { server, .. } => {
                     prop_assert_eq!(self.sorry.replace(*server), None);
                 }
-                PoolChange::SorryServerOut { server } => {
+                PoolChange::SorryServerOut { server, .. } => {
                     prop_assert_eq!(self.sorry.take(), Some(*server));
                 }
                 PoolChange::SurvivorsOut => {
@@ -252,12 +260,13 @@ fn any_virtual_server() -> impl Strategy<Value = VirtualServer> {
         .prop_shuffle()
         .prop_flat_map(move |numbers| numbers.into_iter().map(any_server).collect::<Vec<_>>());
     // 14 is a real server at times, and the sorry server at others, or both.
-    let sorry = prop::option::of(prop_oneof![Just(14u8), Just(19)]);
+    let sorry = prop::option::of((prop_oneof![Just(14u8), Just(19)], any::<bool>()));
     (servers, 0u32..9, 0u32..5, sorry).prop_map(|(servers, quorum, hysteresis, sorry)| {
         let hysteresis = hysteresis.min(quorum.saturating_sub(1));
         let plain = virtual_server(quorum, hysteresis, servers);
         match sorry {
-            Some(number) => with_sorry(plain, number),
+            Some((number, true)) => with_inhibited_sorry(plain, number),
+            Some((number, false)) => with_sorry(plain, number),
             None => plain,
         }
     })
@@ -272,7 +281,7 @@ fn any_happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         12 => (0usize..16, said).prop_map(|(check, said)| Happening::Verdict { check, said }),
         1 => Just(Happening::Handover),
-        2 => any_virtual_server().prop_map(Happening::Reload),
+        2 => any_virtual_server().prop_map(|next| Happening::Reload(Box::new(next))),
     ]
 }
 
@@ -341,7 +350,7 @@ proptest! {
                 Some(Happening::Reload(next)) => {
                     let mut memory = Memory::default();
                     pool.remember(&mut memory);
-                    current = next;
+                    current = *next;
                     belief.read(&current);
                     reader.read(&current, &belief);
                     let (successor, events) = Pool::new(&model, &current, &memory, at(3));

@@ -69,6 +69,41 @@ fn quorum_of_two_with_a_sorry_server() {
     );
 }
 
+/// The tables are those of keepalived 2.2.7.
+#[test]
+fn an_inhibited_sorry_server_is_always_there() {
+    let servers = vec![inhibited(server(11, 1)), server(12, 1)];
+    let (mut pool, _) = start(&with_inhibited_sorry(virtual_server(2, 0, servers), 19));
+    assert_eq!(table(&pool), "11=1 12=1 19=0");
+    let in_words = set(&mut pool, slot(1, 0), false);
+    assert_eq!(
+        in_words[2..],
+        [
+            "Enabling sorry server 19 to VS",
+            "Removing alive servers from the pool for VS",
+        ]
+    );
+    assert_eq!(table(&pool), "11=0 19=1");
+    set(&mut pool, slot(0, 0), false);
+    assert_eq!(table(&pool), "11=0 19=1");
+    set(&mut pool, slot(1, 0), true);
+    assert_eq!(table(&pool), "11=0 19=1");
+    let out_words = set(&mut pool, slot(0, 0), true);
+    assert_eq!(
+        out_words[2..],
+        [
+            "Disabling sorry server 19 from VS",
+            "Adding alive servers to the pool for VS",
+        ]
+    );
+    assert_eq!(table(&pool), "11=1 12=1 19=0");
+    let (pool, told) = reload(
+        &pool,
+        &with_sorry(virtual_server(2, 0, vec![server(11, 1), server(12, 1)]), 19),
+    );
+    assert_eq!((table(&pool), told), ("11=1 12=1".to_owned(), vec![]));
+}
+
 #[test]
 fn inhibited_servers_stay_with_weight_0() {
     let servers = [11, 12, 13].map(|number| inhibited(server(number, 1)));
@@ -323,17 +358,56 @@ fn a_sorry_server_that_is_a_real_server_too_stands_in_with_its_own_weight() {
 #[test]
 fn what_the_kernel_is_to_know_of_the_virtual_server_itself() {
     let mut virtual_server = virtual_server(1, 0, vec![]);
-    virtual_server.persistence_timeout = Some(360);
+    virtual_server.flags = ServiceFlags(ServiceFlags::HASHED | ServiceFlags::ONE_PACKET);
+    virtual_server.persistence = Some(Persistence {
+        timeout: 360,
+        granularity: Granularity::Netmask([255, 255, 0, 0].into()),
+        engine: Some("sip".to_owned()),
+    });
     let one = entry(&start(&virtual_server).0);
     assert_eq!(one.service.scheduler, "rr");
-    let persistence = one.service.persistence.unwrap();
-    assert_eq!((persistence.timeout, persistence.prefix), (360, 32));
+    assert_eq!(one.service.flags, ServiceFlags(ServiceFlags::ONE_PACKET));
+    assert_eq!(one.service.persistence, virtual_server.persistence);
     virtual_server.services[0] = ServiceKey::Fwmark {
         mark: 1,
         family: crate::lvs::Family::V6,
     };
     let one = entry(&start(&virtual_server).0);
-    assert_eq!(one.service.persistence.unwrap().prefix, 128);
+    let persistence = one.service.persistence.unwrap();
+    // What is said of addresses of the other family says nothing of these.
+    assert_eq!(persistence.granularity, Granularity::Prefix(128));
+    assert_eq!(persistence.engine.as_deref(), Some("sip"));
+}
+
+#[test]
+fn the_limits_of_a_real_server_are_the_kernels_and_a_sorry_server_has_none() {
+    let limited = RealServer {
+        upper_threshold: 100,
+        lower_threshold: 60,
+        method: ForwardingMethod::Tunnel(TunnelType::Gre {
+            flags: TunnelType::CSUM,
+        }),
+        ..inhibited(server(11, 5))
+    };
+    let mut virtual_server = with_sorry(virtual_server(1, 0, vec![limited]), 99);
+    let tunnel = ForwardingMethod::Tunnel(TunnelType::Ipip);
+    virtual_server.sorry_server.as_mut().unwrap().method = tunnel;
+    let (mut pool, _) = start(&virtual_server);
+    set(&mut pool, slot(0, 0), false);
+    let limits: Vec<_> = entry(&pool).destinations.into_values().collect();
+    let of_limited = Destination {
+        method: virtual_server.real_servers[0].method,
+        weight: 0,
+        upper_threshold: 100,
+        lower_threshold: 60,
+    };
+    let of_sorry = Destination {
+        method: tunnel,
+        weight: 1,
+        upper_threshold: 0,
+        lower_threshold: 0,
+    };
+    assert_eq!(limits, [of_limited, of_sorry]);
 }
 
 /// Where packets are not rewritten, a real server has the port of each address; a mark has

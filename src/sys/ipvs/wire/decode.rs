@@ -13,8 +13,8 @@ use super::*;
 use crate::lvs::Entry;
 use crate::lvs::refusal::{Loss, OpError};
 use crate::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Service, ServiceFlags, ServiceKey, TunnelType,
 };
 use crate::sys::netlink::Malformed;
 
@@ -143,7 +143,7 @@ fn read_service(bytes: &[u8]) -> Result<Described, Malformed> {
         flags: ServiceFlags(ServiceFlags(flags).chosen()),
         persistence: (flags & FLAG_PERSISTENT != 0).then(|| Persistence {
             timeout,
-            prefix: read_netmask(netmask, family),
+            granularity: read_netmask(netmask, family),
             engine,
         }),
     };
@@ -219,15 +219,12 @@ fn read_address(bytes: [u8; 16], family: Family) -> IpAddr {
     }
 }
 
-fn read_netmask(bytes: [u8; 4], family: Family) -> u8 {
+/// A length that no prefix can have is read as one that is never wanted.
+fn read_netmask(bytes: [u8; 4], family: Family) -> Granularity {
     match family {
-        Family::V4 => {
-            let mask = u32::from_be_bytes(bytes);
-            match mask.leading_ones() {
-                ones if ones == mask.count_ones() => ones as u8,
-                _ => Persistence::SCATTERED,
-            }
+        Family::V4 => Granularity::Netmask(Ipv4Addr::from(bytes)),
+        Family::V6 => {
+            Granularity::Prefix(u8::try_from(u32::from_ne_bytes(bytes)).unwrap_or(u8::MAX))
         }
-        Family::V6 => u8::try_from(u32::from_ne_bytes(bytes)).unwrap_or(Persistence::SCATTERED),
     }
 }

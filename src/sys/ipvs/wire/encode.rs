@@ -13,8 +13,8 @@ use neli::{Size, ToBytes};
 use super::*;
 use crate::lvs::IpvsOp;
 use crate::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Protocol, Service, ServiceKey,
-    TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Protocol, Service,
+    ServiceKey, TunnelType,
 };
 
 /// Numbers of neli's builders fail only where a field was forgotten.
@@ -193,11 +193,12 @@ fn full_service(key: &ServiceKey, service: &Service) -> Nlattr<TopAttr, Buffer> 
     let mut attrs = service_key_attrs(key);
     attrs.push(attr(ServiceAttr::Scheduler, service.scheduler.as_str()));
     let mut flags = service.flags.chosen();
-    let (mut timeout, mut prefix) = (0, key.family().address_bits());
+    let mut timeout = 0;
+    let mut granularity = Granularity::each_address(key.family());
     if let Some(persistence) = &service.persistence {
         flags |= FLAG_PERSISTENT;
         timeout = persistence.timeout;
-        prefix = persistence.prefix.min(prefix);
+        granularity = persistence.of_family(key.family()).granularity;
     }
     // struct ip_vs_flags: which are set, and which of them are meant. All bits are
     // meant, so that a flag set by someone else goes; the kernel keeps its own.
@@ -206,10 +207,7 @@ fn full_service(key: &ServiceKey, service: &Service) -> Nlattr<TopAttr, Buffer> 
         Buffer::from([flags, !0].map(u32::to_ne_bytes).concat()),
     ));
     attrs.push(attr(ServiceAttr::Timeout, timeout));
-    attrs.push(attr(
-        ServiceAttr::Netmask,
-        netmask_bytes(key.family(), prefix),
-    ));
+    attrs.push(attr(ServiceAttr::Netmask, netmask_bytes(granularity)));
     // Without this attribute a changed virtual server has no engine any more.
     if let Some(engine) = service
         .persistence
@@ -289,12 +287,9 @@ fn address_bytes(address: IpAddr) -> [u8; 16] {
 }
 
 /// IPv4: a mask in network byte order. IPv6: the length of the prefix, a number.
-fn netmask_bytes(family: Family, prefix: u8) -> [u8; 4] {
-    match family {
-        Family::V4 => u32::MAX
-            .checked_shl(32 - u32::from(prefix.min(32)))
-            .unwrap_or(0)
-            .to_be_bytes(),
-        Family::V6 => u32::from(prefix).to_ne_bytes(),
+fn netmask_bytes(granularity: Granularity) -> [u8; 4] {
+    match granularity {
+        Granularity::Netmask(netmask) => netmask.octets(),
+        Granularity::Prefix(prefix) => u32::from(prefix).to_ne_bytes(),
     }
 }

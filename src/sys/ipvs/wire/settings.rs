@@ -57,6 +57,12 @@ pub fn write_set_timeouts(out: &mut Cursor<Vec<u8>>, family: u16, seq: u32, to: 
     );
 }
 
+/// All virtual servers go, whoever has made them.
+pub fn write_flush(out: &mut Cursor<Vec<u8>>, family: u16, seq: u32) {
+    let flags = ordered();
+    write(out, family, seq, flags, Command::Flush, VERSION, no_attrs());
+}
+
 /// The question for all daemons there are, one or two: [`read_sync_daemon`].
 pub fn write_dump_sync_daemons(out: &mut Cursor<Vec<u8>>, family: u16, seq: u32) {
     let flags = NlmF::REQUEST | NlmF::DUMP;

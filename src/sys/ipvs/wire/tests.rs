@@ -5,8 +5,8 @@ use std::io::Cursor;
 
 use super::*;
 use crate::lvs::types::{
-    Destination, DestinationKey, Family, ForwardingMethod, Persistence, Protocol, Service,
-    ServiceFlags, ServiceKey, TunnelType,
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
+    Service, ServiceFlags, ServiceKey, TunnelType,
 };
 use crate::lvs::{Entry, IpvsOp};
 
@@ -22,6 +22,10 @@ fn header(length: u32, flags: u16, command: u8) -> Vec<u8> {
     // Command, IPVS_GENL_VERSION, reserved.
     bytes.extend([command, 1, 0, 0]);
     bytes
+}
+
+fn netmask(text: &str) -> Granularity {
+    Granularity::Netmask(text.parse().unwrap())
 }
 
 const REQUEST: u16 = 0x1;
@@ -120,7 +124,7 @@ fn changed_service_with_persistence() {
         flags: ServiceFlags(ServiceFlags::SCHEDULER_2),
         persistence: Some(Persistence {
             timeout: 300,
-            prefix: 20,
+            granularity: netmask("255.255.240.0"),
             engine: Some("sip".to_owned()),
         }),
     };
@@ -154,7 +158,7 @@ fn new_service_of_ipv6_over_udp() {
     let service = Service {
         persistence: Some(Persistence {
             timeout: 60,
-            prefix: 64,
+            granularity: Granularity::Prefix(64),
             engine: None,
         }),
         flags: ServiceFlags(ServiceFlags::ONE_PACKET),
@@ -342,7 +346,7 @@ fn reads_a_service() {
 }
 
 #[test]
-fn a_netmask_with_holes_is_no_prefix() {
+fn a_netmask_with_holes_is_read_as_it_is() {
     let mut bytes = SERVICE_REPORTED;
     let flags = 4 + 4 + 44 + 8 + 4;
     bytes[flags] = 0x03;
@@ -353,7 +357,7 @@ fn a_netmask_with_holes_is_no_prefix() {
     };
     let persistence = entry.service.persistence.unwrap();
     assert_eq!(persistence.timeout, 360);
-    assert_eq!(persistence.prefix, Persistence::SCATTERED);
+    assert_eq!(persistence.granularity, netmask("255.0.255.0"));
 }
 
 #[test]
@@ -408,11 +412,11 @@ fn reads_what_it_writes() {
             assert_eq!(read(&payload, Family::V4), Ok(expected));
         }
     }
-    for prefix in [0, 1, 8, 31, 32] {
+    for mask in ["0.0.0.0", "128.0.0.0", "255.0.0.255", "255.255.255.255"] {
         let service = Service {
             persistence: Some(Persistence {
                 timeout: 1,
-                prefix,
+                granularity: netmask(mask),
                 engine: None,
             }),
             ..plain("twos")

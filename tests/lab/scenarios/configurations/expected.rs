@@ -160,11 +160,6 @@ pub const EXPECTED: &[Expected] = &[
     too_early("sh-port", &[("lvs_sched", "sh")]),
     expected(
         "generated",
-        &["FWM 3: ha_suspend: keepalived off, ipvsd on"],
-        EFFECTLESS,
-    ),
-    expected(
-        "generated",
         &[": sorry_server: keepalived ", ":0, ipvsd ", ":80"],
         "| `sorry_server` without a port, with NAT |",
     ),

@@ -28,9 +28,8 @@ pub fn global(facts: &mut Facts, block: &[Statement]) {
                 facts.say(thing, "smtp_server port", port);
             }
             ("lvs_timeouts", values) => pairs(facts, values),
-            ("lvs_sync_daemon", [interface, instance, rest @ ..]) => {
+            ("lvs_sync_daemon", [interface, rest @ ..]) => {
                 facts.say(thing, "lvs_sync_daemon interface", interface);
-                facts.say(thing, "lvs_sync_daemon inst", instance);
                 pairs(facts, rest);
             }
             // Who may read it is not compared.
