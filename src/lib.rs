@@ -15,7 +15,7 @@
 //! # Map
 //!
 //! * Pure cores, which name no socket, file, clock or runtime: [`config`] (but for
-//!   [`config::source`]), [`check`], [`lvs`], and later `vrrp` and `alert`.
+//!   [`config::source`]), [`check`], [`lvs`], [`plan`], and later `vrrp` and `alert`.
 //! * Edges: [`probe`] runs one check against one real server, [`sys`] talks to the
 //!   kernel.
 //! * Wiring: [`daemon`], a file a process, and [`cli`], a file a command.
@@ -28,6 +28,7 @@ pub mod daemon;
 pub mod family;
 pub mod lvs;
 pub mod moment;
+pub mod plan;
 pub mod probe;
 pub mod sys;
 pub mod vrrp;

@@ -35,6 +35,8 @@ pub enum Cause {
     Table,
     /// A process of ipvsd's ended, hung or was started.
     Process,
+    /// Somebody asked for it: `ipvsd` with this command.
+    Command(String),
     /// A signal, by its name.
     Signal(String),
     /// What was heard, or not heard, from other routers, and what became of an
@@ -53,6 +55,7 @@ impl Cause {
             Cause::Check { .. } => "check",
             Cause::Table => "table",
             Cause::Process => "process",
+            Cause::Command(_) => "command",
             Cause::Signal(_) => "signal",
             Cause::Vrrp => "vrrp",
             Cause::Mail => "mail",
@@ -68,6 +71,7 @@ impl fmt::Display for Cause {
             Cause::Check { keyword, outcome } => write!(f, "{keyword}: {outcome}"),
             Cause::Table => f.write_str("the kernel's table"),
             Cause::Process => f.write_str("process"),
+            Cause::Command(word) => write!(f, "ipvsd {word}"),
             Cause::Signal(name) => f.write_str(name),
             Cause::Vrrp => f.write_str("vrrp"),
             Cause::Mail => f.write_str("mail"),

@@ -166,6 +166,17 @@ pub enum Command {
         #[arg(long)]
         dump: bool,
     },
+    /// Show what a configuration would change, in the kernel and in the running director,
+    /// and change nothing. Exit status: 0 nothing would change, 3 something would, 1 it is
+    /// refused or could not be found out
+    Plan {
+        /// Default: the file that the running director reads at a reload, or that would be
+        /// run
+        file: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the pools, weights, verdicts and processes of the running director
     Status {
         /// Print one JSON object
@@ -174,6 +185,31 @@ pub enum Command {
         /// The latest events instead, from the oldest
         #[arg(long)]
         events: bool,
+    },
+    /// Give a real server no new connections, with weight 0, until `undrain`: also over
+    /// reloads and restarts. Without names: list those that are drained
+    Drain {
+        /// The virtual server and the real server, as the file or `ipvsadm -Ln` has them:
+        /// `10.0.0.80:80 10.0.0.11:80`, `UDP 10.0.0.80:53 10.0.0.11`,
+        /// `fwmark 3 10.0.0.11:80`, `group web 10.0.0.11:80`
+        #[arg(value_name = "VIRTUAL_SERVER REAL_SERVER")]
+        names: Vec<String>,
+        /// Return when its connections are gone; with SECONDS, at the latest then, with
+        /// exit status 1 if some are left
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+        wait: Option<Option<u64>>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a drained real server new connections again
+    Undrain {
+        /// As for `drain`
+        #[arg(value_name = "VIRTUAL_SERVER REAL_SERVER", required = true)]
+        names: Vec<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },

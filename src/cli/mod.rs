@@ -5,6 +5,8 @@
 
 pub mod args;
 pub mod check;
+mod drain;
+mod plan;
 mod run;
 mod status;
 
@@ -65,6 +67,9 @@ pub fn main() -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             }
         }
+        Some(Command::Plan { file, json }) => plan::run(&arguments, file.as_deref(), *json),
+        Some(Command::Drain { names, wait, json }) => drain::drain(names, *wait, *json),
+        Some(Command::Undrain { names, json }) => drain::undrain(names, *json),
         Some(Command::Status { json, events }) => status::run(*json, *events),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(

@@ -13,6 +13,7 @@ use std::path::Path;
 mod config_id;
 
 pub mod diagnostic;
+pub mod diff;
 mod key_file;
 mod keywords;
 mod language;

@@ -15,7 +15,7 @@ use crate::alert::{Cause, What};
 use crate::check::misc::ScriptEnd;
 use crate::check::{CheckKey, Outcome, Verdict};
 use crate::config::model::{Model, ScriptId};
-use crate::lvs::pool::{Memory, PoolState, ServerState};
+use crate::lvs::pool::{Drains, Memory, PoolState, ServerState};
 use crate::lvs::settings::Held;
 use crate::lvs::{DestinationKey, PoolId, ServiceKey};
 use crate::moment::Moment;
@@ -39,6 +39,8 @@ pub enum ToChecker {
     Suspended(Vec<PoolId>),
     /// As [`Start::is_master`], which has changed.
     Follow { is_master: Option<bool> },
+    /// These real servers are drained by hand, and no others.
+    Drains { drains: Drains, cause: Cause },
     /// The end of a script that [`FromChecker::RunScript`] asked for.
     ScriptEnded { request: u64, end: ScriptEnd },
     /// Say [`FromChecker::Status`].
@@ -77,8 +79,8 @@ pub enum FromChecker {
     Alive,
     /// It cannot do its work, and ends.
     Failed(String),
-    /// What is known of the pools after a start or a reload, before the kernel's
-    /// table follows.
+    /// What is known of the pools after a start or a reload, and whenever a real server
+    /// is drained or has left, before the kernel's table follows.
     Pools {
         pools: Vec<(PoolId, PoolState)>,
         told: Vec<Told>,
@@ -88,6 +90,9 @@ pub enum FromChecker {
     Verdict(Box<NewVerdict>),
     /// Something happened to the table, or to what is beside it.
     Table(Vec<Told>),
+    /// How many connections those real servers have that are drained or leaving, of all
+    /// of them; sent where it has changed.
+    Connections(Vec<(PoolId, DestinationKey, u64)>),
     /// What is changed beside the table. Sent before it is.
     Held(Held),
     /// The kernel's table is as this generation wants it, as far as it takes it.

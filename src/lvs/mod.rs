@@ -5,9 +5,14 @@
 //! that change one; [`pool`] what the verdicts of the checks make of one virtual
 //! server of the file (quorum, sorry server, weights), which [`pool_id`] names and which
 //! may be many of the kernel's; [`mod@reconcile`] the operations that lead
-//! from the actual table to the wanted one; [`settings`] what is beside the table.
+//! from the actual table to the wanted one; [`named`] finds servers by what people call them; [`connections`] how many a real
+//! server has; [`difference`] says in words what two entries
+//! differ in; [`settings`] what is beside the table.
 
+pub mod connections;
+pub mod difference;
 pub mod keeper;
+pub mod named;
 pub mod pool;
 pub mod pool_id;
 pub mod reconcile;

@@ -11,16 +11,19 @@
 //! known: nothing is copied from pool to pool field by field, and what was known is
 //! not told again.
 
+mod drain;
 mod event;
 #[cfg(test)]
 mod tests;
 mod weight;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use drain::{Counts, Departures, Drains, Leaving};
 pub use event::{PoolChange, PoolEvent, ServerName};
 
 use super::pool_id::PoolId;
@@ -45,7 +48,9 @@ pub struct Pool {
     quorum_up: bool,
     sorry: Option<SorryServer>,
     servers: Vec<Server>,
-    /// The sum of the weights of the servers that are up.
+    /// Those that are no longer in the file, with weight 0.
+    leaving: IndexMap<DestinationKey, Leaving>,
+    /// The sum of the weights of the servers that are up and not drained.
     alive: u64,
 }
 
@@ -65,6 +70,7 @@ struct Server {
     upper_threshold: u32,
     lower_threshold: u32,
     inhibit_on_failure: bool,
+    drain_timeout: Duration,
     checks: Vec<Check>,
     state: ServerState,
 }
@@ -92,6 +98,7 @@ pub struct PoolState {
     /// The sorry server that stands in.
     pub sorry: Option<DestinationKey>,
     pub servers: IndexMap<DestinationKey, ServerState>,
+    pub departures: Departures,
 }
 
 /// What the checks make of a real server.
@@ -100,6 +107,8 @@ pub struct ServerState {
     pub up: bool,
     /// The weight while it is up: the configured one, moved by dynamic checks.
     pub weight: u16,
+    /// Somebody has drained it: whatever it weighs, it gets no new connections.
+    pub drained: bool,
 }
 
 /// Everything that is known about pools and checks: what a reload carries over, and
@@ -108,6 +117,7 @@ pub struct ServerState {
 pub struct Memory {
     pub verdicts: HashMap<CheckKey, Verdict>,
     pub pools: HashMap<PoolId, PoolState>,
+    pub drains: Drains,
 }
 
 impl Memory {
@@ -151,9 +161,18 @@ impl Pool {
             .map(|server| {
                 let before = known.and_then(|pool| pool.servers.get(&server.key));
                 let keys = check::keys_of(model, &virtual_server.id, server);
-                Server::new(server, &keys, before, &memory.verdicts, now)
+                let mut server = Server::new(server, &keys, before, &memory.verdicts, now);
+                let drains = &memory.drains;
+                server.state.drained = drains.since(&virtual_server.id, &server.key).is_some();
+                server
             })
             .collect();
+        let (leaving, departures) = known.map_or_else(Default::default, |known| {
+            let sorry_in = known.sorry.is_some();
+            known
+                .departures
+                .after(&servers, &known.servers, sorry_in, now)
+        });
         let mut pool = Pool {
             id: virtual_server.id.clone(),
             services: virtual_server
@@ -170,8 +189,15 @@ impl Pool {
             sorry: virtual_server.sorry_server.clone(),
             alive: servers.iter().map(|server| server.state.alive()).sum(),
             servers,
+            leaving,
         };
         let mut events = Vec::new();
+        for change in departures {
+            events.push(PoolEvent {
+                pool: pool.id.clone(),
+                change,
+            });
+        }
         for (index, server) in pool.servers.iter().enumerate() {
             if let Some(before) = known.and_then(|pool| pool.servers.get(&server.key)) {
                 pool.tell_server(index, *before, &mut events);
@@ -194,7 +220,7 @@ impl Pool {
         self.quorum_up
     }
 
-    /// The sum of the weights of the real servers that are up.
+    /// The sum of the weights of the real servers that are up and not drained.
     pub fn weight_alive(&self) -> u64 {
         self.alive
     }
@@ -268,21 +294,28 @@ impl Pool {
         services.map(|(key, service)| (*key, self.entry(key, service)))
     }
 
-    /// The real servers in the order of the file, the sorry server last.
+    /// The real servers in the order of the file, those that are leaving, and the sorry
+    /// server last.
     fn entry(&self, key: &ServiceKey, service: &Service) -> Entry {
         let sorry = self.sorry.as_ref().filter(|_| !self.quorum_up);
         let mut destinations = IndexMap::with_capacity(self.servers.len() + 1);
         for server in &self.servers {
-            let takes_clients = server.state.up && sorry.is_none();
-            if takes_clients || server.inhibit_on_failure {
-                let weight = if takes_clients {
-                    server.state.weight
-                } else {
-                    0
-                };
+            let ServerState {
+                up,
+                weight,
+                drained,
+            } = server.state;
+            let takes_clients = up && !drained && sorry.is_none();
+            // One that is drained keeps its connections, whoever stands in.
+            if takes_clients || (up && drained) || server.inhibit_on_failure {
+                let weight = if takes_clients { weight } else { 0 };
                 let to = server.destination(weight);
                 destinations.insert(server.key.within(key, server.method), to);
             }
+        }
+        for (server, it) in &self.leaving {
+            let place = server.within(key, it.destination.method);
+            destinations.entry(place).or_insert(it.destination);
         }
         match &self.sorry {
             Some(sorry) if !self.quorum_up => {
@@ -309,6 +342,7 @@ impl Pool {
             quorum_up: self.quorum_up,
             sorry: self.sorry_in(),
             servers: self.servers().collect(),
+            departures: Departures::of(&self.servers, &self.leaving),
         }
     }
 
@@ -339,6 +373,14 @@ impl Pool {
                 to: after.weight,
                 up: before.up,
             });
+        }
+        match (before.drained, after.drained) {
+            (false, true) => tell(PoolChange::Drained { server: server.key }),
+            (true, false) => tell(PoolChange::Undrained {
+                server: server.key,
+                weight: after.weight,
+            }),
+            _ => {}
         }
         match (before.up, after.up) {
             (true, false) => tell(PoolChange::ServerDown {
@@ -465,10 +507,12 @@ impl Server {
             upper_threshold: server.upper_threshold,
             lower_threshold: server.lower_threshold,
             inhibit_on_failure: server.inhibit_on_failure,
+            drain_timeout: server.drain_timeout,
             checks: checks.collect(),
             state: ServerState {
                 up: true,
                 weight: server.weight.0,
+                drained: false,
             },
         };
         new.state = new.judge();
@@ -482,6 +526,7 @@ impl Server {
         ServerState {
             up: self.checks.iter().all(|check| check.verdict.up),
             weight: weight::moved(self.configured, asked),
+            drained: self.state.drained,
         }
     }
 
@@ -496,7 +541,10 @@ impl Server {
 impl ServerState {
     /// What the server adds to the weight alive.
     fn alive(self) -> u64 {
-        if self.up { u64::from(self.weight) } else { 0 }
+        match self.up && !self.drained {
+            true => u64::from(self.weight),
+            false => 0,
+        }
     }
 }
 

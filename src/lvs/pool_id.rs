@@ -32,6 +32,20 @@ impl PoolId {
     }
 }
 
+impl PoolId {
+    /// As `ipvsadm -Ln` has it, and of a group as the file does: `TCP 10.0.0.80:80`,
+    /// `FWM 3`, `TCP group web`.
+    pub fn listed(&self) -> String {
+        match self {
+            PoolId::Service(key) => key.listed(),
+            PoolId::Group { name, protocol } => match protocol {
+                Some(protocol) => format!("{} group {name}", protocol.name().to_uppercase()),
+                None => format!("FWM group {name}"),
+            },
+        }
+    }
+}
+
 impl From<ServiceKey> for PoolId {
     fn from(key: ServiceKey) -> Self {
         PoolId::Service(key)

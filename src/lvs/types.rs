@@ -49,6 +49,21 @@ impl ServiceKey {
         }
     }
 
+    /// As `ipvsadm -Ln` has it: `TCP 10.0.0.80:80`, `TCP [fd00::80]:80`, `FWM 3`.
+    pub fn listed(&self) -> String {
+        match self {
+            ServiceKey::Address {
+                protocol,
+                address,
+                port,
+            } => {
+                let place = SocketAddr::new(*address, *port);
+                format!("{} {place}", protocol.name().to_uppercase())
+            }
+            ServiceKey::Fwmark { mark, .. } => format!("FWM {mark}"),
+        }
+    }
+
     /// The virtual server's port; 0 for a fwmark.
     pub fn port(&self) -> u16 {
         match self {

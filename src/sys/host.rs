@@ -13,6 +13,9 @@ use nix::ifaddrs::getifaddrs;
 /// Where the files that live as long as the boot are kept.
 const RUN_DIR: &str = "/run/ipvsd";
 
+/// Where the files are kept that outlive it.
+const STATE_DIR: &str = "/var/lib/ipvsd";
+
 /// The number that the kernel made up for this boot (random(4), `boot_id`).
 ///
 /// # Errors
@@ -48,6 +51,15 @@ pub fn run_dir() -> PathBuf {
     match net_namespace() {
         Ok(inode) if !in_initial_net_namespace() => run_dir.join(format!("netns-{inode}")),
         _ => run_dir,
+    }
+}
+
+/// The folder for what is to outlive the boot: `/var/lib/ipvsd`. Any other network
+/// namespace than the first is not known again after it, so there it is [`run_dir`].
+pub fn state_dir() -> PathBuf {
+    match in_initial_net_namespace() {
+        true => PathBuf::from(STATE_DIR),
+        false => run_dir(),
     }
 }
 

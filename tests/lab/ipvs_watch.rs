@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -43,6 +44,8 @@ impl Op {
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub ops: Vec<(Duration, Op)>,
+    /// What each is about: `set-dest TCP 10.0.0.80:80 10.0.0.11:80`.
+    pub subjects: Vec<String>,
     /// Batches: how many `send` calls carried these operations.
     pub sends: usize,
 }
@@ -97,8 +100,10 @@ impl IpvsWatch {
                 if !ops.is_empty() {
                     let mut seen = tally.lock().unwrap();
                     seen.sends += 1;
-                    seen.ops
-                        .extend(ops.into_iter().map(|op| (started.elapsed(), op)));
+                    for (op, subject) in ops {
+                        seen.ops.push((started.elapsed(), op));
+                        seen.subjects.push(subject);
+                    }
                 }
             }
             assert_eq!(
@@ -130,7 +135,7 @@ impl IpvsWatch {
 }
 
 /// The operations in one `send`: netlink messages, one after the other.
-fn operations(mut bytes: &[u8], family: u16) -> Vec<Op> {
+fn operations(mut bytes: &[u8], family: u16) -> Vec<(Op, String)> {
     let mut ops = Vec::new();
     while bytes.len() >= 20 {
         let length = u32::from_ne_bytes(bytes[..4].try_into().unwrap()) as usize;
@@ -138,7 +143,8 @@ fn operations(mut bytes: &[u8], family: u16) -> Vec<Op> {
         let flags = u16::from_ne_bytes(bytes[6..8].try_into().unwrap());
         // The kernel's answers carry the same commands, without this flag.
         if kind == family && flags & libc::NLM_F_REQUEST as u16 != 0 {
-            ops.extend(Op::from_command(bytes[16]));
+            let payload = bytes.get(20..length).unwrap_or_default();
+            ops.extend(Op::from_command(bytes[16]).map(|op| (op, subject(op, payload))));
         }
         if length < 16 {
             break;
@@ -146,6 +152,71 @@ fn operations(mut bytes: &[u8], family: u16) -> Vec<Op> {
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     ops
+}
+
+/// What an operation is about. The numbers are those of `linux/ip_vs.h`.
+fn subject(op: Op, payload: &[u8]) -> String {
+    let (mut service, mut server) = (String::new(), String::new());
+    for (kind, value) in attributes(payload) {
+        match kind {
+            1 => service = named_service(value),
+            2 => server = format!(" {}", named_server(value, service.contains('['))),
+            _ => {}
+        }
+    }
+    let name = match op {
+        Op::NewService => "new-service",
+        Op::SetService => "set-service",
+        Op::DelService => "del-service",
+        Op::NewDest => "new-dest",
+        Op::SetDest => "set-dest",
+        Op::DelDest => "del-dest",
+        Op::Flush => "flush",
+    };
+    format!("{name} {service}{server}")
+}
+
+fn named_service(bytes: &[u8]) -> String {
+    let found: BTreeMap<u16, &[u8]> = attributes(bytes).collect();
+    if let Some(mark) = found.get(&5) {
+        return format!("FWM {}", u32::from_ne_bytes((*mark).try_into().unwrap()));
+    }
+    let is_v6 = found[&1] == libc::AF_INET6.to_ne_bytes()[..2].to_vec();
+    let protocol = match found[&2] {
+        [6, _] => "TCP",
+        [17, _] => "UDP",
+        _ => "SCTP",
+    };
+    format!("{protocol} {}", place(found[&3], found[&4], is_v6))
+}
+
+fn named_server(bytes: &[u8], is_v6: bool) -> SocketAddr {
+    let found: BTreeMap<u16, &[u8]> = attributes(bytes).collect();
+    let is_v6 = match found.get(&11) {
+        Some(family) => *family == libc::AF_INET6.to_ne_bytes()[..2].to_vec(),
+        None => is_v6,
+    };
+    place(found[&1], found[&2], is_v6)
+}
+
+fn place(address: &[u8], port: &[u8], is_v6: bool) -> SocketAddr {
+    let address: IpAddr = match is_v6 {
+        true => <[u8; 16]>::try_from(&address[..16]).unwrap().into(),
+        false => <[u8; 4]>::try_from(&address[..4]).unwrap().into(),
+    };
+    SocketAddr::new(address, u16::from_be_bytes(port.try_into().unwrap()))
+}
+
+/// Netlink attributes: their numbers and values.
+fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16::from_ne_bytes(bytes.get(..2)?.try_into().unwrap()));
+        // Without the flag for what is nested.
+        let kind = u16::from_ne_bytes(bytes.get(2..4)?.try_into().unwrap()) & 0x3fff;
+        let value = bytes.get(4..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
 }
 
 fn drops(tap: &OwnedFd) -> io::Result<u32> {

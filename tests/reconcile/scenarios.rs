@@ -272,9 +272,54 @@ fn a_repair_tells_what_was_different() {
     assert_eq!(
         world.notes[0].to_string(),
         "virtual server [192.0.2.1]:tcp:80 was changed by someone else and put right: \
-         its scheduler was wlc instead of rr, real server 10.0.0.2:80 was missing, \
-         real server 10.0.0.1:80 had weight 7 instead of 1, real server 10.0.0.9:80 was not ours"
+         it had scheduler wlc instead of rr, real server 10.0.0.2:80 was missing, \
+         real server 10.0.0.1:80 had weight 7 instead of 1, real server 10.0.0.9:80 was not ours; \
+         to take a real server out of service: ipvsd drain TCP 192.0.2.1:80 10.0.0.2:80"
     );
+}
+
+/// Whatever was refused, what there is of the virtual server is looked at before anything
+/// else is done to it.
+#[test]
+fn after_a_refused_operation_the_table_is_looked_at() {
+    let mut wrong = entry(&[1, 1]);
+    wrong.service.scheduler = "nosuch".to_owned();
+    let now = Moment::since_boot(Duration::from_secs(1));
+    let mut keeper = Keeper::new([], Duration::from_secs(3_600));
+    keeper.want_all(one(web(), wrong));
+    let look = Step::Dump([web()].into());
+    assert_eq!(keeper.next(now), look);
+    keeper.dumped(now, Ok(Table::default()));
+    let Step::Execute(ops) = keeper.next(now) else {
+        panic!("nothing is done");
+    };
+    let refused = OpError::UnknownScheduler("nosuch".to_owned());
+    let results = ops.into_iter().map(|op| (op, Err(refused.clone())));
+    keeper.executed(now, results.collect());
+    assert_eq!(keeper.next(now), look);
+}
+
+/// An admin's own `ipvsadm -e` with weight 0 is undone with a hint at how it is done.
+#[test]
+fn who_takes_a_server_out_by_hand_is_told_how() {
+    let found = weight(0);
+    let changed = |found, wanted| Note::Repaired {
+        key: web(),
+        changes: vec![Repair::DestinationChanged {
+            server: server(1),
+            found,
+            wanted,
+        }],
+    };
+    let wanted = weight(3);
+    assert_eq!(
+        changed(found, wanted).to_string(),
+        "virtual server [192.0.2.1]:tcp:80 was changed by someone else and put right: \
+         real server 10.0.0.1:80 had weight 0 instead of 3; \
+         to take a real server out of service: ipvsd drain TCP 192.0.2.1:80 10.0.0.1:80"
+    );
+    let said = changed(wanted, found).to_string();
+    assert!(!said.contains("drain"), "{said}");
 }
 
 /// Another program that edits the table all the time is told of in full once, for each

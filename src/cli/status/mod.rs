@@ -5,6 +5,7 @@ mod vrrp;
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::daemon::core::control::{self, Answer, Request};
@@ -30,15 +31,12 @@ pub fn run(json: bool, events: bool) -> ExitCode {
             eprintln!("ipvsd: {why}");
             return ExitCode::FAILURE;
         }
+        Ok(_) => {
+            eprintln!("ipvsd: another answer than was asked for");
+            return ExitCode::FAILURE;
+        }
         Err(error) => {
-            let path = path.display();
-            match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => eprintln!(
-                    "ipvsd: no director runs in this network namespace (nobody listens at {path})"
-                ),
-                ErrorKind::PermissionDenied => eprintln!("ipvsd: only root may ask ({path})"),
-                _ => eprintln!("ipvsd: no answer at {path}: {error}"),
-            }
+            eprintln!("ipvsd: {}", unanswered(&path, &error));
             return ExitCode::FAILURE;
         }
     };
@@ -48,7 +46,19 @@ pub fn run(json: bool, events: bool) -> ExitCode {
     }
 }
 
-fn pretty(value: &impl serde::Serialize) -> String {
+/// Why core does not answer.
+pub(super) fn unanswered(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            format!("no director runs in this network namespace (nobody listens at {path})")
+        }
+        ErrorKind::PermissionDenied => format!("only root may ask ({path})"),
+        _ => format!("no answer at {path}: {error}"),
+    }
+}
+
+pub(super) fn pretty(value: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
@@ -179,6 +189,16 @@ fn plain_virtual_server(text: &mut String, virtual_server: &VirtualServerStatus,
     for server in &virtual_server.real_servers {
         plain_real_server(text, server, known);
     }
+    for leaving in &virtual_server.leaving {
+        let _ = writeln!(
+            text,
+            "  -> {} no longer configured, drained for {}{}, at most {} more",
+            leaving.address,
+            age(leaving.age),
+            left(leaving.connections),
+            age(leaving.time_left)
+        );
+    }
     if let Some(sorry) = &virtual_server.sorry_server {
         let state = if sorry.in_use {
             "STANDS IN"
@@ -198,7 +218,12 @@ fn plain_real_server(text: &mut String, server: &RealServerStatus, known: bool) 
             server.weight, server.configured_weight
         ),
     };
+    let drained = server.drained.as_ref().map_or_else(String::new, |it| {
+        format!(", DRAINED for {}{}", age(it.age), left(it.connections))
+    });
     let kernel = match server.kernel_weight {
+        // As it is to be.
+        Some(0) if server.drained.is_some() => String::new(),
         Some(kernel) if kernel == u32::from(server.weight) => String::new(),
         Some(kernel) => format!(", in the kernel {kernel}"),
         None if known => ", not in the kernel".to_owned(),
@@ -206,7 +231,7 @@ fn plain_real_server(text: &mut String, server: &RealServerStatus, known: bool) 
     };
     let _ = writeln!(
         text,
-        "  -> {} {} {weight}{kernel} {state}",
+        "  -> {} {} {weight}{kernel} {state}{drained}",
         server.address, server.forwarding
     );
     for check in &server.checks {
@@ -237,6 +262,15 @@ fn plain_check(text: &mut String, check: &CheckStatus) {
     text.push('\n');
 }
 
+/// How many connections there still are, if they were counted.
+pub(super) fn left(connections: Option<u64>) -> String {
+    match connections {
+        Some(1) => ", 1 connection left".to_owned(),
+        Some(number) => format!(", {number} connections left"),
+        None => String::new(),
+    }
+}
+
 fn plain_events(events: &[EventStatus]) -> String {
     let mut text = String::new();
     for event in events {
@@ -251,7 +285,7 @@ fn plain_events(events: &[EventStatus]) -> String {
 }
 
 /// A length of time in seconds, as people say it.
-fn age(seconds: f64) -> String {
+pub(super) fn age(seconds: f64) -> String {
     let whole = seconds as u64;
     match whole {
         0..10 => format!("{seconds:.1} s"),

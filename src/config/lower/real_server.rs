@@ -1,5 +1,7 @@
 //! `real_server`.
 
+use std::time::Duration;
+
 use super::server::{Around, Server};
 use super::timing::{TimingWords, said};
 use super::virtual_server::VirtualServerWords;
@@ -8,6 +10,9 @@ use crate::config::keywords::REAL_SERVER;
 use crate::config::model::{Check, RealServer, Script, Weight};
 use crate::config::syntax::StatementId;
 use crate::lvs::ForwardingMethod;
+
+/// The longest `drain_timeout`: a day.
+const LONGEST_DRAIN: Duration = Duration::from_secs(86_400);
 
 /// What a real server's block says.
 #[derive(Default)]
@@ -18,6 +23,7 @@ struct RealServerWords<'a> {
     upper_threshold: Option<Said<u32>>,
     lower_threshold: Option<Said<u32>>,
     inhibit_on_failure: Option<Said<bool>>,
+    drain_timeout: Option<Said<Duration>>,
     virtualhost: Option<Said<&'a str>>,
     smtp_alert: Option<Said<bool>>,
     notify_up: Option<Said<Script>>,
@@ -76,6 +82,7 @@ impl<'s> Lower<'_, 's> {
         let method = said(words.method).unwrap_or(around.method);
         let key = self.destination("real server", server, around, method)?;
         let weight = said(words.weight).or(said(outer.weight));
+        let drain_timeout = said(words.drain_timeout).or(said(outer.drain_timeout));
         let inhibit = said(words.inhibit_on_failure).or(said(outer.inhibit_on_failure));
         Some(RealServer {
             key,
@@ -84,6 +91,7 @@ impl<'s> Lower<'_, 's> {
             upper_threshold: thresholds.0,
             lower_threshold: thresholds.1,
             inhibit_on_failure: inhibit.unwrap_or(false),
+            drain_timeout: drain_timeout.unwrap_or_default(),
             smtp_alert: said(words.smtp_alert).unwrap_or_else(|| self.alert_defaults.real_server()),
             notify_up: self.numbered(words.notify_up),
             notify_down: self.numbered(words.notify_down),
@@ -102,6 +110,10 @@ impl<'s> Lower<'_, 's> {
             "inhibit_on_failure" => {
                 let value = self.switch(id);
                 self.say(&mut words.inhibit_on_failure, id, value);
+            }
+            "drain_timeout" => {
+                let value = self.drain_timeout(id);
+                self.say(&mut words.drain_timeout, id, value);
             }
             "lvs_method" => {
                 let value = self.method(id);
@@ -138,6 +150,12 @@ impl<'s> Lower<'_, 's> {
             word if is_check(word) => words.unserved.push(id),
             _ => self.other(REAL_SERVER, id),
         }
+    }
+
+    /// `drain_timeout SECONDS`.
+    pub(super) fn drain_timeout(&mut self, id: StatementId) -> Option<Duration> {
+        let word = self.value(id, "a time in seconds")?;
+        self.seconds(word, Duration::ZERO..=LONGEST_DRAIN)
     }
 
     fn connections(&mut self, id: StatementId) -> Option<u32> {

@@ -1,6 +1,7 @@
 //! `virtual_server`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::server::{Around, Server};
 use super::service_flags::Flag;
@@ -27,6 +28,8 @@ const MAX_PERSISTENCE_TIMEOUT: u32 = 2_678_400;
 pub(super) struct VirtualServerWords<'a> {
     pub(super) timing: TimingWords,
     pub(super) inhibit_on_failure: Option<Said<bool>>,
+    /// For real servers that say none.
+    pub(super) drain_timeout: Option<Said<Duration>>,
     pub(super) virtualhost: Option<Said<&'a str>>,
     pub(super) smtp_alert: Option<Said<bool>>,
     /// For real servers that say none.
@@ -126,6 +129,10 @@ impl<'s> Lower<'_, 's> {
             "inhibit_on_failure" => {
                 let value = self.flag(id);
                 self.say(&mut words.inhibit_on_failure, id, value);
+            }
+            "drain_timeout" => {
+                let value = self.drain_timeout(id);
+                self.say(&mut words.drain_timeout, id, value);
             }
             "virtualhost" => {
                 let value = self.host(id);

@@ -39,6 +39,13 @@ pub struct Timing {
     pub warmup: Duration,
 }
 
+impl Check {
+    /// Its keyword and what it asks, in short: `TCP_CHECK 10.0.0.11:80`.
+    pub fn name(&self, model: &Model) -> String {
+        format!("{} {}", self.spec.keyword(), self.spec.target(model))
+    }
+}
+
 /// What is asked of the real server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CheckSpec {
@@ -57,6 +64,22 @@ impl CheckSpec {
             CheckSpec::Tcp(_) => "TCP_CHECK",
             CheckSpec::Http(_) => "HTTP_GET",
             CheckSpec::Misc(_) => "MISC_CHECK",
+        }
+    }
+
+    /// What is asked, in short.
+    pub fn target(&self, model: &Model) -> String {
+        match self {
+            CheckSpec::Tcp(target) => target.address.to_string(),
+            CheckSpec::Http(check) => {
+                let paths: Vec<&str> = check.urls.iter().map(|url| url.path.as_str()).collect();
+                format!("{} {}", check.target.address, paths.join(" "))
+            }
+            CheckSpec::Misc(check) => model
+                .scripts
+                .get(check.script.0 as usize)
+                .map(|script| script.argv.join(" "))
+                .unwrap_or_default(),
         }
     }
 

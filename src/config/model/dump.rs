@@ -3,6 +3,7 @@
 
 mod address;
 mod balancing;
+mod blocks;
 mod ipvs;
 mod routing;
 mod text;
@@ -13,10 +14,11 @@ use std::time::Duration;
 
 use super::{
     AutoPriority, Check, CheckSpec, CheckTarget, HttpUrl, Mail, Model, ProcessOptions, RealServer,
-    Script, ScriptId, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer,
+    Script, ScriptId, Setting, SettingValue, SmtpHost, UserSpec, VirtualServer, VirtualServerGroup,
 };
 use crate::config::said::{Said, Sayer};
 use crate::lvs::{DestinationKey, PoolId, ServiceKey};
+pub use blocks::address_line;
 use text::Text;
 pub(super) use vrrp::CommandAndUser;
 
@@ -83,15 +85,20 @@ impl Text<'_> {
             self.vrrp_instance(model, instance);
         }
         for group in &model.virtual_server_groups {
-            let head = format!("virtual_server_group {}", Quoted(&group.name));
-            self.block(head, |text| {
-                group.entries.iter().for_each(|entry| text.line(entry));
-            });
+            self.virtual_server_group(group);
         }
         for virtual_server in &model.virtual_servers {
             self.virtual_server(model, virtual_server);
         }
     }
+
+    fn virtual_server_group(&mut self, group: &VirtualServerGroup) {
+        let head = format!("virtual_server_group {}", Quoted(&group.name));
+        self.block(head, |text| {
+            group.entries.iter().for_each(|entry| text.line(entry));
+        });
+    }
+
     /// What nothing acts on yet.
     fn later(&mut self, settings: &[Setting]) {
         for setting in settings {
@@ -212,6 +219,7 @@ impl Text<'_> {
             text.say("lvs_method", server.method);
             text.thresholds(server);
             text.flag("inhibit_on_failure", server.inhibit_on_failure);
+            text.say("drain_timeout", Seconds(server.drain_timeout));
             text.say("smtp_alert", Switch(server.smtp_alert));
             text.some("notify_up", model.command(server.notify_up));
             text.some("notify_down", model.command(server.notify_down));

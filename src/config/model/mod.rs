@@ -26,6 +26,7 @@ pub use check::{
     Check, CheckSpec, CheckTarget, HttpCheck, HttpUrl, MiscCheck, StatusCodes, Timing,
 };
 
+pub use dump::address_line;
 pub use ipvs::{FlushOnStop, IpvsGlobal, ReceiveBuffer};
 pub use mail::{Mail, SmtpHost, SmtpServer};
 pub use process::{AutoPriority, ProcessOptions};
@@ -269,6 +270,9 @@ pub struct RealServer {
     pub lower_threshold: u32,
     /// A server that fails stays in the table with weight 0.
     pub inhibit_on_failure: bool,
+    /// `drain_timeout`: how long it may keep its connections, with weight 0, after it has
+    /// left the configuration; none is not at all.
+    pub drain_timeout: Duration,
     /// Whether its going down and coming up is mailed: its own `smtp_alert`, or else what
     /// `global_defs` says of checkers; on by default.
     pub smtp_alert: bool,

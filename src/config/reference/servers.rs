@@ -168,6 +168,9 @@ const POOL: &[Word] = &[
     Word::flag("inhibit_on_failure")
         .default("off")
         .means("for all real servers, see there"),
+    Word::values("drain_timeout", DRAIN)
+        .default("0")
+        .means("for real servers that say none, see there. Only ipvsd has this word"),
     Word::values("sorry_server", SERVER)
         .default("none")
         .means("stands in while the quorum is not met; without a port it has the virtual server's"),
@@ -261,6 +264,10 @@ const TIMEOUT: &[Value] = &[one("SECONDS", Kind::Seconds(SHORTEST, LONGEST_TIMEO
 pub(super) const RETRY: &[Value] = &[one("NUMBER", Kind::Integer(0, MOST))];
 const RETRY_OF_SERVERS: &[Value] = &[one("NUMBER", Kind::Integer(1, MOST))];
 
+/// The longest `drain_timeout`, in microseconds: a day.
+const LONGEST_DRAIN: u64 = 86_400_000_000;
+const DRAIN: &[Value] = &[one("SECONDS", Kind::Seconds(0, LONGEST_DRAIN))];
+
 const DESTINATION: &[Word] = &[
     Word::values("weight", &[one("NUMBER", Kind::Integer(0, 65_535))])
         .default("the virtual server's")
@@ -277,6 +284,12 @@ const DESTINATION: &[Word] = &[
     Word::values("inhibit_on_failure", SWITCH)
         .default("the virtual server's")
         .means("when it fails it stays in the table with weight 0"),
+    Word::values("drain_timeout", DRAIN)
+        .default("the virtual server's")
+        .means(
+            "how long it may keep its connections, with weight 0, when it is taken out of the \
+             configuration; 0 is not at all. Only ipvsd has this word",
+        ),
     Word::new("notify_up", Takes::Command).means("run when it comes up; see `rs_init_notifies`"),
     Word::new("notify_down", Takes::Command)
         .means("run when it goes down or is removed, and when its first check fails under `alpha`"),

@@ -25,7 +25,8 @@ use crate::alert::{Cause, What};
 use crate::check::misc::{self, ScriptEnd};
 use crate::check::{CheckKey, FailureKind, Outcome};
 use crate::config::model::{CheckSpec, IpvsGlobal, MiscCheck};
-use crate::lvs::PoolId;
+use crate::lvs::pool::{Counts, PoolEvent};
+use crate::lvs::{DestinationKey, PoolId};
 use crate::moment::Moment;
 use crate::probe;
 use crate::sys::{clock, ipvs::Ipvs, sandbox};
@@ -76,6 +77,12 @@ struct Checker {
     random: Random,
     /// Operations sent when the present generation began; None once it has settled.
     settling_from: Option<u64>,
+    /// When the time of a real server that is leaving is up.
+    next_departure: Option<Moment>,
+    /// What was last counted.
+    counts: Option<Counts>,
+    /// What was last told of the connections of those that are drained or leaving.
+    told_connections: Option<Vec<(PoolId, DestinationKey, u64)>>,
     /// Told to end: until then everything is to be out.
     stopping: Option<Stopping>,
 }
@@ -144,6 +151,9 @@ impl Checker {
             next_script: 0,
             random: Random::default(),
             settling_from: None,
+            next_departure: None,
+            counts: None,
+            told_connections: None,
             stopping: None,
         };
         if flush {
@@ -179,6 +189,9 @@ impl Checker {
                     if !told.is_empty() {
                         core.send(&FromChecker::Table(told));
                     }
+                    if let Some(counts) = self.table.take_counts() {
+                        self.on_counts(counts, &mut core);
+                    }
                 }
                 Some(finished) = self.running.join_next() => match finished {
                     Ok(finished) => self.on_finished(finished, &mut core),
@@ -199,6 +212,16 @@ impl Checker {
     fn begin_what_is_due(&mut self, now: Moment, core: &mut Core) -> Moment {
         const LONG: Duration = Duration::from_secs(3600);
         let mut wake = now + LONG;
+        if self.stopping.is_none() {
+            if self
+                .next_departure
+                .is_some_and(|departure| departure <= now)
+            {
+                let counts = self.counts.take();
+                self.depart(counts.as_ref(), core);
+            }
+            wake = wake.min(self.next_departure.unwrap_or(wake));
+        }
         if self.table.is_idle() {
             for (key, entry) in self.pools.take_changed() {
                 if self.stopping.is_none() {
@@ -348,6 +371,10 @@ impl Checker {
             ToChecker::Suspended(suspended) => {
                 self.pools.suspend(suspended, clock::now());
             }
+            ToChecker::Drains { drains, cause } => {
+                let events = self.pools.set_drains(drains);
+                self.tell_pools(events, cause, core);
+            }
             ToChecker::ScriptEnded { request, end } => {
                 if let Some(waiting) = self.scripts.remove(&request) {
                     // Nobody waits where the time was up.
@@ -402,18 +429,44 @@ impl Checker {
         let events = self
             .pools
             .configure(model, memory, suspended, now, || self.random.next());
-        let cause = &self.cause;
+        self.tell_pools(events, self.cause.clone(), core);
+        self.settling_from = Some(self.table.counters().sent);
+        self.table.keeper.want_all(self.pools.wanted());
+    }
+
+    /// Tells what is new about the pools, and counts the connections of those real servers
+    /// that are drained or leaving now.
+    fn tell_pools(&mut self, events: Vec<PoolEvent>, cause: Cause, core: &mut Core) {
         let told = |event| Told {
             cause: cause.clone(),
             what: What::Pool(event),
         };
-        let told = events.into_iter().map(told).collect();
         core.send(&FromChecker::Pools {
             pools: self.pools.states(),
-            told,
+            told: events.into_iter().map(told).collect(),
         });
-        self.settling_from = Some(self.table.counters().sent);
-        self.table.keeper.want_all(self.pools.wanted());
+        self.told_connections = None;
+        self.next_departure = self.pools.next_departure();
+        self.table.count_in(self.pools.counted_in(), clock::now());
+    }
+
+    fn on_counts(&mut self, counts: Counts, core: &mut Core) {
+        let connections = self.pools.connections(&counts);
+        if self.told_connections.as_ref() != Some(&connections) {
+            core.send(&FromChecker::Connections(connections.clone()));
+            self.told_connections = Some(connections);
+        }
+        self.depart(Some(&counts), core);
+        self.counts = Some(counts);
+    }
+
+    /// Lets go of the real servers that have left and have no connections any more, or no
+    /// time.
+    fn depart(&mut self, counts: Option<&Counts>, core: &mut Core) {
+        let events = self.pools.depart(counts, clock::now());
+        if !events.is_empty() {
+            self.tell_pools(events, Cause::Table, core);
+        }
     }
 
     /// What IPVS is to have beside its table, but at the end.

@@ -10,8 +10,8 @@ use crate::check::wording::Named;
 use crate::check::{CheckKey, CheckState, Outcome, Schedule, Transition};
 use crate::config::model::{Check, CheckSpec, Model};
 use crate::daemon::messages::{CheckRuns, LastRun, NewVerdict, Told};
-use crate::lvs::pool::{CheckSlot, Memory, Pool, PoolEvent, PoolState, ServerName};
-use crate::lvs::{Entry, PoolId, ServiceKey, Table};
+use crate::lvs::pool::{CheckSlot, Counts, Drains, Memory, Pool, PoolEvent, PoolState, ServerName};
+use crate::lvs::{DestinationKey, Entry, PoolId, ServiceKey, Table};
 use crate::moment::Moment;
 
 /// The pools of one generation of the configuration.
@@ -29,6 +29,7 @@ pub struct Pools {
     runs: u64,
     /// Pools whose wanted entry may have changed since it was last asked for.
     changed: HashSet<usize>,
+    drains: Drains,
 }
 
 /// One check and how it has been doing.
@@ -160,6 +161,7 @@ impl Pools {
             self.pools.push(pool);
         }
         self.model = model;
+        self.drains = memory.drains;
         log_healthcheckers("Activating", &activated);
         log_healthcheckers("Deactivating", &idle);
         events
@@ -194,9 +196,58 @@ impl Pools {
         log_healthcheckers("Activating", &activated);
     }
 
+    /// These real servers are drained by hand, and no others.
+    pub fn set_drains(&mut self, drains: Drains) -> Vec<PoolEvent> {
+        let mut events = Vec::new();
+        for (index, pool) in self.pools.iter_mut().enumerate() {
+            let told = pool.set_drains(&drains);
+            if !told.is_empty() {
+                self.changed.insert(index);
+                events.extend(told);
+            }
+        }
+        self.drains = drains;
+        events
+    }
+
+    /// The virtual servers in which connections are to be counted.
+    pub fn counted_in(&self) -> HashSet<ServiceKey> {
+        self.pools.iter().flat_map(Pool::counted_in).collect()
+    }
+
+    /// How many connections the real servers have that are drained or leaving.
+    pub fn connections(&self, counts: &Counts) -> Vec<(PoolId, DestinationKey, u64)> {
+        let all = self.pools.iter().flat_map(|pool| {
+            let counted = pool.connections(counts);
+            counted.map(|(server, open)| (pool.id().clone(), server, open))
+        });
+        all.collect()
+    }
+
+    /// When the time of the first real server that is leaving is up.
+    pub fn next_departure(&self) -> Option<Moment> {
+        self.pools.iter().filter_map(Pool::next_departure).min()
+    }
+
+    /// Lets go of those that have no connections any more, or no time.
+    pub fn depart(&mut self, counts: Option<&Counts>, now: Moment) -> Vec<PoolEvent> {
+        let mut events = Vec::new();
+        for (index, pool) in self.pools.iter_mut().enumerate() {
+            let told = pool.depart(counts, now);
+            if !told.is_empty() {
+                self.changed.insert(index);
+                events.extend(told);
+            }
+        }
+        events
+    }
+
     /// Everything that is known.
     pub fn memory(&self) -> Memory {
-        let mut memory = Memory::default();
+        let mut memory = Memory {
+            drains: self.drains.clone(),
+            ..Memory::default()
+        };
         self.pools
             .iter()
             .for_each(|pool| pool.remember(&mut memory));

@@ -2,6 +2,7 @@
 //! with one [`Ipvs`] connection, a step at a time, while the process goes on with other
 //! work.
 
+use std::collections::HashSet;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,11 +10,15 @@ use std::time::Duration;
 use crate::alert::What;
 use crate::config::model::ReceiveBuffer;
 use crate::lvs::keeper::{self, Keeper, Step};
+use crate::lvs::pool::Counts;
 use crate::lvs::refusal::OpError;
 use crate::lvs::settings::{self, Held, Order, Seen, SettingsKeeper};
 use crate::lvs::{IpvsOp, ServiceKey, Table};
 use crate::moment::Moment;
 use crate::sys::ipvs::{Counters, Interrupter, Ipvs};
+
+/// From one count of connections to the next, and from the change of a weight to the first.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The keepers and what they work with.
 pub struct TableKeeper {
@@ -26,6 +31,12 @@ pub struct TableKeeper {
     under_way: UnderWay,
     counters: Counters,
     interrupter: Interrupter,
+    /// The virtual servers in which connections are counted.
+    counted_in: HashSet<ServiceKey>,
+    count_at: Moment,
+    /// What is counted is no longer what is under way.
+    is_outdated: bool,
+    counts: Option<Counts>,
 }
 
 /// How often nothing at all is looked at.
@@ -36,6 +47,8 @@ enum Work {
     Table(Step),
     Look,
     Order(Order),
+    /// Count connections.
+    Count(HashSet<ServiceKey>),
 }
 
 enum UnderWay {
@@ -53,6 +66,7 @@ pub struct Done {
 enum DoneWhat {
     Dumped(Result<Table, OpError>),
     Executed(Vec<(IpvsOp, Result<(), OpError>)>),
+    Counted(Result<Counts, OpError>),
     Looked(Result<Seen, OpError>),
     Ordered(Order, Result<(), OpError>),
 }
@@ -67,7 +81,25 @@ impl TableKeeper {
             counters: ipvs.counters(),
             interrupter: ipvs.interrupter(),
             under_way: UnderWay::Nothing(Some(ipvs)),
+            counted_in: HashSet::new(),
+            count_at: Moment::default(),
+            is_outdated: false,
+            counts: None,
         }
+    }
+
+    /// Connections are to be counted in these virtual servers, once what has changed in
+    /// them is in the kernel.
+    pub fn count_in(&mut self, services: HashSet<ServiceKey>, now: Moment) {
+        self.counted_in = services;
+        self.count_at = now + COUNT_INTERVAL;
+        self.is_outdated = true;
+        self.counts = None;
+    }
+
+    /// What was counted last, once.
+    pub fn take_counts(&mut self) -> Option<Counts> {
+        self.counts.take()
     }
 
     /// Everything owned is to go, now: a look at the table that is under way ends.
@@ -111,9 +143,20 @@ impl TableKeeper {
             settings::Step::Carry(order) => (Work::Order(order), None),
             settings::Step::Wait(until) => (Work::Table(self.keeper.next(now)), until),
         };
-        if let Work::Table(Step::Wait(table_until)) = step {
-            return until.into_iter().chain(table_until).min();
-        }
+        let step = match step {
+            Work::Table(Step::Wait(table_until)) => {
+                let until = until.into_iter().chain(table_until).min();
+                if self.counted_in.is_empty() {
+                    return until;
+                }
+                if self.count_at > now {
+                    return until.into_iter().chain([self.count_at]).min();
+                }
+                self.is_outdated = false;
+                Work::Count(self.counted_in.clone())
+            }
+            step => step,
+        };
         // Taken out only to be moved into the work that brings it back.
         let ipvs = idle.take()?;
         if let Some(buffer) = self.receive_buffer.take() {
@@ -139,6 +182,14 @@ impl TableKeeper {
         match done.what {
             DoneWhat::Dumped(table) => of_table(self.keeper.dumped(now, table)),
             DoneWhat::Executed(results) => of_table(self.keeper.executed(now, results)),
+            DoneWhat::Counted(counts) => {
+                if !self.is_outdated {
+                    self.count_at = now + COUNT_INTERVAL;
+                    // One that failed is made again.
+                    self.counts = counts.ok();
+                }
+                Vec::new()
+            }
             DoneWhat::Looked(seen) => of_settings(self.settings.looked(now, seen)),
             DoneWhat::Ordered(order, result) => {
                 if self.empties && order == Order::Flush && result.is_ok() {
@@ -171,6 +222,7 @@ async fn carry_out(mut ipvs: Ipvs, work: Work) -> Done {
             DoneWhat::Executed(ops.into_iter().zip(results).collect())
         }
         Work::Table(Step::Wait(_)) => DoneWhat::Dumped(Ok(Table::default())),
+        Work::Count(services) => DoneWhat::Counted(ipvs.connections(&services).await),
         Work::Look => DoneWhat::Looked(ipvs.settings().await),
         Work::Order(order) => {
             let result = ipvs.carry_out(&order).await;

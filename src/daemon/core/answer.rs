@@ -62,6 +62,21 @@ impl Core {
                 let events = self.journal.events().map(Into::into).collect();
                 let _ = asked.answer.send(Answer::Events { events });
             }
+            Request::Drain {
+                virtual_server,
+                real_server,
+                on,
+            } => {
+                let answer = self.drain(&virtual_server, &real_server, on);
+                let _ = asked.answer.send(answer);
+            }
+            Request::Drained => {
+                let servers = self.all_drained();
+                let _ = asked.answer.send(Answer::AllDrained { servers });
+            }
+            Request::InForce => {
+                let _ = asked.answer.send(Answer::in_force(&self.in_force()));
+            }
             Request::Status => {
                 self.next_request += 1;
                 let request = self.next_request;
@@ -141,13 +156,12 @@ impl Core {
             foreign_packets: report::foreign_packets(report),
             table: report::table(live, now),
             virtual_servers: match self.serves(Subsystem::Checkers) {
-                true => report::virtual_servers(
-                    &self.model,
-                    &self.memory,
-                    self.presence.suspended(),
-                    live,
-                    now,
-                ),
+                true => {
+                    let suspended = self.presence.suspended();
+                    let (model, memory) = (&self.model, &self.memory);
+                    let open = &self.connections;
+                    report::virtual_servers(model, memory, suspended, live, open, now)
+                }
                 false => Vec::new(),
             },
             mail: self

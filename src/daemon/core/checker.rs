@@ -202,6 +202,11 @@ impl Core {
                 self.keep.changed();
                 self.tell_all(told);
             }
+            FromChecker::Connections(counted) => {
+                let counted = counted.into_iter();
+                let counted = counted.map(|(pool, server, open)| ((pool, server), open));
+                self.connections = counted.collect();
+            }
             FromChecker::Table(told) => self.tell_all(told),
             FromChecker::Held(held) => {
                 if let Err(error) = self.record.hold(held) {

@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
+use super::drain::Drained;
+use super::in_force::InForce;
 use super::report::{EventStatus, Status};
 
 /// The longest request, in bytes.
@@ -29,6 +31,16 @@ const WAITING: usize = 16;
 pub enum Request {
     Status,
     Events,
+    /// What is gone by, for `ipvsd plan`.
+    InForce,
+    /// Drain a real server, or no longer.
+    Drain {
+        virtual_server: String,
+        real_server: String,
+        on: bool,
+    },
+    /// Which real servers are drained, and how many connections they have left.
+    Drained,
 }
 
 /// What is answered.
@@ -36,8 +48,41 @@ pub enum Request {
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Answer {
     Status(Box<Status>),
-    Events { events: Vec<EventStatus> },
-    Refused { why: String },
+    Events {
+        events: Vec<EventStatus>,
+    },
+    InForce {
+        /// Of ipvsd: only the same one understands what follows.
+        version: String,
+        /// An [`InForce`] as postcard. It follows the line.
+        #[serde(skip)]
+        bytes: Vec<u8>,
+    },
+    Drained {
+        /// False where it was so already.
+        changed: bool,
+        server: Drained,
+    },
+    AllDrained {
+        servers: Vec<Drained>,
+    },
+    Refused {
+        why: String,
+    },
+}
+
+impl Answer {
+    pub(super) fn in_force(in_force: &InForce) -> Self {
+        match postcard::to_stdvec(in_force) {
+            Ok(bytes) => Answer::InForce {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                bytes,
+            },
+            Err(error) => Answer::Refused {
+                why: format!("the model cannot be told: {error}"),
+            },
+        }
+    }
 }
 
 /// A request with the place for its answer.
@@ -131,6 +176,12 @@ async fn serve(mut stream: UnixStream, core: mpsc::Sender<Asked>) -> io::Result<
     };
     let mut bytes = serde_json::to_vec(&answer)?;
     bytes.push(b'\n');
+    if let Answer::InForce {
+        bytes: following, ..
+    } = answer
+    {
+        bytes.extend(following);
+    }
     writing.write_all(&bytes).await?;
     writing.shutdown().await
 }
@@ -149,7 +200,34 @@ pub fn ask(path: &Path, request: &Request) -> io::Result<Answer> {
     stream.write_all(&bytes)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    Ok(serde_json::from_slice(&answer)?)
+    let end = answer.iter().position(|byte| *byte == b'\n');
+    let (line, rest) = answer.split_at(end.unwrap_or(answer.len()));
+    let mut answer = serde_json::from_slice(line)?;
+    if let Answer::InForce { bytes, .. } = &mut answer {
+        *bytes = rest.get(1..).unwrap_or_default().to_vec();
+    }
+    Ok(answer)
+}
+
+/// Asks the core that listens at `path` what it goes by.
+///
+/// # Errors
+/// As of [`ask`], and where that core is of another version.
+pub fn ask_in_force(path: &Path) -> io::Result<InForce> {
+    let ours = env!("CARGO_PKG_VERSION");
+    match ask(path, &Request::InForce)? {
+        Answer::InForce { version, bytes } if version == ours => postcard::from_bytes(&bytes)
+            .map_err(|error| {
+                io::Error::other(format!(
+                    "the running director is another build of ipvsd {ours}: {error}"
+                ))
+            }),
+        Answer::InForce { version, .. } => Err(io::Error::other(format!(
+            "the running director is ipvsd {version} and this is {ours}: use the same"
+        ))),
+        Answer::Refused { why } => Err(io::Error::other(why)),
+        _ => Err(io::Error::other("another answer than was asked for")),
+    }
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ mod tests {
             quorum_up: false,
             sorry: None,
             servers: Default::default(),
+            departures: Default::default(),
         };
         memory.pools.insert(key.into(), pool);
 

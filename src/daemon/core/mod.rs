@@ -10,16 +10,19 @@
 //! | how they are scheduled | `scheduling` |
 //! | which addresses are here | `presence` |
 //! | configurations | `reload`, `taken` |
+//! | servers that are drained by hand | `drain` |
 //! | what happens | `journal`, and from there `notify` and `outbox` |
 //! | what is written down | `record`, `keep` |
-//! | the status | `control`, `answer`, `report` |
+//! | the status, and what `plan` asks for | `control`, `answer`, `report`, `in_force` |
 //! | the end | `signals`, `stop` |
 
 mod answer;
 mod checker;
 mod child;
 pub mod control;
+pub mod drain;
 mod front;
+pub mod in_force;
 mod journal;
 mod keep;
 mod life;
@@ -36,7 +39,7 @@ mod stop;
 mod taken;
 mod vrrp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +54,7 @@ use tokio::task::JoinSet;
 use self::answer::{Part, StatusAsked};
 use self::child::{Checker, Front, Vrrp};
 use self::control::{Answer, Asked, Control, Request};
+use self::drain::DrainFile;
 use self::journal::Journal;
 use self::keep::Keep;
 use self::life::Arriving;
@@ -72,8 +76,8 @@ use crate::check::misc::ScriptEnd;
 use crate::config::Reading;
 use crate::config::model::{Model, VirtualServer};
 use crate::config::{self, Diagnostics};
-use crate::lvs::ServiceKey;
 use crate::lvs::pool::Memory;
+use crate::lvs::{DestinationKey, PoolId, ServiceKey};
 use crate::moment::Moment;
 use crate::sys::pidfile::{PidFile, PidFileError};
 use crate::sys::{clock, host, memory};
@@ -105,7 +109,7 @@ pub struct Options {
 }
 
 /// A part of the work that can be served alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Subsystem {
     /// Instances, sync groups and their addresses.
     Vrrp,
@@ -172,6 +176,9 @@ struct Core {
     /// What the checkers have come to know.
     memory: Memory,
     keep: Keep,
+    drain_file: DrainFile,
+    /// Of the real servers that are drained or leaving, as they were last counted.
+    connections: HashMap<(PoolId, DestinationKey), u64>,
     record: OwnedRecord,
     /// The record as it was before the present checker was started.
     owned_before: Vec<ServiceKey>,
@@ -263,6 +270,12 @@ impl Core {
         let (boot_id, namespace) = (host::boot_id()?, host::net_namespace()?);
         let (keep, mut memory) = Keep::open(in_run_dir("verdicts"), boot_id.clone(), namespace);
         memory.keep_only(&model);
+        let drain_file = DrainFile::in_folder(&host::state_dir());
+        let (drains, problem) = drain_file.read();
+        memory.drains = drains;
+        if let Some(problem) = problem {
+            tracing::warn!("{problem}");
+        }
         let (record, problem) = OwnedRecord::read(in_run_dir("owned.json"), boot_id, namespace);
         if let Some(problem) = problem {
             tracing::warn!("{problem}");
@@ -282,6 +295,8 @@ impl Core {
             model,
             memory,
             keep,
+            drain_file,
+            connections: HashMap::new(),
             record,
             owned_before: Vec::new(),
             journal: Journal::default(),
@@ -328,6 +343,7 @@ impl Core {
             dump.lines().for_each(|line| tracing::info!("{line}"));
         }
         self.tell_script_problems(&self.model.clone());
+        self.forget_drains();
         if !self.needs_checker() && !self.needs_vrrp() {
             tracing::info!(
                 "There is no virtual server and no VRRP instance in {}",

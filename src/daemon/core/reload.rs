@@ -50,6 +50,7 @@ impl Core {
         self.find_suspended();
         self.reload_checker(cause.clone());
         self.reload_front(cause);
+        self.forget_drains();
         self.forget_old_configurations();
         self.check_arrival();
     }

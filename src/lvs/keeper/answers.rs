@@ -189,6 +189,8 @@ impl Keeper {
             Consequence::Contradiction => self.distrust(&key, Trust::Contradicted),
             Consequence::Unknown => self.distrust(&key, Trust::Lost),
             Consequence::ThisOne => {
+                // Looked at again, as after all that did not go as it was to.
+                self.distrust(&key, Trust::Contradicted);
                 if matches!(op, IpvsOp::NewService(..)) {
                     outcome.without_service.insert(key);
                 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lvs::difference::{self, Difference};
 use crate::lvs::refusal::OpError;
 use crate::lvs::table::{Entry, IpvsOp};
 use crate::lvs::types::{Destination, DestinationKey, Service, ServiceKey};
@@ -121,15 +122,9 @@ impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Repair::ServiceMissing => f.write_str("it was missing"),
-            Repair::ServiceChanged { found, wanted } if found.scheduler != wanted.scheduler => {
-                write!(
-                    f,
-                    "its scheduler was {} instead of {}",
-                    found.scheduler, wanted.scheduler
-                )
-            }
-            Repair::ServiceChanged { .. } => {
-                f.write_str("its flags or its persistence were changed")
+            Repair::ServiceChanged { found, wanted } => {
+                f.write_str("it had ")?;
+                instead(f, &difference::of_services(wanted, found))
             }
             Repair::DestinationMissing(server) => write!(f, "real server {server} was missing"),
             Repair::DestinationAdded(server) => write!(f, "real server {server} was not ours"),
@@ -137,27 +132,34 @@ impl fmt::Display for Repair {
                 server,
                 found,
                 wanted,
-            } if found.weight != wanted.weight => {
-                write!(
-                    f,
-                    "real server {server} had weight {} instead of {}",
-                    found.weight, wanted.weight
-                )
+            } => {
+                write!(f, "real server {server} had ")?;
+                instead(f, &difference::of_destinations(wanted, found))
             }
+        }
+    }
+}
+
+/// What was found and what is wanted: `weight 9 instead of 2`.
+fn instead(f: &mut fmt::Formatter<'_>, found: &[Difference]) -> fmt::Result {
+    for (number, it) in found.iter().enumerate() {
+        let comma = if number == 0 { "" } else { ", " };
+        write!(f, "{comma}{} {} instead of {}", it.what, it.to, it.from)?;
+    }
+    Ok(())
+}
+
+impl Repair {
+    /// The real server that somebody may have meant to take out of service.
+    fn taken_out(&self) -> Option<DestinationKey> {
+        match self {
             Repair::DestinationChanged {
                 server,
                 found,
                 wanted,
-            } if found.method != wanted.method => {
-                write!(
-                    f,
-                    "real server {server} had {} instead of {}",
-                    found.method, wanted.method
-                )
-            }
-            Repair::DestinationChanged { server, .. } => {
-                write!(f, "real server {server} had other connection limits")
-            }
+            } if found.weight == 0 && wanted.weight > 0 => Some(*server),
+            Repair::DestinationMissing(server) => Some(*server),
+            _ => None,
         }
     }
 }
@@ -190,7 +192,15 @@ impl fmt::Display for Note {
                     f,
                     "virtual server {key} was changed by someone else and put right: "
                 )?;
-                list(f, changes)
+                list(f, changes)?;
+                match changes.iter().find_map(Repair::taken_out) {
+                    Some(server) => write!(
+                        f,
+                        "; to take a real server out of service: ipvsd drain {} {server}",
+                        key.listed()
+                    ),
+                    None => Ok(()),
+                }
             }
             Note::RepairedAgain {
                 services,

@@ -1,6 +1,7 @@
 //! What happens to a pool, as values: for the log, for mail and for the journal.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +41,24 @@ pub enum PoolChange {
         from: u16,
         to: u16,
         up: bool,
+    },
+    /// Somebody drains a real server: it gets no new connections.
+    Drained { server: DestinationKey },
+    /// It gets new connections again, if it is up.
+    Undrained { server: DestinationKey, weight: u16 },
+    /// A real server is no longer in the configuration. It keeps its connections, at most
+    /// for this long.
+    Leaving {
+        server: DestinationKey,
+        limit: Duration,
+    },
+    /// It is in the configuration again, before it was gone.
+    Returned { server: DestinationKey },
+    /// It is out of the table now. 0 connections: they were waited for; else its time is
+    /// up. None where they were not counted.
+    Left {
+        server: DestinationKey,
+        connections: Option<u64>,
     },
     /// Too little weight is alive.
     QuorumLost {
@@ -86,6 +105,11 @@ impl PoolChange {
             PoolChange::ServerDown { .. } => "server-down",
             PoolChange::ServerUp { .. } => "server-up",
             PoolChange::WeightChanged { .. } => "weight-changed",
+            PoolChange::Drained { .. } => "drained",
+            PoolChange::Undrained { .. } => "undrained",
+            PoolChange::Leaving { .. } => "leaving",
+            PoolChange::Returned { .. } => "returned",
+            PoolChange::Left { .. } => "left",
             PoolChange::QuorumLost { .. } => "quorum-lost",
             PoolChange::QuorumDownAtStart { .. } => "quorum-down-at-start",
             PoolChange::QuorumGained { .. } => "quorum-gained",
@@ -102,6 +126,11 @@ impl PoolChange {
             PoolChange::ServerDown { server, .. }
             | PoolChange::ServerUp { server, .. }
             | PoolChange::WeightChanged { server, .. }
+            | PoolChange::Drained { server }
+            | PoolChange::Undrained { server, .. }
+            | PoolChange::Leaving { server, .. }
+            | PoolChange::Returned { server }
+            | PoolChange::Left { server, .. }
             | PoolChange::SorryServerIn { server, .. }
             | PoolChange::SorryServerOut { server, .. } => Some(*server),
             PoolChange::QuorumLost { .. }
@@ -166,6 +195,44 @@ impl fmt::Display for PoolEvent {
                     f,
                     "Changing weight from {from} to {to} for {active} service {server} of VS {vs}"
                 )
+            }
+            PoolChange::Drained { server } => write!(
+                f,
+                "Draining service {} of VS {vs}: it gets no new connections until `ipvsd undrain`",
+                ServerName(vs, *server)
+            ),
+            PoolChange::Undrained { server, weight } => write!(
+                f,
+                "Draining service {} of VS {vs} is over: it has weight {weight} again",
+                ServerName(vs, *server)
+            ),
+            PoolChange::Leaving { server, limit } => write!(
+                f,
+                "Draining service {}, which is no longer in the configuration of VS {vs}, \
+                 for at most {} s",
+                ServerName(vs, *server),
+                limit.as_secs_f64()
+            ),
+            PoolChange::Returned { server } => write!(
+                f,
+                "Draining service {} is over: it is in the configuration of VS {vs} again",
+                ServerName(vs, *server)
+            ),
+            PoolChange::Left {
+                server,
+                connections,
+            } => {
+                write!(
+                    f,
+                    "Removing service {} from VS {vs}: ",
+                    ServerName(vs, *server)
+                )?;
+                match connections {
+                    Some(0) => f.write_str("it is drained"),
+                    Some(1) => f.write_str("its time is up, with 1 connection left"),
+                    Some(number) => write!(f, "its time is up, with {number} connections left"),
+                    None => f.write_str("its time is up"),
+                }
             }
             PoolChange::QuorumLost {
                 quorum,

@@ -29,6 +29,7 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::lvs::pool::Counts;
 use crate::lvs::refusal::{Loss, OpError};
 use crate::lvs::types::{Family, ServiceKey};
 use crate::lvs::{IpvsOp, Table};
@@ -162,6 +163,37 @@ impl Ipvs {
         let mut table = self.dump_services().await?;
         self.add_destinations(&mut table).await?;
         Ok(table)
+    }
+
+    /// How many connections the real servers of these virtual servers have. What there is
+    /// none of is not in the answer.
+    ///
+    /// # Errors
+    /// As of [`Ipvs::dump`].
+    pub async fn connections(&mut self, keys: &HashSet<ServiceKey>) -> Result<Counts, OpError> {
+        let mut counts = Counts::new();
+        for key in keys {
+            let seq = self.link.seq();
+            let mut request = Cursor::new(Vec::new());
+            wire::write_dump_destinations(&mut request, self.family, seq, key);
+            let take = |frame: Frame<'_>| {
+                dump_answer(frame, seq, |payload| {
+                    let described = wire::read(payload, key.family())?;
+                    let counted = wire::read_connections(payload)?;
+                    if let (Described::Destination(server, _), Some(counted)) = (described, counted)
+                    {
+                        counts.insert((*key, server), counted);
+                    }
+                    Ok(())
+                })
+            };
+            match self.link.exchange(request.get_ref(), take).await {
+                // Gone meanwhile: it has none.
+                Ok(()) | Err(OpError::Errno(libc::ESRCH) | OpError::NoSuchService) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(counts)
     }
 
     /// Carries out `ops` in their order, [`BATCH`] in one send, and returns what came

@@ -11,7 +11,7 @@ mod tests;
 
 use neli::consts::genl::{Cmd, NlAttrType};
 
-pub use decode::{Described, read, read_family_id};
+pub use decode::{Described, read, read_connections, read_family_id};
 pub use encode::{
     write_dump_destinations, write_dump_services, write_get_family, write_get_info,
     write_get_service, write_op,
@@ -86,6 +86,9 @@ enum DestinationAttr {
     Weight = 4,
     UpperThreshold = 5,
     LowerThreshold = 6,
+    ActiveConnections = 7,
+    InactiveConnections = 8,
+    PersistentConnections = 9,
     AddressFamily = 11,
     TunnelType = 13,
     TunnelPort = 14,

@@ -5,8 +5,12 @@
 //! `LAB_STAND_IN=keepalived` runs keepalived against itself, which tells a
 //! difference between the daemons from one that the lab makes.
 
+mod generated;
+mod tables;
+
 use std::time::{Duration, Instant};
 
+use self::tables::{generated_tables, tables_of_samples};
 use crate::cluster::{Cluster, Family, Method, Plan};
 use crate::daemon::Daemon;
 use crate::director::Director;
@@ -21,6 +25,8 @@ pub const ALL: &[Scenario] = scenarios!(compare:
     services,
     scripts,
     ipv6,
+    generated_tables.limit(900),
+    tables_of_samples,
 );
 
 /// A configuration of `tests/lab/configs`, whose first lines say what it is about.

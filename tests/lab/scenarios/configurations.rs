@@ -8,7 +8,7 @@
 mod apart;
 mod expected;
 mod facts;
-mod generated;
+pub mod generated;
 mod ours;
 mod theirs;
 
@@ -42,16 +42,18 @@ fn seeds(lab: &Lab) {
 }
 
 fn samples(lab: &Lab) {
-    let samples = files(Path::new(SAMPLES), "");
-    let samples: Vec<_> = samples
-        .into_iter()
-        .filter(|(name, _)| name.starts_with("keepalived.conf"))
-        .collect();
+    compare(lab, "samples", keepalived_samples());
+}
+
+/// The samples of keepalived's package, with their names.
+pub fn keepalived_samples() -> Vec<(String, String)> {
+    let mut samples = files(Path::new(SAMPLES), "");
+    samples.retain(|(name, _)| name.starts_with("keepalived.conf"));
     assert!(
         samples.len() > 20,
         "keepalived's package is installed without its documentation: {SAMPLES}"
     );
-    compare(lab, "samples", samples);
+    samples
 }
 
 fn generated_ones(lab: &Lab) {

@@ -4,11 +4,13 @@
 mod announcing;
 mod around;
 mod bad_input;
+mod balancing;
 mod children;
 mod command_line;
 mod compare;
 mod configurations;
 mod cutover;
+mod draining;
 mod failover;
 mod groups;
 mod harness;
@@ -16,6 +18,7 @@ mod ipvs;
 mod mail;
 mod notify;
 mod pairs;
+mod plan;
 mod pools;
 mod processes;
 mod reload;
@@ -34,11 +37,13 @@ pub fn all() -> Vec<Scenario> {
         announcing::ALL,
         around::ALL,
         bad_input::ALL,
+        balancing::ALL,
         children::ALL,
         command_line::ALL,
         compare::ALL,
         configurations::ALL,
         cutover::ALL,
+        draining::ALL,
         failover::ALL,
         groups::ALL,
         harness::ALL,
@@ -46,6 +51,7 @@ pub fn all() -> Vec<Scenario> {
         mail::ALL,
         notify::ALL,
         pairs::ALL,
+        plan::ALL,
         pools::ALL,
         processes::ALL,
         reload::ALL,

@@ -37,6 +37,7 @@ fn model() -> Model {
         upper_threshold: 0,
         lower_threshold: 0,
         inhibit_on_failure: false,
+        drain_timeout: Duration::ZERO,
         smtp_alert: true,
         notify_up: None,
         notify_down: None,

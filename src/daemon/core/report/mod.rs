@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Event;
 use crate::check::{self, CheckKey};
-use crate::config::model::{CheckSpec, Model, RealServer, VirtualServer};
+use crate::config::model::{Model, RealServer, VirtualServer};
 use crate::daemon::messages::{CheckRuns, Live};
 use crate::lvs::pool::Memory;
 use crate::lvs::{DestinationKey, PoolId, Protocol, ServiceKey};
@@ -102,6 +102,8 @@ pub struct VirtualServerStatus {
     /// The sorry server that is configured, and whether it stands in.
     pub sorry_server: Option<SorryStatus>,
     pub real_servers: Vec<RealServerStatus>,
+    /// Those that are no longer in the configuration.
+    pub leaving: Vec<LeavingStatus>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,7 +111,7 @@ pub struct QuorumStatus {
     pub up: bool,
     pub quorum: u32,
     pub hysteresis: u32,
-    /// The sum of the weights of the real servers that are up.
+    /// The sum of the weights of the real servers that are up and not drained.
     pub weight_alive: u64,
 }
 
@@ -132,7 +134,29 @@ pub struct RealServerStatus {
     /// checker does not answer. Of a group the least, and None where it is missing
     /// anywhere.
     pub kernel_weight: Option<u32>,
+    /// Somebody drains it.
+    pub drained: Option<DrainedStatus>,
     pub checks: Vec<CheckStatus>,
+}
+
+/// A real server that is drained by hand.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DrainedStatus {
+    /// Seconds since 1970.
+    pub since: u64,
+    pub age: f64,
+    /// How many are left; None until they have been counted.
+    pub connections: Option<u64>,
+}
+
+/// A real server that has left the configuration and keeps its connections for a time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeavingStatus {
+    pub address: String,
+    pub age: f64,
+    /// Until it is removed in any case.
+    pub time_left: f64,
+    pub connections: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -198,8 +222,15 @@ pub fn virtual_servers(
     memory: &Memory,
     suspended: &[PoolId],
     live: Option<&Live>,
+    connections: &HashMap<(PoolId, DestinationKey), u64>,
     now: Moment,
 ) -> Vec<VirtualServerStatus> {
+    let connections = |pool: &PoolId, server: DestinationKey| {
+        let counted = connections.get(&(pool.clone(), server));
+        counted.copied()
+    };
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let wall = wall.unwrap_or_default().as_secs_f64();
     let runs: HashMap<&CheckKey, &CheckRuns> = live
         .into_iter()
         .flat_map(|live| live.checks.iter().map(|(key, runs)| (key, runs)))
@@ -226,7 +257,7 @@ pub fn virtual_servers(
                     let failure = verdict.and_then(|verdict| verdict.failure.as_ref());
                     CheckStatus {
                         check: check.spec.keyword().to_owned(),
-                        target: target(model, &check.spec),
+                        target: check.spec.target(model),
                         up: verdict.map_or(!check.alpha, |verdict| verdict.up),
                         checked: verdict.is_some_and(|verdict| verdict.ever_ran),
                         age: verdict.map_or(0.0, |verdict| (now - verdict.since).as_secs_f64()),
@@ -242,11 +273,31 @@ pub fn virtual_servers(
                     configured_weight: server.weight.0,
                     weight: state.map_or(server.weight.0, |state| state.weight),
                     kernel_weight: kernel_weight(&kernel, virtual_server, server),
+                    drained: memory
+                        .drains
+                        .since(&virtual_server.id, &server.key)
+                        .map(|since| DrainedStatus {
+                            since,
+                            age: (wall - since as f64).max(0.0),
+                            connections: connections(&virtual_server.id, server.key),
+                        }),
                     checks: checks.collect(),
                 }
             })
             .collect();
-        let alive = real_servers.iter().filter(|server| server.up);
+        let alive = real_servers
+            .iter()
+            .filter(|server| server.up && server.drained.is_none());
+        let leaving = pool.map(|pool| &pool.departures.leaving);
+        let leaving = leaving
+            .into_iter()
+            .flatten()
+            .map(|(server, it)| LeavingStatus {
+                address: server.to_string(),
+                age: (now - it.since).as_secs_f64(),
+                time_left: (it.until - now).as_secs_f64(),
+                connections: connections(&virtual_server.id, *server),
+            });
         VirtualServerStatus {
             address: address(&virtual_server.id),
             addresses: addresses(model, &virtual_server.id),
@@ -266,6 +317,7 @@ pub fn virtual_servers(
                     address: sorry.key.to_string(),
                     in_use: pool.is_some_and(|pool| pool.sorry == Some(sorry.key)),
                 }),
+            leaving: leaving.collect(),
             real_servers,
         }
     });
@@ -349,20 +401,5 @@ fn protocol(id: &PoolId) -> &'static str {
         Some(Protocol::Udp) => "UDP",
         Some(Protocol::Sctp) => "SCTP",
         None => "FWM",
-    }
-}
-
-fn target(model: &Model, spec: &CheckSpec) -> String {
-    match spec {
-        CheckSpec::Tcp(target) => target.address.to_string(),
-        CheckSpec::Http(check) => {
-            let paths: Vec<&str> = check.urls.iter().map(|url| url.path.as_str()).collect();
-            format!("{} {}", check.target.address, paths.join(" "))
-        }
-        CheckSpec::Misc(check) => model
-            .scripts
-            .get(check.script.0 as usize)
-            .map(|script| script.argv.join(" "))
-            .unwrap_or_default(),
     }
 }

@@ -2,6 +2,7 @@
 //! `ipvsadm -Sn`, and what ipvsd does otherwise on purpose. Here is how a test says
 //! what it means.
 
+mod draining;
 mod properties;
 mod reload;
 mod running;
@@ -79,6 +80,7 @@ fn server(number: u8, weight: u16) -> RealServer {
         upper_threshold: 0,
         lower_threshold: 0,
         inhibit_on_failure: false,
+        drain_timeout: Duration::ZERO,
         smtp_alert: true,
         notify_up: None,
         notify_down: None,

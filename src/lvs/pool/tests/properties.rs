@@ -197,6 +197,11 @@ impl Reader {
                     prop_assert!(from != to, "{}", event);
                     state.1 = i64::from(*to);
                 }
+                PoolChange::Drained { .. }
+                | PoolChange::Undrained { .. }
+                | PoolChange::Leaving { .. }
+                | PoolChange::Returned { .. }
+                | PoolChange::Left { .. } => prop_assert!(false, "{}", event),
                 PoolChange::QuorumLost { .. } => {
                     prop_assert!(std::mem::replace(&mut self.quorum, false), "{}", event);
                 }
@@ -253,6 +258,7 @@ fn any_virtual_server() -> impl Strategy<Value = VirtualServer> {
         )
             .prop_map(move |(weight, inhibit_on_failure, checks)| RealServer {
                 inhibit_on_failure,
+                drain_timeout: Duration::ZERO,
                 ..checked_by(server(number, weight), checks)
             })
     };

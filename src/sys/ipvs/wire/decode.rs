@@ -11,6 +11,7 @@ use neli::types::{Buffer, GenlBuffer};
 
 use super::*;
 use crate::lvs::Entry;
+use crate::lvs::connections::Connections;
 use crate::lvs::refusal::{Loss, OpError};
 use crate::lvs::types::{
     Destination, DestinationKey, Family, ForwardingMethod, Granularity, Persistence, Protocol,
@@ -49,6 +50,25 @@ pub fn read(payload: &[u8], family: Family) -> Result<Described, Malformed> {
         }
     }
     Err(Malformed)
+}
+
+/// How many connections a real server has, by a message that describes one. None where it
+/// describes something else.
+pub fn read_connections(payload: &[u8]) -> Result<Option<Connections>, Malformed> {
+    let message =
+        Genlmsghdr::<u8, TopAttr>::from_bytes_with_input(&mut Cursor::new(payload), payload.len())
+            .map_err(|_| Malformed)?;
+    for attr in message.attrs().iter() {
+        if *attr.nla_type().nla_type() == TopAttr::Destination {
+            let attrs = Attrs::<DestinationAttr>::read(attr.payload().as_ref())?;
+            return Ok(Some(Connections {
+                active: attrs.u32(DestinationAttr::ActiveConnections)?,
+                inactive: attrs.u32(DestinationAttr::InactiveConnections)?,
+                persistent: attrs.u32(DestinationAttr::PersistentConnections)?,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the answer to [`write_get_family`].

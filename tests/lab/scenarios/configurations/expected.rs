@@ -150,18 +150,17 @@ pub const EXPECTED: &[Expected] = &[
         "| `strict_mode` | drops what is sent to the virtual addresses",
     )
     .where_it_says(&[("strict_mode", "on")]),
-    // What keepalived takes back because it has no effect, or because of the order.
-    without("hashed", &[("lvs_sched", "!sh")]),
-    without("sh-port", &[("lvs_sched", "!sh")]),
-    without("sh-fallback", &[("lvs_sched", "!sh")]),
-    without("mh-port", &[("lvs_sched", "!mh")]),
-    without("mh-fallback", &[("lvs_sched", "!mh")]),
-    without("ops", &[("protocol", "!UDP")]),
+    // What keepalived takes back because of the order.
     too_early("sh-port", &[("lvs_sched", "sh")]),
     expected(
         "generated",
         &[": sorry_server: keepalived ", ":0, ipvsd ", ":80"],
         "| `sorry_server` without a port, with NAT |",
+    ),
+    expected(
+        "generated",
+        &[": lthreshold: keepalived ", ", ipvsd 0"],
+        "| `lthreshold` without `uthreshold` |",
     ),
     // The port is the virtual server's with DR and TUN, and these are said too early.
     expected(
@@ -258,11 +257,6 @@ pub const EXPECTED: &[Expected] = &[
 const EFFECTLESS: &str = "- `ops` and `persistence_engine sip` have no effect without UDP";
 const PEERLESS: &str = "- Words about unicast without a peer";
 const NFTABLES: &str = "| `nftables_priority` and its like without `nftables`, or before it |";
-
-/// A word of a virtual server that has no effect with what else is said.
-const fn without(word: &'static str, also: &'static [(&'static str, &'static str)]) -> Expected {
-    taken_back(word, EFFECTLESS, also)
-}
 
 /// A word of a virtual server that keepalived wants to have behind another one.
 const fn too_early(word: &'static str, also: &'static [(&'static str, &'static str)]) -> Expected {

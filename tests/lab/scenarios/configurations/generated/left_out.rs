@@ -43,7 +43,8 @@ pub const NEWER: &[(&str, &[&str])] = &[
         "vrrp_instance/auth_hmac",
         &["active_key", "anti_replay", "key", "mode", "time_window"],
     ),
-    ("virtual_server", &["nat_mask"]),
+    ("virtual_server", &["drain_timeout", "nat_mask"]),
+    ("virtual_server/real_server", &["drain_timeout"]),
     ("virtual_server/real_server/MISC_CHECK", &["nb_get_retry"]),
     ("virtual_server/real_server/SMTP_CHECK", &["nb_get_retry"]),
     (

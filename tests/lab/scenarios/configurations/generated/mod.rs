@@ -42,6 +42,11 @@ pub fn all() -> Vec<(String, String)> {
 pub struct Dice(u64);
 
 impl Dice {
+    /// By a seed other than 0.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// 0 up to what is below `sides`.
     pub fn throw(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 >> 12;
