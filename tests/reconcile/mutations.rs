@@ -5,14 +5,19 @@ use std::path::Path;
 
 use crate::mutants::{Mutants, read, root, sources, without_lines};
 
-/// A package of nothing but the reconciler and the keeper with their tests. The pools are
-/// left out: they stand on half of the configuration.
+/// A package of nothing but the reconciler and the keeper with their tests. The pools and
+/// their names are left out: they stand on half of the configuration.
 fn mutants() -> Mutants {
     let mut files = [sources("src/lvs"), sources("tests/reconcile")].concat();
     files.retain(|(path, _)| {
-        !path.starts_with("src/lvs/pool") && path != Path::new("src/lvs/pool.rs")
+        let left_out = ["src/lvs/pool.rs", "src/lvs/named.rs"].map(Path::new);
+        !path.starts_with("src/lvs/pool") && !left_out.contains(&path.as_path())
     });
-    without_lines(&mut files, "src/lvs/mod.rs", &["pub mod pool;"]);
+    without_lines(
+        &mut files,
+        "src/lvs/mod.rs",
+        &["pub mod named;", "pub mod pool;"],
+    );
     // These would begin again from here.
     let left_out = [
         "#[path = \"../mutants/mod.rs\"]",
