@@ -65,11 +65,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "What to look at",
     ),
     ("IPVSD_SEED=", "tests/vrrp/simulation/mod.rs", "IPVSD_SEED"),
-    (
-        "IPVSD_MUTATION=",
-        "tests/vrrp/mutations.rs",
-        "IPVSD_MUTATION",
-    ),
+    ("IPVSD_MUTATION=", "tests/mutants/mod.rs", "IPVSD_MUTATION"),
 ];
 
 /// Commands that cannot be run in a test, with the reason.

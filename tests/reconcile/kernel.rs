@@ -3,17 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use ipvsd::lvs::types::{Destination, DestinationKey, Service, ServiceFlags, ServiceKey};
+use ipvsd::lvs::types::{
+    Destination, DestinationKey, Family, ForwardingMethod, Granularity, Service, ServiceFlags,
+    ServiceKey,
+};
 use ipvsd::lvs::{Entry, IpvsOp, Table};
 
 /// Errnos as numbers, so that their reading is tested too.
 pub const EEXIST: i32 = 17;
 pub const ENOENT: i32 = 2;
 pub const ESRCH: i32 = 3;
+pub const EINVAL: i32 = 22;
 pub const ERANGE: i32 = 34;
 
 /// The schedulers of this kernel.
-pub const SCHEDULERS: [&str; 3] = ["rr", "wlc", "sh"];
+pub const SCHEDULERS: [&str; 4] = ["rr", "wlc", "sh", "mh"];
+
+/// Its persistence engines.
+pub const ENGINES: [&str; 1] = ["sip"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
@@ -29,12 +36,12 @@ impl Kernel {
                 if self.services.contains_key(key) {
                     return Err(EEXIST);
                 }
-                known_scheduler(service)?;
+                takes_service(key, service)?;
                 self.services.insert(*key, (service.clone(), Vec::new()));
             }
             IpvsOp::SetService(_, service) => {
                 let known = self.services.get_mut(key).ok_or(ESRCH)?;
-                known_scheduler(service)?;
+                takes_service(key, service)?;
                 known.0 = service.clone();
             }
             IpvsOp::DeleteService(_) => {
@@ -42,7 +49,7 @@ impl Kernel {
             }
             IpvsOp::NewDestination(_, server, destination) => {
                 let (_, servers) = self.services.get_mut(key).ok_or(ESRCH)?;
-                limits_in_order(destination)?;
+                takes_server(key, server, destination)?;
                 if servers.iter().any(|(known, _)| known == server) {
                     return Err(EEXIST);
                 }
@@ -51,7 +58,7 @@ impl Kernel {
             }
             IpvsOp::SetDestination(_, server, destination) => {
                 let (_, servers) = self.services.get_mut(key).ok_or(ESRCH)?;
-                limits_in_order(destination)?;
+                takes_server(key, server, destination)?;
                 let known = servers.iter_mut().find(|(known, _)| known == server);
                 known.ok_or(ENOENT)?.1 = *destination;
             }
@@ -112,15 +119,35 @@ impl Kernel {
     }
 }
 
-fn known_scheduler(service: &Service) -> Result<(), i32> {
-    SCHEDULERS
-        .contains(&service.scheduler.as_str())
-        .then_some(())
-        .ok_or(ENOENT)
+/// Whether the kernel takes a virtual server like this at all.
+pub fn takes_service(key: &ServiceKey, service: &Service) -> Result<(), i32> {
+    let kept = service.persistence.as_ref();
+    let granularity = kept.map(|kept| kept.granularity);
+    if key.family() == Family::V6 && granularity == Some(Granularity::Prefix(0)) {
+        return Err(EINVAL);
+    }
+    if !SCHEDULERS.contains(&service.scheduler.as_str()) {
+        return Err(ENOENT);
+    }
+    let engine = kept.and_then(|kept| kept.engine.as_deref());
+    if engine.is_some_and(|engine| !ENGINES.contains(&engine)) {
+        return Err(ENOENT);
+    }
+    Ok(())
 }
 
-fn limits_in_order(destination: &Destination) -> Result<(), i32> {
-    (destination.lower_threshold <= destination.upper_threshold)
-        .then_some(())
-        .ok_or(ERANGE)
+/// Whether it takes a real server like this.
+pub fn takes_server(
+    key: &ServiceKey,
+    server: &DestinationKey,
+    to: &Destination,
+) -> Result<(), i32> {
+    let is_tunnel = matches!(to.method, ForwardingMethod::Tunnel(_));
+    if Family::of(server.address) != key.family() && !is_tunnel {
+        return Err(EINVAL);
+    }
+    if to.lower_threshold > to.upper_threshold {
+        return Err(ERANGE);
+    }
+    Ok(())
 }

@@ -45,7 +45,7 @@ fn differences(key: &ServiceKey, wanted: Option<&Entry>, actual: Option<&Entry>)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The operations lead from any table to the wanted one, each of them is needed,
     /// the kernel takes all of them, and what is not ours stays.
@@ -53,7 +53,7 @@ proptest! {
     fn operations_lead_to_what_is_wanted(
         wanted in tables(),
         mut actual in any_tables(),
-        owned in proptest::sample::subsequence(wantable(), 0..=4),
+        owned in proptest::sample::subsequence(wantable(), 0..=6),
     ) {
         let owned: HashSet<_> = owned.into_iter().collect();
         let before = actual.clone();
@@ -202,7 +202,7 @@ proptest! {
         let mut weights = weights.iter().cycle();
         for event in faults {
             match event {
-                Event::Want(..) => {
+                Event::Want(..) | Event::WantPool(..) => {
                     let mut changed = entry(weights.next().unwrap());
                     changed.destinations.values_mut().for_each(|to| *to = weight(to.weight));
                     world.want(key, Some(changed));

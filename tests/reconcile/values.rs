@@ -19,14 +19,22 @@ pub fn wantable() -> Vec<ServiceKey> {
     vec![
         tcp("192.0.2.1", 80),
         tcp("192.0.2.1", 443),
+        udp("192.0.2.1", 80),
         tcp("2001:db8::1", 80),
-        mark(1),
+        // One number, and two virtual servers.
+        mark(1, Family::V4),
+        mark(1, Family::V6),
     ]
 }
 
 /// Virtual servers that are never wanted.
 fn others() -> Vec<ServiceKey> {
-    vec![tcp("192.0.2.9", 80), mark(9)]
+    vec![
+        tcp("192.0.2.9", 80),
+        udp("192.0.2.1", 443),
+        mark(9, Family::V4),
+        mark(9, Family::V6),
+    ]
 }
 
 pub fn tcp(address: &str, port: u16) -> ServiceKey {
@@ -37,11 +45,16 @@ pub fn tcp(address: &str, port: u16) -> ServiceKey {
     }
 }
 
-fn mark(mark: u32) -> ServiceKey {
-    ServiceKey::Fwmark {
-        mark,
-        family: Family::V4,
+fn udp(address: &str, port: u16) -> ServiceKey {
+    ServiceKey::Address {
+        protocol: Protocol::Udp,
+        address: address.parse().unwrap(),
+        port,
     }
+}
+
+fn mark(mark: u32, family: Family) -> ServiceKey {
+    ServiceKey::Fwmark { mark, family }
 }
 
 pub fn server(number: u8) -> DestinationKey {
@@ -79,44 +92,65 @@ pub fn entry(weights: &[u32]) -> Entry {
     }
 }
 
+/// A virtual server with any of its options. One scheduler and one engine are not there,
+/// and not every prefix is one of IPv6.
 fn services() -> impl Strategy<Value = Service> {
-    let scheduler = prop_oneof![8 => select(vec!["rr", "wlc", "sh"]), 1 => Just("nosuch")];
-    let granularity = select(vec![
-        Granularity::Netmask(Ipv4Addr::BROADCAST),
-        Granularity::Netmask(Ipv4Addr::new(255, 0, 255, 0)),
-        Granularity::Prefix(64),
-    ]);
-    let engine = option::weighted(0.3, Just("sip".to_owned()));
-    let persistence = (select(vec![60, 300]), granularity, engine);
-    let persistence = option::weighted(0.3, persistence);
-    let flags = select(vec![
-        0,
-        ServiceFlags::ONE_PACKET,
-        ServiceFlags::SCHEDULER_1,
-        ServiceFlags::SCHEDULER_2 | ServiceFlags::SCHEDULER_3,
-    ]);
+    let scheduler = prop_oneof![12 => select(vec!["rr", "wlc", "sh", "mh"]), 1 => Just("nosuch")];
+    let engine = prop_oneof![
+        12 => Just(None),
+        6 => Just(Some("sip")),
+        1 => Just(Some("nosuch")),
+    ];
+    let granularity = prop_oneof![
+        12 => select(vec![
+            Granularity::Netmask(Ipv4Addr::BROADCAST),
+            Granularity::Netmask(Ipv4Addr::new(255, 0, 255, 0)),
+            Granularity::Prefix(64),
+        ]),
+        1 => Just(Granularity::Prefix(0)),
+    ];
+    let persistence = option::weighted(0.4, (select(vec![60, 300]), granularity, engine));
+    let flags = subsequence(
+        vec![
+            ServiceFlags::ONE_PACKET,
+            ServiceFlags::SCHEDULER_1,
+            ServiceFlags::SCHEDULER_2,
+            ServiceFlags::SCHEDULER_3,
+        ],
+        0..=2,
+    );
     (scheduler, flags, persistence).prop_map(|(scheduler, flags, persistence)| Service {
-        flags: ServiceFlags(flags),
+        flags: ServiceFlags(flags.iter().sum()),
         persistence: persistence.map(|(timeout, granularity, engine)| Persistence {
             timeout,
             granularity,
-            engine,
+            engine: engine.map(str::to_owned),
         }),
         ..service(scheduler)
     })
 }
 
 fn destinations() -> impl Strategy<Value = Destination> {
+    let tunnel = |kind| ForwardingMethod::Tunnel(kind);
     let method = select(vec![
         ForwardingMethod::Nat,
         ForwardingMethod::DirectRouting,
-        ForwardingMethod::Tunnel(TunnelType::Ipip),
-        ForwardingMethod::Tunnel(TunnelType::Gue { port: 9, flags: 1 }),
-        ForwardingMethod::Tunnel(TunnelType::Gre { flags: 0 }),
+        tunnel(TunnelType::Ipip),
+        tunnel(TunnelType::Gue {
+            port: 6080,
+            flags: 0,
+        }),
+        tunnel(TunnelType::Gue {
+            port: 6081,
+            flags: 1,
+        }),
+        tunnel(TunnelType::Gre { flags: 0 }),
+        tunnel(TunnelType::Gre { flags: 1 }),
     ]);
     // The kernel does not take the last.
     let limits = prop_oneof![8 => Just((0, 0)), 2 => Just((9, 5)), 1 => Just((5, 9))];
-    (method, 0..4u32, limits).prop_map(|(method, weight, (upper, lower))| Destination {
+    let weight = prop_oneof![6 => 0..4u32, 1 => Just(65535)];
+    (method, weight, limits).prop_map(|(method, weight, (upper, lower))| Destination {
         method,
         weight,
         upper_threshold: upper,
@@ -124,8 +158,18 @@ fn destinations() -> impl Strategy<Value = Destination> {
     })
 }
 
+/// Of both families, and one address with two ports. Whether a virtual server can have
+/// one of the other family depends on how it is reached.
 fn servers() -> impl Strategy<Value = DestinationKey> {
-    (1..6u8).prop_map(server)
+    let other = |address: &str, port| DestinationKey {
+        address: address.parse().unwrap(),
+        port,
+    };
+    prop_oneof![
+        4 => (1..5u8).prop_map(server),
+        1 => Just(other("10.0.0.1", 8080)),
+        2 => select(vec![other("2001:db8::11", 80), other("2001:db8::12", 80)]),
+    ]
 }
 
 pub fn entries() -> impl Strategy<Value = Entry> {
@@ -174,8 +218,8 @@ fn wants() -> impl Strategy<Value = (ServiceKey, Option<Entry>)> {
 
 /// `foreign` is whether others interfere.
 fn faults(foreign: bool) -> impl Strategy<Value = Faults> {
-    // EEXIST, ENOENT, ESRCH, EINVAL, ENOMEM, EPERM, ENOBUFS as such
-    let errno = || select(vec![17, 2, 3, 22, 12, 1, 105]);
+    // EEXIST, ENOENT, ESRCH, EINVAL, ENOMEM, ENOSPC, EPERM, ENOBUFS as such
+    let errno = || select(vec![17, 2, 3, 22, 12, 28, 1, 105]);
     let op_fault = prop_oneof![
         6 => Just(OpFault::None),
         1 => Just(OpFault::LostDone),
@@ -210,6 +254,8 @@ pub fn events(foreign: bool) -> impl Strategy<Value = Event> {
     });
     prop_oneof![
         3 => wants().prop_map(|(key, entry)| Event::Want(key, entry)),
+        1 => (subsequence(wantable(), 2..=4), option::weighted(0.8, entries()))
+            .prop_map(|(keys, entry)| Event::WantPool(keys, entry)),
         1 => tables().prop_map(Event::WantAll),
         5 => interference,
         8 => faults(foreign).prop_map(Event::Step),

@@ -7,7 +7,7 @@ use ipvsd::lvs::types::{DestinationKey, ServiceKey};
 use ipvsd::lvs::{Entry, IpvsOp, Keeper, Note, OpError, Step, Table};
 use ipvsd::moment::Moment;
 
-use crate::kernel::{ENOENT, ESRCH, Kernel};
+use crate::kernel::{ENOENT, ESRCH, Kernel, takes_server, takes_service};
 
 pub const AUDIT_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -15,6 +15,8 @@ pub const AUDIT_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub enum Event {
     Want(ServiceKey, Option<Entry>),
+    /// One pool behind several virtual servers changes, or goes.
+    WantPool(Vec<ServiceKey>, Option<Entry>),
     WantAll(Table),
     /// Someone else changes something.
     Foreign(IpvsOp),
@@ -96,6 +98,11 @@ impl World {
     pub fn happen(&mut self, event: Event) {
         match event {
             Event::Want(key, entry) => self.want(key, entry),
+            Event::WantPool(keys, entry) => {
+                for key in keys {
+                    self.want(key, entry.clone());
+                }
+            }
             Event::WantAll(table) => self.want_all(table),
             Event::Foreign(op) => self.foreign(&op),
             Event::Flush => {
@@ -299,11 +306,11 @@ impl World {
             return false;
         };
         match server {
-            None => !crate::kernel::SCHEDULERS.contains(&entry.service.scheduler.as_str()),
+            None => takes_service(key, &entry.service).is_err(),
             Some(server) => entry
                 .destinations
                 .get(server)
-                .is_some_and(|to| to.lower_threshold > to.upper_threshold),
+                .is_some_and(|to| takes_server(key, server, to).is_err()),
         }
     }
 
@@ -325,6 +332,8 @@ impl World {
             if !self.is_hopeless(key, None) {
                 assert_eq!(service.scheduler, entry.service.scheduler, "{key}");
                 assert_eq!(service.persistence, entry.service.persistence, "{key}");
+                let (flags, wanted) = (service.flags.chosen(), entry.service.flags.chosen());
+                assert_eq!(flags, wanted, "{key}");
             }
             for (server, to) in &entry.destinations {
                 if !self.is_hopeless(key, Some(server)) {

@@ -14,6 +14,8 @@ mod foreign;
 mod forged;
 mod groups;
 mod intervals;
+#[path = "../mutants/mod.rs"]
+mod mutants;
 mod mutations;
 mod options;
 mod packets;

@@ -18,8 +18,8 @@ use self::kernel::{
     lost_answers_are_made_up_for,
 };
 use self::machine::{
-    another_director_is_named, what_the_kernel_lacks_or_forbids_is_named,
-    without_a_scheduler_the_others_are_served,
+    a_keepalived_in_a_container_is_named, another_director_is_named,
+    what_the_kernel_lacks_or_forbids_is_named, without_a_scheduler_the_others_are_served,
 };
 use self::scripts::{scripts_fail_by_name, scripts_that_hang_are_killed_with_all_they_started};
 use crate::cluster::{Cluster, Family};
@@ -35,6 +35,7 @@ pub const ALL: &[Scenario] = scenarios!(bad_input:
     a_bad_file_at_reload_changes_nothing,
     a_bad_file_is_no_start,
     another_director_is_named,
+    a_keepalived_in_a_container_is_named,
     what_the_kernel_lacks_or_forbids_is_named,
     without_a_scheduler_the_others_are_served,
     a_server_that_the_kernel_refuses_is_tried_again,

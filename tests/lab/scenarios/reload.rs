@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::{Cluster, Family};
-use crate::ipvs_watch::Op;
+use crate::daemon::Daemon;
+use crate::ipvs_watch::{IpvsWatch, Op};
 use crate::lab::{Lab, secs, wait_until};
 use crate::scenario::{Scenario, scenarios};
 
 pub const ALL: &[Scenario] = scenarios!(reload:
     only_what_changed_is_sent,
+    of_a_group_only_what_changed_is_sent,
     verdicts_are_kept,
     a_table_that_was_cleared_is_repaired,
     no_script_fails_by_a_reload,
@@ -50,27 +52,7 @@ fn only_what_changed_is_sent(lab: &Lab) {
     });
     assert_eq!(watch.so_far().counts(), of_the_start);
 
-    let reload = |conf: &str| {
-        let before = watch.so_far().ops.len();
-        let mark = ipvsd.log().mark();
-        ipvsd.reload(conf);
-        ipvsd.wait_for_log_after(mark, "Reload complete", secs(60));
-        // The director counts what it sends; all of that has to be seen.
-        let sent = || {
-            ipvsd.status_json()["table"]["counters"]["sent"]
-                .as_u64()
-                .unwrap()
-        };
-        let sent = sent() as usize;
-        wait_until("everything sent to be seen", secs(10), || {
-            watch.so_far().ops.len() >= sent
-        });
-        let ops: Vec<Op> = watch.so_far().ops[before..]
-            .iter()
-            .map(|(_, op)| *op)
-            .collect();
-        ops
-    };
+    let reload = |conf: &str| sent_by_reload(&ipvsd, &watch, conf);
     assert_eq!(reload(&large(1, "wrr")), []);
     assert_eq!(reload(&large(7, "wrr")), [Op::SetDest]);
     let heavy = "-a -t 10.0.1.0:80 -r 10.2.0.0:80 -g -w 7".to_owned();
@@ -95,6 +77,52 @@ fn only_what_changed_is_sent(lab: &Lab) {
         "{:?}",
         seen.counts()
     );
+}
+
+/// What a reload sends to the kernel.
+fn sent_by_reload(ipvsd: &Daemon, watch: &IpvsWatch, conf: &str) -> Vec<Op> {
+    let before = watch.so_far().ops.len();
+    let mark = ipvsd.log().mark();
+    ipvsd.reload(conf);
+    ipvsd.wait_for_log_after(mark, "Reload complete", secs(60));
+    // The director counts what it sends; all of that has to be seen.
+    let sent = &ipvsd.status_json()["table"]["counters"]["sent"];
+    let sent = sent.as_u64().unwrap() as usize;
+    wait_until("everything sent to be seen", secs(10), || {
+        watch.so_far().ops.len() >= sent
+    });
+    let ops = &watch.so_far().ops[before..];
+    ops.iter().map(|(_, op)| *op).collect()
+}
+
+/// A pool behind 33 virtual servers: a changed real server is one operation for each of
+/// them, and an address that comes or goes takes its own alone.
+fn of_a_group_only_what_changed_is_sent(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let director = cluster.director();
+    let conf = |lines: &str, weight: u32| {
+        format!(
+            "virtual_server_group web {{\n 10.0.1.0-31 80\n {lines}\n}}\n\
+             virtual_server group web {{\n lb_algo rr\n lb_kind DR\n protocol TCP\n \
+             real_server 10.0.0.11 80 {{\n weight {weight}\n }}\n \
+             real_server 10.0.0.12 80 {{\n weight 1\n }}\n}}\n"
+        )
+    };
+    let watch = director.watch_ipvs();
+    let ipvsd = director.start(&conf("fwmark 5", 1));
+    ipvsd.wait_for_log("Startup complete", secs(60));
+    assert_eq!(director.quick_table().len(), 33 * 3);
+    wait_until("everything sent to be seen", secs(10), || {
+        watch.so_far().ops.len() >= 33 * 3
+    });
+    let reload = |conf: &str| sent_by_reload(&ipvsd, &watch, conf);
+    assert_eq!(reload(&conf("fwmark 5", 1)), []);
+    assert_eq!(reload(&conf("fwmark 5", 7)), [Op::SetDest; 33]);
+    assert_eq!(reload(&conf("", 7)), [Op::DelService]);
+    let added = [Op::NewService, Op::NewDest, Op::NewDest];
+    assert_eq!(reload(&conf("fwmark 6", 7)), added);
+    assert!(ipvsd.sigterm(secs(10)).status.success());
+    director.expect_table(&[], secs(1));
 }
 
 fn verdicts_are_kept(lab: &Lab) {

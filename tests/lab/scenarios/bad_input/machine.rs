@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::cluster::{Cluster, Family, Method, Plan};
-use crate::daemon::Process;
+use crate::daemon::{Process, children_of};
 use crate::director::Director;
 use crate::lab::{Lab, millis, secs, wait_until};
 use crate::net::run;
@@ -127,6 +127,43 @@ pub fn another_director_is_named(lab: &Lab) {
         assert!(ipvsd.sigterm(secs(10)).status.success());
         director.expect_table(&[], secs(1));
     }
+}
+
+/// In a container that shares the host's network: its processes have other numbers there,
+/// and the table is the same. When the container is killed the table stays.
+pub fn a_keepalived_in_a_container_is_named(lab: &Lab) {
+    let cluster = Cluster::lvs_dr(lab, Family::V4);
+    let director = cluster.director();
+    let folder = lab.scratch("conf");
+    let file = folder.join("keepalived.conf");
+    fs::write(&file, virtual_server(80, "rr")).unwrap();
+    let mut container = director
+        .command("unshare")
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(["keepalived", "-n", "-l", "-G", "-C", "-f"])
+        .arg(&file)
+        .arg("-p")
+        .arg(folder.join("parent.pid"))
+        .arg("-c")
+        .arg(folder.join("checkers.pid"))
+        .stdout(fs::File::create(lab.log_file("director1-container.log")).unwrap())
+        .spawn()
+        .unwrap();
+    director.expect_table(&TABLE, secs(20));
+    let inside = children_of(container.id() as i32);
+    let said = refused(lab, director, &[], &file);
+    let named = format!("keepalived (pid {}) runs", inside[0].pid);
+    assert_says(&said, &[&named]);
+    director.expect_table(&TABLE, secs(0));
+
+    kill(Pid::from_raw(inside[0].pid), Signal::SIGKILL).unwrap();
+    container.wait().unwrap();
+    let ipvsd = director.start(&virtual_server(80, "rr"));
+    ipvsd.wait_for_log("made by someone else: adopted as it is", secs(20));
+    ipvsd.wait_for_log("Startup complete", secs(20));
+    director.expect_table(&TABLE, secs(0));
+    assert!(ipvsd.sigterm(secs(10)).status.success());
+    director.expect_table(&[], secs(1));
 }
 
 /// No right, no root, no IPVS: each is told with what helps.
