@@ -175,7 +175,8 @@ struct Trouble {
     told: bool,
 }
 
-/// See the [module's documentation](self).
+/// What is wanted beside the table, what IPVS had before, and what is to be done next. It does
+/// nothing itself: [`SettingsKeeper::next`] says what to do, as the table's keeper does.
 #[derive(Clone, Debug)]
 pub struct SettingsKeeper {
     audit_interval: Duration,

@@ -140,7 +140,7 @@ impl Ipvs {
         self.counters
     }
 
-    /// How many bytes of answers may wait, at least [`link::RECEIVE_BUFFER`]. More than the
+    /// How many bytes of answers may wait, at least `link::RECEIVE_BUFFER`. More than the
     /// system's limit (net.core.rmem_max) only with `force`.
     pub fn set_receive_buffer(&self, bytes: usize, force: bool) {
         self.link.set_receive_buffer(bytes, force);
