@@ -112,7 +112,32 @@ fn known(model: Model) -> Known {
             virtual_servers: true,
             vrrp: true,
         },
+        flushes: false,
     }
+}
+
+#[test]
+fn a_start_with_lvs_flush_begins_with_nothing() {
+    let text = "virtual_server 10.0.0.80 80 {\n protocol TCP\n lb_kind DR\n \
+                real_server 10.0.0.11 {\n }\n}\n";
+    let model = model(text);
+    let actual = wanted(&model, &Memory::default(), now());
+    let mut known = known(model.clone());
+    assert!(Plan::new(&known, &model, &actual, now()).is_empty());
+    known.flushes = true;
+    let plan = Plan::new(&known, &model, &actual, now());
+    let lines: Vec<_> = plan.kernel.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "- all that is in the table, lvs_flush: 1 virtual servers, with its real server",
+            "+ virtual server TCP 10.0.0.80:80: scheduler wlc",
+            "+ real server 10.0.0.11:80 of TCP 10.0.0.80:80: DR, weight 1",
+        ]
+    );
+    // There is nothing to be flushed.
+    let plan = Plan::new(&known, &model, &Default::default(), now());
+    assert_eq!(plan.kernel.len(), 2);
 }
 
 fn now() -> Moment {

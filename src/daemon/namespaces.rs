@@ -81,6 +81,8 @@ pub struct Place {
     ipvs: Option<IpvsNamespace>,
     /// None is where the director is.
     ipvs_namespace: Option<NetNamespace>,
+    /// Where this process was before it entered another.
+    started_in: Option<NetNamespace>,
 }
 
 /// Why a director cannot be where it is to be.
@@ -136,6 +138,7 @@ impl Place {
         {
             tracing::warn!("net_namespace {named} has no effect: -s/--namespace says {option}");
         }
+        let started_in = NetNamespace::this().ok();
         let (word, entered) = match option {
             Some(option) => ("-s/--namespace", Some(option)),
             None => ("net_namespace", named),
@@ -151,7 +154,39 @@ impl Place {
             entered: entered.map(str::to_owned),
             ipvs: model.ipvs_namespace.clone(),
             ipvs_namespace: ipvs_namespace.filter(|it| it.inode() != here),
+            started_in,
         })
+    }
+
+    /// What was said of the namespace of the IPVS table.
+    pub fn of_table(&self) -> Option<&IpvsNamespace> {
+        self.ipvs.as_ref()
+    }
+
+    /// The same place with the table where another process was told that it is.
+    ///
+    /// # Errors
+    /// Where that namespace is not there.
+    pub fn with_table(mut self, ipvs: Option<&IpvsNamespace>) -> Result<Self, PlaceError> {
+        if self.ipvs.as_ref() == ipvs {
+            return Ok(self);
+        }
+        let namespace = match ipvs {
+            None => None,
+            Some(IpvsNamespace::Default) => self.started_in.take(),
+            Some(IpvsNamespace::Named(NamedNamespace { name, .. })) => {
+                let named = NetNamespace::named(name).map_err(|error| PlaceError {
+                    word: "net_namespace_ipvs",
+                    namespace: name.clone(),
+                    error,
+                })?;
+                Some(named)
+            }
+        };
+        let here = host::net_namespace().unwrap_or_default();
+        self.ipvs_namespace = namespace.filter(|it| it.inode() != here);
+        self.ipvs = ipvs.cloned();
+        Ok(self)
     }
 
     /// The number of the network namespace of the IPVS table.

@@ -14,13 +14,16 @@ use crate::lvs::{
 };
 use crate::moment::Moment;
 
+/// The operation that empties the table.
+const FLUSH: &str = "flush";
+
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KernelChange {
     pub change: Sign,
     /// `new-service`, `set-dest`: the command of `linux/ip_vs.h`.
     pub operation: &'static str,
-    /// As `ipvsadm -Ln` has it: `TCP 10.0.0.80:80`, `FWM 3`.
+    /// As `ipvsadm -Ln` has it: `TCP 10.0.0.80:80`, `FWM 3`; `all` where the table is emptied.
     pub virtual_server: String,
     /// None where it is about the virtual server itself.
     pub real_server: Option<String>,
@@ -41,6 +44,9 @@ impl fmt::Display for KernelChange {
         write!(f, "{} ", self.change)?;
         match &self.real_server {
             Some(server) => write!(f, "real server {server} of {service}")?,
+            None if self.operation == FLUSH => {
+                f.write_str("all that is in the table, lvs_flush")?
+            }
             None => write!(f, "virtual server {service}")?,
         }
         if let Some(is) = &self.is {
@@ -75,14 +81,26 @@ pub(super) fn changes(
     now: Moment,
 ) -> Vec<KernelChange> {
     let wanted = wanted(model, &known.memory, now);
+    let empty = Table::default();
+    let flush = (known.flushes && !actual.services.is_empty()).then(|| KernelChange {
+        change: Sign::Remove,
+        operation: FLUSH,
+        virtual_server: "all".to_owned(),
+        real_server: None,
+        changes: Vec::new(),
+        is: Some(format!("{} virtual servers", actual.services.len())),
+        real_servers: Some(actual.destination_count()),
+    });
+    let actual = if known.flushes { &empty } else { actual };
     let ops = reconcile(&wanted, actual, &known.owned);
     let names: HashMap<&ServiceKey, String> = ops
         .iter()
         .map(|op| (op.service(), op.service().listed()))
         .collect();
-    ops.iter()
-        .map(|op| change(op, &names[op.service()], actual.services.get(op.service())))
-        .collect()
+    let changes = ops
+        .iter()
+        .map(|op| change(op, &names[op.service()], actual.services.get(op.service())));
+    flush.into_iter().chain(changes).collect()
 }
 
 fn change(op: &IpvsOp, name: &str, found: Option<&Entry>) -> KernelChange {

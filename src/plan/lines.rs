@@ -1,6 +1,7 @@
 //! Blocks of the dump compared line by line: what is said differently, in the words of
 //! the file.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -49,11 +50,13 @@ pub fn compare(old: &str, new: &str) -> Vec<WordChange> {
     if old == new {
         return Vec::new();
     }
-    let (mut before, after) = (words(old), words(new));
+    // Where one of them has several, the names of both are said.
+    let several = [old, new].into_iter().any(has_several_blocks);
+    let (mut before, after) = (words(old, several), words(new, several));
     let mut changes = Vec::new();
     for (word, to) in after {
-        let from = before.shift_remove(&word).unwrap_or_default();
-        tell(&mut changes, &word, &from, &to);
+        let from = before.get_mut(&word).map(std::mem::take);
+        tell(&mut changes, &word, &from.unwrap_or_default(), &to);
     }
     for (word, from) in before {
         tell(&mut changes, &word, &from, &[]);
@@ -76,11 +79,12 @@ fn tell(changes: &mut Vec<WordChange>, word: &str, from: &[String], to: &[String
         return push(Some(from), Some(to));
     }
     let mut any = false;
-    for gone in from.iter().filter(|value| !to.contains(value)) {
+    let (there, here): (HashSet<_>, HashSet<_>) = (from.iter().collect(), to.iter().collect());
+    for gone in from.iter().filter(|value| !here.contains(value)) {
         push(Some(gone), None);
         any = true;
     }
-    for come in to.iter().filter(|value| !from.contains(value)) {
+    for come in to.iter().filter(|value| !there.contains(value)) {
         push(None, Some(come));
         any = true;
     }
@@ -90,10 +94,13 @@ fn tell(changes: &mut Vec<WordChange>, word: &str, from: &[String], to: &[String
     }
 }
 
+fn has_several_blocks(dump: &str) -> bool {
+    dump.lines().filter(|line| *line == "}").nth(1).is_some()
+}
+
 /// What is said in a block, or in several one behind the other, by the word that says it.
 /// The heads of single blocks are their names and no part of what they say.
-fn words(dump: &str) -> IndexMap<String, Vec<String>> {
-    let several = dump.lines().filter(|line| *line == "}").count() > 1;
+fn words(dump: &str, several: bool) -> IndexMap<String, Vec<String>> {
     let mut words: IndexMap<String, Vec<String>> = IndexMap::new();
     let mut around: Vec<&str> = Vec::new();
     for line in dump.lines() {
@@ -158,5 +165,8 @@ mod tests {
         let old = "g {\n    x 1\n}\nh {\n    x 1\n}\n";
         let new = "g {\n    x 1\n}\nh {\n    x 2\n}\n";
         assert_eq!(said(old, new), ["h x 1 -> 2"]);
+        // Also where one of the two has only one.
+        assert_eq!(said("g {\n    x 1\n}\n", old), ["+h x 1"]);
+        assert_eq!(said(old, "g {\n    x 1\n}\n"), ["-h x 1"]);
     }
 }

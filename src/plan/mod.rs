@@ -54,6 +54,8 @@ pub struct Known {
     pub instances: BTreeMap<String, State>,
     /// What it serves by its command line.
     pub serves: Serves,
+    /// Before anything else the table is emptied, of everybody's: a start with `lvs_flush`.
+    pub flushes: bool,
 }
 
 /// `-P` and `-C` leave one of them out.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::mem;
 
 use serde::Serialize;
 
@@ -358,9 +359,14 @@ impl Teller<'_> {
             self.scripts,
         ) {
             let mut changes = compare(&old.dump_instance(before), &new.dump_instance(after));
-            let is_hidden = before.settings.authentication != after.settings.authentication
-                || before.later != after.later;
-            if changes.is_empty() && is_hidden {
+            let (was, is) = (
+                &before.settings.authentication,
+                &after.settings.authentication,
+            );
+            // Whatever else there is: by it two directors understand each other.
+            let is_another = was != is && mem::discriminant(was) == mem::discriminant(is);
+            let is_hidden = changes.is_empty() && (was != is || before.later != after.later);
+            if is_another || is_hidden {
                 changes.push(WordChange::secret());
             }
             self.tell_words(What::VrrpInstance, after.key(), Vec::new(), changes);

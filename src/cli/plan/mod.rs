@@ -12,6 +12,7 @@ use super::args::Arguments;
 use super::status::unanswered;
 use super::{check, configuration, reading, style};
 use crate::config::diagnostic::{Json, Style};
+use crate::config::model::Model;
 use crate::config::{self, ConfigId, Loaded, Reading};
 use crate::daemon::core::Subsystem;
 use crate::daemon::core::control;
@@ -71,13 +72,17 @@ fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
     let as_ours = reading(arguments);
     let mut loaded = config::load_as(&first, &as_ours);
     // It says where the director is that has to be asked, and where its table is.
-    let place = match &loaded.model {
-        Some(model) => Place::take(model, arguments.namespace.as_deref()),
-        None => Ok(Place::default()),
+    let nothing_said = Model::default();
+    let said = loaded.model.as_ref().unwrap_or(&nothing_said);
+    let place = Place::take(said, arguments.namespace.as_deref());
+    let place = place.map_err(|error| error.to_string())?;
+    let known = ask(&place)?;
+    let running = known.running.clone();
+    let place = match &running {
+        Some(running) => place.with_table(running.ipvs_namespace.as_ref()),
+        None => Ok(place),
     };
     let place = place.map_err(|error| error.to_string())?;
-    let known = ask()?;
-    let running = known.running.clone();
     let file = match (named, &running) {
         (None, Some(running)) => running.file.clone(),
         _ => first.clone(),
@@ -91,6 +96,13 @@ fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
             let mut known = known_to_plan(known);
             if running.is_none() {
                 known.memory.keep_only(model);
+                known.flushes = model.global.ipvs.flush && !model.virtual_servers.is_empty();
+                // As a start with the same options.
+                let (vrrp, checkers) = (arguments.vrrp, arguments.check);
+                known.serves = Serves {
+                    virtual_servers: checkers || !vrrp,
+                    vrrp: vrrp || !checkers,
+                };
             }
             let wanted = model
                 .virtual_servers
@@ -98,7 +110,7 @@ fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
                 .flat_map(|it| it.services.clone());
             let keys: HashSet<_> = known.owned.iter().copied().chain(wanted).collect();
             let actual = match known.serves.virtual_servers {
-                true => place.at_the_table(|| look(&keys))?,
+                true => place.at_the_table(|| look((!known.flushes).then_some(&keys)))?,
                 false => Table::default(),
             };
             Some(Plan::new(&known, model, &actual, clock::now()))
@@ -114,7 +126,7 @@ fn make(arguments: &Arguments, file: Option<&Path>) -> Result<Made, String> {
 }
 
 /// What the running director goes by, or what the next one would find.
-fn ask() -> Result<InForce, String> {
+fn ask(place: &Place) -> Result<InForce, String> {
     let path = host::run_dir().join("control.sock");
     match control::ask_in_force(&path) {
         Ok(in_force) => Ok(in_force),
@@ -124,7 +136,7 @@ fn ask() -> Result<InForce, String> {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused
             ) =>
         {
-            InForce::at_rest().map_err(|error| error.to_string())
+            InForce::at_rest(place).map_err(|error| error.to_string())
         }
         Err(error) => Err(unanswered(&path, &error)),
     }
@@ -140,6 +152,7 @@ fn known_to_plan(in_force: InForce) -> Known {
             virtual_servers: in_force.only != Some(Subsystem::Vrrp),
             vrrp: in_force.only != Some(Subsystem::Checkers),
         },
+        flushes: false,
     }
 }
 
@@ -159,9 +172,9 @@ fn as_it_is_read(arguments: &Arguments, running: Option<&RunningDirector>) -> Re
     }
 }
 
-/// What the kernel has of these virtual servers.
-fn look(keys: &HashSet<ServiceKey>) -> Result<Table, String> {
-    if keys.is_empty() {
+/// What the kernel has of these virtual servers; None is of all.
+fn look(keys: Option<&HashSet<ServiceKey>>) -> Result<Table, String> {
+    if keys.is_some_and(HashSet::is_empty) {
         return Ok(Table::default());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -170,7 +183,10 @@ fn look(keys: &HashSet<ServiceKey>) -> Result<Table, String> {
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut ipvs = Ipvs::open().await.map_err(|error| error.to_string())?;
-        let table = ipvs.dump(keys).await;
+        let table = match keys {
+            Some(keys) => ipvs.dump(keys).await,
+            None => ipvs.dump_all().await,
+        };
         table.map_err(|error| format!("the kernel's table cannot be read: {error}"))
     })
 }

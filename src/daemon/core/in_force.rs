@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::config::model::IpvsNamespace;
 use crate::vrrp::types::State;
 
 /// What a running director goes by, or what the next one would find.
@@ -37,6 +38,8 @@ pub struct RunningDirector {
     pub file: PathBuf,
     pub config_id: String,
     pub all_files: bool,
+    /// Where its table is.
+    pub ipvs_namespace: Option<IpvsNamespace>,
 }
 
 impl InForce {
@@ -45,9 +48,9 @@ impl InForce {
     ///
     /// # Errors
     /// Where the host does not say what boot and what network namespace this is.
-    pub fn at_rest() -> io::Result<Self> {
+    pub fn at_rest(place: &Place) -> io::Result<Self> {
         let run_dir = host::run_dir();
-        let (boot_id, namespace) = (host::boot_id()?, host::net_namespace()?);
+        let (boot_id, namespace) = (host::boot_id()?, place.ipvs_inode()?);
         let (_, mut memory) = Keep::open(run_dir.join("verdicts"), boot_id.clone(), namespace);
         memory.drains = DrainFile::in_folder(&host::state_dir()).read().0;
         let (record, _) = OwnedRecord::read(run_dir.join("owned.json"), boot_id, namespace);
@@ -70,6 +73,7 @@ impl Core {
                 file: std::path::absolute(file).unwrap_or_else(|_| file.clone()),
                 config_id: self.options.reading.config_id.to_string(),
                 all_files: self.options.reading.all_files,
+                ipvs_namespace: self.place.of_table().cloned(),
             }),
             model: (*self.model).clone(),
             memory: self.memory.clone(),

@@ -24,6 +24,8 @@ impl Model {
             later: self.later.clone(),
             static_routes: self.static_routes.clone(),
             static_rules: self.static_rules.clone(),
+            namespace: self.namespace.clone(),
+            ipvs_namespace: self.ipvs_namespace.clone(),
             ..Model::default()
         };
         self.block(|text| text.model(&rest))
