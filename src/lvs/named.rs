@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::pool_id::PoolId;
-use super::types::{DestinationKey, ServiceKey};
+use super::types::{DestinationKey, Family, ServiceKey};
 use crate::config::model::{Model, RealServer, VirtualServer};
 
 /// Why there is no such server: a line, and the names that there are.
@@ -42,6 +42,12 @@ pub fn find<'m>(
     let asked = Asked::read(virtual_server);
     let is_asked = |it: &&VirtualServer| asked.as_ref().is_some_and(|asked| asked.is(it));
     let found: Vec<_> = model.virtual_servers.iter().filter(is_asked).collect();
+    let place = Place::read(real_server);
+    let found = only_one(found, |it| it.id.listed() == virtual_server.trim());
+    let found = only_one(found, |it| {
+        let mut servers = it.real_servers.iter();
+        place.is_some_and(|place| servers.any(|server| place.is_server(it, server)))
+    });
     let listed = |all: &[&VirtualServer]| all.iter().map(|it| it.id.listed()).collect();
     let service = match found[..] {
         [service] => service,
@@ -64,7 +70,6 @@ pub fn find<'m>(
             });
         }
     };
-    let place = Place::read(real_server);
     let is_asked = |it: &&RealServer| place.is_some_and(|place| place.is_server(service, it));
     let found: Vec<_> = service.real_servers.iter().filter(is_asked).collect();
     let name = service.id.listed();
@@ -82,6 +87,21 @@ pub fn find<'m>(
     }
 }
 
+/// Of several, the only one of which something is true.
+fn only_one(
+    found: Vec<&VirtualServer>,
+    is_it: impl Fn(&VirtualServer) -> bool,
+) -> Vec<&VirtualServer> {
+    if found.len() < 2 {
+        return found;
+    }
+    let mut fitting = found.iter().filter(|it| is_it(it));
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => vec![*only],
+        _ => found,
+    }
+}
+
 /// A virtual server as somebody has written it.
 struct Asked<'a> {
     /// In lower case.
@@ -91,7 +111,8 @@ struct Asked<'a> {
 
 enum Subject<'a> {
     Place(Place),
-    Mark(u32),
+    /// Without a family, of either.
+    Mark(u32, Option<Family>),
     Group(&'a str),
 }
 
@@ -108,8 +129,14 @@ impl<'a> Asked<'a> {
             }
             // `FWM 3`, and `FWM group NAME`.
             "fwm" | "fwmark" => {
-                return match rest.parse() {
-                    Ok(mark) => asked(None, Subject::Mark(mark)),
+                let (number, family) = match rest.split_once(char::is_whitespace) {
+                    Some((number, family)) if family.trim().eq_ignore_ascii_case("ipv6") => {
+                        (number, Some(Family::V6))
+                    }
+                    _ => (rest, None),
+                };
+                return match number.parse() {
+                    Ok(mark) => asked(None, Subject::Mark(mark, family)),
                     Err(_) => Asked::read(rest),
                 };
             }
@@ -144,9 +171,13 @@ impl<'a> Asked<'a> {
                 Subject::Group(name) => {
                     matches!(id, PoolId::Group { name: known, .. } if **known == **name)
                 }
-                Subject::Mark(mark) => virtual_server.services.iter().any(
-                    |key| matches!(key, ServiceKey::Fwmark { mark: known, .. } if known == mark),
-                ),
+                Subject::Mark(mark, asked) => virtual_server.services.iter().any(|key| match key {
+                    ServiceKey::Fwmark {
+                        mark: known,
+                        family,
+                    } => known == mark && asked.is_none_or(|asked| asked == *family),
+                    ServiceKey::Address { .. } => false,
+                }),
                 Subject::Place(place) => virtual_server.services.iter().any(|key| match key {
                     ServiceKey::Address { address, port, .. } => place.is(*address, *port),
                     ServiceKey::Fwmark { .. } => false,
@@ -219,10 +250,30 @@ mod tests {
             service("10.0.0.80 53", "UDP", &["10.0.0.11 53"]),
             service("fd00::80 80", "TCP", &["fd00::11 80"]),
             service("fwmark 3", "TCP", &["10.0.0.11"]),
+            service("fwmark 3", "TCP", &["fd00::11"]),
             service("group web", "TCP", &["10.0.0.11 8080"]),
         ];
         let loaded = config::parse(Sources::from_text("a.conf", text.concat().as_bytes()));
         loaded.model.expect("a configuration without errors")
+    }
+
+    #[test]
+    fn marks_of_both_families_and_addresses_with_several_ports() {
+        let model = model();
+        let found = |service: &str, server: &str| match find(&model, service, server) {
+            Ok((service, server)) => format!("{} -> {}", service.id.listed(), server.key),
+            Err(error) => error.to_string(),
+        };
+        let v4 = "FWM 3 -> 10.0.0.11:0";
+        let v6 = "FWM 3 IPv6 -> [fd00::11]:0";
+        assert_eq!(found("FWM 3", "10.0.0.11"), v4);
+        assert_eq!(found("fwmark 3", "10.0.0.11"), v4);
+        assert_eq!(found("FWM 3 IPv6", "fd00::11"), v6);
+        assert_eq!(found("fwm  3 ipv6", "fd00::11"), v6);
+        assert_eq!(found("fwmark 3", "fd00::11"), v6);
+        // The one that has such a real server is meant.
+        let plain = "TCP 10.0.0.80:80 -> 10.0.0.12:81";
+        assert_eq!(found("10.0.0.80", "10.0.0.12:81"), plain);
     }
 
     #[test]
@@ -288,10 +339,10 @@ mod tests {
         assert_eq!(
             error("10.0.0.80:53 TCP", "x"),
             "there is no virtual server `10.0.0.80:53 TCP`; there are:\n  TCP 10.0.0.80:80\n  \
-             TCP 10.0.0.80:53\n  UDP 10.0.0.80:53\n  TCP [fd00::80]:80\n  FWM 3\n  TCP group web"
+             TCP 10.0.0.80:53\n  UDP 10.0.0.80:53\n  TCP [fd00::80]:80\n  FWM 3\n  FWM 3 IPv6\n  TCP group web"
         );
         assert_eq!(
-            error("fwmark 3", "10.0.0.99"),
+            error("FWM 3", "10.0.0.99"),
             "FWM 3 has no real server `10.0.0.99`; it has:\n  10.0.0.11:0"
         );
     }

@@ -49,7 +49,8 @@ impl ServiceKey {
         }
     }
 
-    /// As `ipvsadm -Ln` has it: `TCP 10.0.0.80:80`, `TCP [fd00::80]:80`, `FWM 3`.
+    /// As `ipvsadm -Ln` has it: `TCP 10.0.0.80:80`, `TCP [fd00::80]:80`, `FWM 3`, and
+    /// `FWM 3 IPv6` for packets of IPv6.
     pub fn listed(&self) -> String {
         match self {
             ServiceKey::Address {
@@ -60,7 +61,10 @@ impl ServiceKey {
                 let place = SocketAddr::new(*address, *port);
                 format!("{} {place}", protocol.name().to_uppercase())
             }
-            ServiceKey::Fwmark { mark, .. } => format!("FWM {mark}"),
+            ServiceKey::Fwmark { mark, family } => match family {
+                Family::V4 => format!("FWM {mark}"),
+                Family::V6 => format!("FWM {mark} IPv6"),
+            },
         }
     }
 
