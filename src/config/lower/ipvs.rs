@@ -203,13 +203,18 @@ impl Lower<'_, '_> {
         let Some(interface) = self.interface_name(word) else {
             return;
         };
-        let written = InstanceSync {
-            interface: interface.to_owned(),
-            instance: instance.to_owned(),
-        };
-        let mut said = self.instance_sync.take();
-        self.say(&mut said, id, Some(written));
-        self.instance_sync = said;
+        // As with keepalived, the first instance that says it counts.
+        if let Some(first) = self.instance_sync.as_ref().map(|said| said.by) {
+            self.repeated_first(first, id);
+            return;
+        }
+        self.instance_sync = Some(Said {
+            value: InstanceSync {
+                interface: interface.to_owned(),
+                instance: instance.to_owned(),
+            },
+            by: id,
+        });
     }
 
     /// What is told to other directors, now that all instances are known.

@@ -144,6 +144,13 @@ pub const EXPECTED: &[Expected] = &[
         &["vrrp_sync_group G: track_", ": keepalived 0"],
         "| a weight in a sync group with a member of `priority 255` |",
     ),
+    // keepalived shows weights that have no effect either.
+    expected(
+        "",
+        &["vrrp_instance ", ": track_", "ipvsd says nothing"],
+        "| `state MASTER` without `priority` |",
+    )
+    .where_it_says(&[("priority", "255")]),
     expected(
         "",
         &["vrrp_instance ", ": no_accept: keepalived on, ipvsd off"],
