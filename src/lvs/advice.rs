@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -117,6 +117,7 @@ pub fn advice(model: &Model, host: &Host) -> Vec<Finding> {
         let is_dynamic = |spec: &CheckSpec| matches!(spec, CheckSpec::Misc(it) if it.dynamic);
         server.inhibit_on_failure
             || server.weight.0 == 0
+            || !server.drain_timeout.is_zero()
             || server.checks.iter().any(|check| is_dynamic(&check.spec))
     };
     if host.is("net.ipv4.vs.expire_quiescent_template", 0)
@@ -180,6 +181,7 @@ fn nat(model: &Model, host: &Host) -> Vec<Finding> {
     let mut forwarding: BTreeMap<&str, &RealServer> = BTreeMap::new();
     let mut redirecting: BTreeMap<&str, (&VirtualServer, &RealServer)> = BTreeMap::new();
     for service in &model.virtual_servers {
+        let mut near: Option<HashSet<&str>> = None;
         let servers = service.real_servers.iter();
         for server in servers.filter(|it| it.method == ForwardingMethod::Nat) {
             let address = server.key.address;
@@ -194,8 +196,12 @@ fn nat(model: &Model, host: &Host) -> Vec<Finding> {
             // Clients and real servers on one network: the kernel tells a real server that
             // it could answer its clients without the director.
             let to_server = host.interface_to(address).filter(|_| address.is_ipv4());
+            let near = near.get_or_insert_with(|| {
+                let interfaces = addresses(service).map(|it| host.interface_to(it));
+                interfaces.flatten().collect()
+            });
             if let Some(interface) = to_server
-                && addresses(service).any(|it| host.interface_to(it) == Some(interface))
+                && near.contains(interface)
             {
                 redirecting.entry(interface).or_insert((service, server));
             }

@@ -41,6 +41,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 pub use note::{Note, Repair};
+pub use repeats::TOLD_IN_FULL;
 pub use trouble::LONGEST_PAUSE;
 
 use super::reconcile::reconcile_service;

@@ -450,6 +450,8 @@ impl Checker {
             pools: self.pools.states(),
             told: events.into_iter().map(told).collect(),
         });
+        // What was counted before says nothing of those that are leaving since.
+        self.counts = None;
         self.told_connections = None;
         self.next_departure = self.pools.next_departure();
         self.table.count_in(self.pools.counted_in(), clock::now());

@@ -119,6 +119,9 @@ impl TableKeeper {
     /// What is beside the table is to be as it was before.
     pub fn release_settings(&mut self) {
         self.settings.want(settings::Settings::default());
+        // Nobody waits for connections any more.
+        self.counted_in.clear();
+        self.is_outdated = true;
         self.interrupter.interrupt();
     }
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::write_atomically;
+use super::record::write_for_good;
 use super::*;
 use crate::lvs::pool::Drains;
 use crate::lvs::{DestinationKey, PoolId, named};
@@ -89,7 +89,7 @@ impl DrainFile {
                 since,
             })
             .collect();
-        write_atomically(&self.0, &serde_json::to_vec_pretty(&lines)?)
+        write_for_good(&self.0, &serde_json::to_vec_pretty(&lines)?)
     }
 }
 

@@ -73,7 +73,18 @@ impl Keep {
     /// # Errors
     /// Where it cannot be written. It is tried again after the next change.
     pub fn write_if_due(&mut self, memory: &Memory, now: Moment) -> io::Result<()> {
-        if self.due().is_none_or(|due| due > now) {
+        match self.due().is_some_and(|due| due <= now) {
+            true => self.write_if_changed(memory, now),
+            false => Ok(()),
+        }
+    }
+
+    /// The same without waiting for its time: at the end there is no other.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write_if_changed(&mut self, memory: &Memory, now: Moment) -> io::Result<()> {
+        if !self.changed {
             return Ok(());
         }
         self.changed = false;

@@ -72,8 +72,8 @@ impl Watched {
         let Watched { watch, addresses } = self;
         match watch.read(AT_ONCE, |notice| addresses.apply(notice))? {
             Heard::Everything | Heard::Some => {}
-            // What is still to be read was told before, or will be found true.
-            Heard::Overrun => *addresses = Addresses::of(Commands::open()?.dump()?),
+            // What still waits is older than what was lost: it must not be the last word.
+            Heard::Overrun => *self = Watched::open()?,
         }
         Ok(())
     }

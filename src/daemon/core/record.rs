@@ -51,7 +51,9 @@ impl OwnedRecord {
                 }
                 Ok(found) if found.boot_id == empty.boot_id && !found.services.is_empty() => {
                     let problem = format!(
-                        "{} tells of virtual servers in another network namespace, where the table                          was (net_namespace_ipvs): they stay there; `ipvsadm -Ln` shows them,                          `ipvsadm -D` removes one",
+                        "{} tells of virtual servers in another network namespace, where the table \
+                         was (net_namespace_ipvs): they stay there; `ipvsadm -Ln` shows them, \
+                         `ipvsadm -D` removes one",
                         path.display()
                     );
                     (empty, Some(problem))
@@ -143,6 +145,19 @@ impl OwnedRecord {
 
 /// Whoever reads sees the old file or the new one, never half of one.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_with(path, bytes, |_| Ok(()))
+}
+
+/// The same for what is to outlive the boot, and with it a power cut: it waits for the disk.
+pub(super) fn write_for_good(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_with(path, bytes, std::fs::File::sync_all)
+}
+
+fn write_with(
+    path: &Path,
+    bytes: &[u8],
+    settle: impl FnOnce(&std::fs::File) -> io::Result<()>,
+) -> io::Result<()> {
     let beside = path.with_added_extension("new");
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -150,6 +165,7 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let mut file = std::fs::File::create_new(&beside)?;
     file.write_all(bytes)?;
+    settle(&file)?;
     drop(file);
     std::fs::rename(beside, path)
 }

@@ -187,6 +187,8 @@ impl Core {
         if is_clean {
             self.record.remove();
             self.keep.remove();
+        } else if let Err(error) = self.keep.write_if_changed(&self.memory, clock::now()) {
+            tracing::warn!("cannot keep what is known about the real servers: {error}");
         }
         drop((self.checker, self.vrrp, self.front));
         self.pid_file.remove();

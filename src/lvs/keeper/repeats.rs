@@ -17,7 +17,7 @@ use crate::moment::Moment;
 pub(super) const PAUSE: Duration = Duration::from_secs(60);
 
 /// How many repairs are told in full within [`PAUSE`] at most.
-const TOLD_IN_FULL: usize = 20;
+pub const TOLD_IN_FULL: usize = 20;
 
 /// A change that is the same as another, whatever the values are: where, and of which
 /// kind.

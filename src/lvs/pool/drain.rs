@@ -5,7 +5,7 @@
 //! the virtual server is persistent, a client that comes back within its time still gets
 //! it, unless net.ipv4.vs.expire_quiescent_template is 1.)
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -266,17 +266,17 @@ impl Pool {
                 gone.push((*server, open));
             }
         }
-        let mut events = Vec::new();
-        for (server, connections) in gone {
-            self.leaving.shift_remove(&server);
-            events.push(PoolEvent {
-                pool: self.id.clone(),
-                change: PoolChange::Left {
-                    server,
-                    connections,
-                },
-            });
+        if !gone.is_empty() {
+            let servers: HashSet<DestinationKey> = gone.iter().map(|(server, _)| *server).collect();
+            self.leaving.retain(|server, _| !servers.contains(server));
         }
-        events
+        let events = gone.into_iter().map(|(server, connections)| PoolEvent {
+            pool: self.id.clone(),
+            change: PoolChange::Left {
+                server,
+                connections,
+            },
+        });
+        events.collect()
     }
 }

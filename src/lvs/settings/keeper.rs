@@ -284,6 +284,11 @@ impl SettingsKeeper {
         let retries = orders.iter().filter_map(|order| paused(order.spot()?));
         let until = retries.chain([self.audit_at]).min();
         if orders.is_empty() {
+            // Also what happens to be so already: somebody may change it, and that is not
+            // what it was before.
+            let before = self.held.clone();
+            self.hold_timeouts();
+            self.held_is_new |= self.held != before;
             self.is_settled = true;
             self.let_go();
         }

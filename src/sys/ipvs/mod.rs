@@ -192,7 +192,11 @@ impl Ipvs {
     /// As of [`Ipvs::dump`].
     pub async fn connections(&mut self, keys: &HashSet<ServiceKey>) -> Result<Counts, OpError> {
         let mut counts = Counts::new();
+        self.interrupted.store(false, Ordering::Relaxed);
         for key in keys {
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(OpError::Lost(Loss::Interrupted));
+            }
             let seq = self.link.seq();
             let mut request = Cursor::new(Vec::new());
             wire::write_dump_destinations(&mut request, self.family, seq, key);

@@ -15,7 +15,7 @@
 //! A core that comes after one that was killed tells it all as at a start, and also what
 //! is known to be down: scripts may have been killed with that one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -104,6 +104,12 @@ impl ToldPools {
             .iter()
             .map(|it| (&it.id, it.sorry_server.is_some()))
             .collect();
+        // What goes may be what comes under another name: an address that is in a group
+        // from now on must not be taken down after it has been brought up.
+        let there: HashSet<&PoolId> = pools.iter().map(|(key, _)| key).collect();
+        for (key, told) in before.extract_if(.., |key, _| !there.contains(key)) {
+            told.end(&key, &mut turns);
+        }
         for (key, state) in pools {
             let has_sorry = has_sorry.get(key).copied().unwrap_or(false);
             let told = match before.swap_remove(key) {
@@ -114,9 +120,6 @@ impl ToldPools {
                 }
             };
             self.pools.insert(key.clone(), told);
-        }
-        for (key, told) in before {
-            told.end(&key, &mut turns);
         }
         turns
     }
@@ -148,7 +151,7 @@ impl ToldPools {
     pub fn on_end(&mut self, model: &Model) -> Vec<Turn> {
         let mut turns = Vec::new();
         for virtual_server in model.virtual_servers.iter().filter(|it| it.omega) {
-            if let Some(told) = self.pools.shift_remove(&virtual_server.id) {
+            if let Some(told) = self.pools.swap_remove(&virtual_server.id) {
                 told.end(&virtual_server.id, &mut turns);
             }
         }
@@ -170,12 +173,12 @@ impl ToldPool {
         for (server, state) in &state.servers {
             let known = known.and_then(|known| known.servers.get(server));
             let told = match known {
-                Some(known) if !known.up && !state.up => {
+                Some(known) if !known.up => {
                     turns.push(Turn {
                         subject: PoolSubject::RealServer(key.clone(), *server),
-                        up: false,
+                        up: state.up,
                     });
-                    ToldServer::Down
+                    ToldServer::of(state.up)
                 }
                 _ => begin(key, *server, state.up, model, turns),
             };
@@ -203,10 +206,10 @@ impl ToldPool {
     ) -> Self {
         let mut before = std::mem::take(&mut self.servers);
         for (server, state) in &state.servers {
-            let told = match before.shift_remove(server) {
+            let told = match before.get(server) {
                 None => begin(key, *server, state.up, model, turns),
                 Some(ToldServer::Nothing) if !state.up => ToldServer::Nothing,
-                Some(told) if told == ToldServer::of(state.up) => told,
+                Some(told) if *told == ToldServer::of(state.up) => *told,
                 Some(_) => {
                     turns.push(Turn {
                         subject: PoolSubject::RealServer(key.clone(), *server),
@@ -217,6 +220,7 @@ impl ToldPool {
             };
             self.servers.insert(*server, told);
         }
+        before.retain(|server, _| !state.servers.contains_key(server));
         servers_end(key, before, turns);
         self.quorum(key, state.quorum_up, turns);
         self

@@ -4,7 +4,7 @@
 mod timing;
 mod vrrp;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -248,6 +248,7 @@ pub fn virtual_servers(
                 .map(|(server, weight)| ((*key, *server), *weight))
         })
         .collect();
+    let is_suspended: HashSet<&PoolId> = suspended.iter().collect();
     let statuses = model.virtual_servers.iter().map(|virtual_server| {
         let pool = memory.pools.get(&virtual_server.id);
         let real_servers: Vec<RealServerStatus> = virtual_server
@@ -313,7 +314,7 @@ pub fn virtual_servers(
                 hysteresis: virtual_server.hysteresis,
                 weight_alive: alive.map(|server| u64::from(server.weight)).sum(),
             },
-            suspended: suspended.contains(&virtual_server.id),
+            suspended: is_suspended.contains(&virtual_server.id),
             sorry_server: virtual_server
                 .sorry_server
                 .as_ref()

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use ipvsd::lvs::keeper::TOLD_IN_FULL;
 use ipvsd::lvs::refusal::Loss;
 use ipvsd::lvs::types::{DestinationKey, Protocol, ServiceKey};
 use ipvsd::lvs::{Entry, IpvsOp, Keeper, OpError, Table};
@@ -45,7 +46,8 @@ pub fn large_tables(lab: &Lab) {
         director.namespace.sh("ipvsadm -C");
         now = now + secs(10);
         let (notes, to_repair) = timed(|| director.keep(&mut keeper, now));
-        assert_eq!(notes.len(), services);
+        // What is beyond that is summed up later.
+        assert_eq!(notes.len(), services.min(TOLD_IN_FULL));
         assert_eq!(director.save().len(), lines);
 
         keeper.release_all();
