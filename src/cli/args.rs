@@ -190,6 +190,7 @@ pub enum Command {
     },
     /// Give a real server no new connections, with weight 0, until `undrain`: also over
     /// reloads and restarts. Without names: list those that are drained
+    #[command(override_usage = "ipvsd drain [OPTIONS] [VIRTUAL_SERVER REAL_SERVER]")]
     Drain {
         /// The virtual server and the real server, as the file or `ipvsadm -Ln` has them:
         /// `10.0.0.80:80 10.0.0.11:80`, `UDP 10.0.0.80:53 10.0.0.11`,
@@ -205,6 +206,7 @@ pub enum Command {
         json: bool,
     },
     /// Give a drained real server new connections again
+    #[command(override_usage = "ipvsd undrain [OPTIONS] VIRTUAL_SERVER REAL_SERVER")]
     Undrain {
         /// As for `drain`
         #[arg(value_name = "VIRTUAL_SERVER REAL_SERVER", required = true)]

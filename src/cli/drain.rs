@@ -171,14 +171,18 @@ fn said(changed: bool, server: &Drained) -> String {
         real_server,
         ..
     } = server;
-    match changed {
+    let mut text = match changed {
         true => format!("{real_server} of {virtual_server} gets no new connections from now on\n"),
         false => format!(
             "{real_server} of {virtual_server} is drained already, for {}{}\n",
             since(server),
             left(server.connections)
         ),
+    };
+    if let Some(warning) = &server.warning {
+        let _ = writeln!(text, "warning: {warning}");
     }
+    text
 }
 
 fn after_waiting(server: &Drained) -> String {

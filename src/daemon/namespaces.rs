@@ -163,6 +163,16 @@ impl Place {
         self.ipvs.as_ref()
     }
 
+    /// The name of the namespace of the IPVS table, for `ip netns exec`; None is that in which
+    /// ipvsd was started.
+    pub fn table_name(&self) -> Option<&str> {
+        match &self.ipvs {
+            Some(IpvsNamespace::Named(NamedNamespace { name, .. })) => Some(name),
+            Some(IpvsNamespace::Default) => None,
+            None => self.entered.as_deref(),
+        }
+    }
+
     /// The same place with the table where another process was told that it is.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub struct Finding {
     pub message: String,
     /// What to set, each as `NAME=VALUE`; empty where no sysctl helps.
     pub set: Vec<String>,
+    /// The network namespace in which to set it; None is that of whoever reads this.
+    pub namespace: Option<String>,
 }
 
 impl fmt::Display for Finding {
@@ -55,7 +57,13 @@ impl fmt::Display for Finding {
         f.write_str(&self.message)?;
         match self.set.as_slice() {
             [] => Ok(()),
-            set => write!(f, ": `sysctl -w {}`", set.join(" ")),
+            set => {
+                f.write_str(": `")?;
+                if let Some(name) = &self.namespace {
+                    write!(f, "ip netns exec {name} ")?;
+                }
+                write!(f, "sysctl -w {}`", set.join(" "))
+            }
         }
     }
 }
@@ -146,6 +154,7 @@ fn finding(code: &str, value: &str, what: &str, set: &[(&str, &str)]) -> Finding
         code: code.to_owned(),
         message: format!("{code} is {value}: {what}"),
         set: set.collect(),
+        namespace: None,
     }
 }
 
@@ -313,6 +322,7 @@ fn packet_loop(model: &Model, host: &Host) -> Option<Finding> {
             server.key, service.id
         ),
         set: Vec::new(),
+        namespace: None,
     })
 }
 

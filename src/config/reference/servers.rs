@@ -182,7 +182,7 @@ const POOL: &[Word] = &[
         .means("how packets reach the sorry server"),
     Word::flag("ha_suspend")
         .default("off")
-        .means("no checks while the address, or each of a group, is not on this host; the verdicts stay as they are. Not for marks"),
+        .means("no checks while the address, or each of a group, is not on this host; the verdicts stay as they are. Not for marks, nor for groups with one"),
     Word::values("smtp_alert", SWITCH)
         .default("see [Mail](#mail)")
         .means("whether losing and gaining the quorum is mailed"),

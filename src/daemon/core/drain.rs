@@ -25,6 +25,9 @@ pub struct Drained {
     pub since: u64,
     /// How many connections are left. None until they have been counted.
     pub connections: Option<u64>,
+    /// What its virtual server comes to: where it is without its quorum, since what is
+    /// drained does not count.
+    pub warning: Option<String>,
 }
 
 /// The file in which the drained ones are written down.
@@ -148,7 +151,42 @@ impl Core {
             real_server: server.to_string(),
             since,
             connections: self.connections.get(&(pool.clone(), server)).copied(),
+            warning: self.lost_quorum(pool),
         }
+    }
+
+    /// What it means that a virtual server is without its quorum, if those that are drained
+    /// do not count; None where it has it.
+    fn lost_quorum(&self, pool: &PoolId) -> Option<String> {
+        let mut all = self.model.virtual_servers.iter();
+        let virtual_server = all.find(|it| it.id == *pool)?;
+        let known = self.memory.pools.get(pool)?;
+        let (servers, drains) = (known.servers.iter(), &self.memory.drains);
+        let counts = servers.filter(|(server, it)| it.up && drains.since(pool, server).is_none());
+        let weight: u64 = counts.map(|(_, it)| u64::from(it.weight)).sum();
+        let quorum = u64::from(virtual_server.quorum);
+        let hysteresis = u64::from(virtual_server.hysteresis);
+        let least = match known.quorum_up {
+            true => quorum.saturating_sub(hysteresis),
+            false => quorum + hysteresis,
+        };
+        if weight >= least.max(1) {
+            return None;
+        }
+        let name = pool.listed();
+        let now = match (&virtual_server.sorry_server, weight) {
+            (Some(sorry), 0) => format!("its sorry server {} stands in", sorry.key),
+            (Some(sorry), _) => format!(
+                "its sorry server {} stands in, and its other real servers are taken out with \
+                 their connections",
+                sorry.key
+            ),
+            (None, 0) => "nobody takes its new clients".to_owned(),
+            (None, _) => "the other real servers take its new clients".to_owned(),
+        };
+        Some(format!(
+            "{name} is without its quorum: a weight of {weight} is left, and {least} are needed; {now}"
+        ))
     }
 
     /// All that are drained by hand.

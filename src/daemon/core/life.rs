@@ -88,8 +88,14 @@ impl Core {
         match self.serves(Subsystem::Checkers) {
             true => {
                 let model = &*self.model;
-                self.place
-                    .at_the_table(|| crate::daemon::advice::look(model))
+                let look = || crate::daemon::advice::look(model);
+                let namespace = self.place.table_name();
+                let in_namespace = |finding| Finding {
+                    namespace: namespace.map(str::to_owned),
+                    ..finding
+                };
+                let findings = self.place.at_the_table(look).into_iter();
+                findings.map(in_namespace).collect()
             }
             false => Vec::new(),
         }
