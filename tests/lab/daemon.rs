@@ -245,13 +245,20 @@ impl<'lab> Daemon<'lab> {
     }
 
     /// Sends a signal to every process of the daemon, as `systemctl kill` does. The first
-    /// process first: it minds the others.
+    /// process first: it minds the others. Only where they are killed it is the last: who
+    /// is stopped wakes up when it ends, and on the one processor of a guest that is before
+    /// the next signal is sent.
     pub fn signal_all(&self, signal: Signal) {
         // Before the first one ends, and they are no longer its descendants.
         let others = descendants_of(self.pid());
-        self.signal(signal);
+        if signal != Signal::SIGKILL {
+            self.signal(signal);
+        }
         for process in others {
             let _ = signal::kill(Pid::from_raw(process.pid), signal);
+        }
+        if signal == Signal::SIGKILL {
+            self.signal(signal);
         }
     }
 

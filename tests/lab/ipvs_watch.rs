@@ -62,6 +62,8 @@ impl Seen {
 
 pub struct IpvsWatch {
     stop: Arc<AtomicBool>,
+    /// A socket of the namespace, by which the watch is told that nothing more counts.
+    marker: OwnedFd,
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -76,10 +78,11 @@ impl IpvsWatch {
             "ip link show nlmon0 >/dev/null 2>&1 || ip link add nlmon0 type nlmon; \
              ip link set nlmon0 up",
         );
-        let (tap, family) = namespace.enter(|| {
+        let (tap, family, marker) = namespace.enter(|| {
             (
                 packet_socket::open("nlmon0").unwrap(),
                 ipvs_family().unwrap(),
+                generic_netlink().unwrap(),
             )
         });
         let stop = Arc::new(AtomicBool::new(false));
@@ -96,6 +99,10 @@ impl IpvsWatch {
                     }
                     continue;
                 };
+                // There may be no end of what others send.
+                if last && message == MARK {
+                    break;
+                }
                 let ops = operations(message, family);
                 if !ops.is_empty() {
                     let mut seen = tally.lock().unwrap();
@@ -114,6 +121,7 @@ impl IpvsWatch {
         });
         Self {
             stop,
+            marker,
             seen,
             thread: Some(thread),
         }
@@ -127,8 +135,10 @@ impl IpvsWatch {
     /// Ends the watch. What was sent before this call is counted: the tap
     /// delivers in the sender's own system call.
     pub fn stop(mut self) -> Seen {
-        // The thread ends when it finds the tap empty; on a busy machine it may lag.
+        // The thread ends where it finds the mark, or the tap empty; on a busy machine it
+        // may lag.
         self.stop.store(true, Ordering::Relaxed);
+        send(&self.marker, &MARK).unwrap();
         self.thread.take().unwrap().join().unwrap();
         self.so_far()
     }
@@ -238,9 +248,28 @@ fn drops(tap: &OwnedFd) -> io::Result<u32> {
     }
 }
 
-/// Asks the kernel which message type IPVS has; it is given out at load time.
-/// By hand, so that the lab does not count with the library it checks.
-fn ipvs_family() -> io::Result<u16> {
+/// A question that nobody else asks: after the family that tells of families.
+const MARK: [u8; 32] = question(*b"nlctrl\0\0", 7);
+
+/// `CTRL_CMD_GETFAMILY` for a name of `length` bytes, its end included.
+const fn question(name: [u8; 8], length: u8) -> [u8; 32] {
+    let mut message = [0; 32];
+    message[0] = 32;
+    message[4] = GENL_ID_CTRL as u8;
+    message[6] = libc::NLM_F_REQUEST as u8;
+    message[16] = CTRL_CMD_GETFAMILY;
+    message[17] = 1;
+    message[20] = 4 + length;
+    message[22] = 2;
+    let mut at = 0;
+    while at < name.len() {
+        message[24 + at] = name[at];
+        at += 1;
+    }
+    message
+}
+
+fn generic_netlink() -> io::Result<OwnedFd> {
     let raw = unsafe {
         libc::socket(
             libc::AF_NETLINK,
@@ -251,21 +280,26 @@ fn ipvs_family() -> io::Result<u16> {
     if raw < 0 {
         return Err(io::Error::last_os_error());
     }
-    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
-    let mut request = Vec::new();
-    request.extend(32_u32.to_ne_bytes());
-    request.extend(GENL_ID_CTRL.to_ne_bytes());
-    request.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
-    request.extend([0; 8]);
-    request.extend([CTRL_CMD_GETFAMILY, 1, 0, 0]);
-    request.extend(9_u16.to_ne_bytes());
-    request.extend(2_u16.to_ne_bytes());
-    request.extend(b"IPVS\0\0\0\0");
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+fn send(socket: &OwnedFd, message: &[u8]) -> io::Result<()> {
+    let fd = socket.as_raw_fd();
+    match unsafe { libc::send(fd, message.as_ptr().cast(), message.len(), 0) } {
+        sent if sent < 0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the kernel which message type IPVS has; it is given out at load time.
+/// By hand, so that the lab does not count with the library it checks.
+fn ipvs_family() -> io::Result<u16> {
+    let socket = generic_netlink()?;
+    send(&socket, &question(*b"IPVS\0\0\0\0", 5))?;
     let mut reply = [0; 4096];
     let fd = socket.as_raw_fd();
-    let sent = unsafe { libc::send(fd, request.as_ptr().cast(), request.len(), 0) };
     let got = unsafe { libc::recv(fd, reply.as_mut_ptr().cast(), reply.len(), 0) };
-    if sent < 0 || got < 0 {
+    if got < 0 {
         return Err(io::Error::last_os_error());
     }
     // After the two headers, attributes: the family's number is number 1.

@@ -5,19 +5,21 @@ use std::path::Path;
 
 use crate::mutants::{Mutants, read, root, sources, without_lines};
 
-/// A package of nothing but the reconciler and the keeper with their tests. The pools and
-/// their names are left out: they stand on half of the configuration.
+/// A package of nothing but the reconciler and the keeper with their tests. What stands on
+/// half of the configuration is left out.
 fn mutants() -> Mutants {
     let mut files = [sources("src/lvs"), sources("tests/reconcile")].concat();
+    let modules = ["advice", "named", "pool"];
     files.retain(|(path, _)| {
-        let left_out = ["src/lvs/pool.rs", "src/lvs/named.rs"].map(Path::new);
-        !path.starts_with("src/lvs/pool") && !left_out.contains(&path.as_path())
+        let mut modules = modules.iter();
+        !modules.any(|module| {
+            let folder = Path::new("src/lvs").join(module);
+            path.starts_with(&folder) || *path == folder.with_extension("rs")
+        })
     });
-    without_lines(
-        &mut files,
-        "src/lvs/mod.rs",
-        &["pub mod named;", "pub mod pool;"],
-    );
+    let lines = modules.map(|module| format!("pub mod {module};"));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    without_lines(&mut files, "src/lvs/mod.rs", &lines);
     // These would begin again from here.
     let left_out = [
         "#[path = \"../mutants/mod.rs\"]",
