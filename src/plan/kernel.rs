@@ -92,7 +92,10 @@ pub(super) fn changes(
         real_servers: Some(actual.destination_count()),
     });
     let actual = if known.flushes { &empty } else { actual };
-    let ops = reconcile(&wanted, actual, &known.owned);
+    let mut ops = reconcile(&wanted, actual, &known.owned);
+    // What goes comes last, and the kernel tells of it in an order of its own.
+    let is_gone = |op: &IpvsOp| matches!(op, IpvsOp::DeleteService(_));
+    ops.sort_by_key(|op| is_gone(op).then(|| *op.service()));
     let names: HashMap<&ServiceKey, String> = ops
         .iter()
         .map(|op| (op.service(), op.service().listed()))

@@ -68,7 +68,8 @@ pub struct Serves {
 /// What would change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Plan {
-    /// An entry for each operation, in the order in which they would be sent.
+    /// An entry for each operation, in the order in which they would be sent; those that
+    /// remove whole virtual servers come last, and among them there is none.
     pub kernel: Vec<KernelChange>,
     /// Virtual servers, then instances and groups, each in the order of the file.
     pub configuration: Vec<ConfigurationChange>,
