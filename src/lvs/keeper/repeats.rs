@@ -16,7 +16,7 @@ use crate::moment::Moment;
 /// told is summed up this often at most.
 pub(super) const PAUSE: Duration = Duration::from_secs(60);
 
-/// How many repairs are told in full within [`PAUSE`] at most.
+/// How many repairs are told in full within a minute at most.
 pub const TOLD_IN_FULL: usize = 20;
 
 /// A change that is the same as another, whatever the values are: where, and of which
