@@ -100,7 +100,7 @@ impl IpvsWatch {
                     continue;
                 };
                 // There may be no end of what others send.
-                if last && message == MARK {
+                if message == MARK {
                     break;
                 }
                 let ops = operations(message, family);
