@@ -180,10 +180,7 @@ impl Pool {
                 .iter()
                 .map(|key| (*key, service_of(virtual_server, key)))
                 .collect(),
-            quorum: Quorum {
-                quorum: virtual_server.quorum,
-                hysteresis: virtual_server.hysteresis,
-            },
+            quorum: Quorum::of(virtual_server),
             // To begin with, a quorum has to be gained.
             quorum_up: known.is_some_and(|pool| pool.quorum_up),
             sorry: virtual_server.sorry_server.clone(),
@@ -461,18 +458,35 @@ impl Pool {
     }
 }
 
+/// The least weight alive with which a virtual server has its quorum, if it had it before
+/// or not.
+pub fn least_weight(virtual_server: &VirtualServer, had_quorum: bool) -> u64 {
+    Quorum::of(virtual_server).least(had_quorum)
+}
+
 impl Quorum {
     /// Whether the quorum is met with so much weight alive, if it was before or not.
     /// It is never met by nothing, and never missed by a hair: only beyond the
     /// hysteresis on the other side does its state change.
     fn after(self, was_up: bool, alive: u64) -> bool {
+        alive >= self.least(was_up)
+    }
+
+    fn of(virtual_server: &VirtualServer) -> Self {
+        Quorum {
+            quorum: virtual_server.quorum,
+            hysteresis: virtual_server.hysteresis,
+        }
+    }
+
+    fn least(self, was_up: bool) -> u64 {
         let quorum = u64::from(self.quorum);
         let hysteresis = u64::from(self.hysteresis);
         let least = match was_up {
             true => quorum.saturating_sub(hysteresis),
             false => quorum + hysteresis,
         };
-        alive >= least.max(1)
+        least.max(1)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::write_for_good;
 use super::*;
-use crate::lvs::pool::Drains;
+use crate::lvs::pool::{Drains, least_weight};
 use crate::lvs::{DestinationKey, PoolId, named};
 
 /// A real server that is drained, for `ipvsd drain` and the status.
@@ -164,13 +164,8 @@ impl Core {
         let (servers, drains) = (known.servers.iter(), &self.memory.drains);
         let counts = servers.filter(|(server, it)| it.up && drains.since(pool, server).is_none());
         let weight: u64 = counts.map(|(_, it)| u64::from(it.weight)).sum();
-        let quorum = u64::from(virtual_server.quorum);
-        let hysteresis = u64::from(virtual_server.hysteresis);
-        let least = match known.quorum_up {
-            true => quorum.saturating_sub(hysteresis),
-            false => quorum + hysteresis,
-        };
-        if weight >= least.max(1) {
+        let least = least_weight(virtual_server, known.quorum_up);
+        if weight >= least {
             return None;
         }
         let name = pool.listed();
